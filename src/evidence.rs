@@ -1,0 +1,234 @@
+//! What AWS said and when: the words in which `aws` speaks and over which `posture` reasons.
+//!
+//! No rules here. What a piece of evidence proves is decided in `posture` alone.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Moment, Timestamp};
+
+/// A way of learning about an account's root user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// iam:GenerateCredentialReport and iam:GetCredentialReport: everything, up to 4 hours old.
+    CredentialReport,
+    /// iam:GetAccountSummary: whether root keys exist, at this moment.
+    AccountSummary,
+    /// sts:AssumeRoot and iam:ListAccessKeys: each root key with its status, at this moment.
+    RootSession,
+}
+
+impl Source {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [
+        Self::CredentialReport,
+        Self::AccountSummary,
+        Self::RootSession,
+    ];
+
+    /// The value of the label `source`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CredentialReport => "credential_report",
+            Self::AccountSummary => "account_summary",
+            Self::RootSession => "root_session",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a refresh failed: the fixed list, and the values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// AWS asked us to slow down.
+    Throttled,
+    /// The credentials work, the permission is missing.
+    AccessDenied,
+    /// There are no credentials, or they are expired and cannot be renewed.
+    Credentials,
+    /// The role could not be assumed.
+    AssumeRole,
+    /// No answer in time.
+    Timeout,
+    /// No connection, or one that broke.
+    Network,
+    /// AWS failed (HTTP 5xx).
+    Service,
+    /// AWS has no capacity to make another report.
+    LimitExceeded,
+    /// The report was not ready within `refresh.report_timeout`.
+    ReportPending,
+    /// The report could not be read.
+    ReportMalformed,
+    /// The answer is another account's.
+    AccountMismatch,
+    /// The feature is off, or the operation is unknown there.
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
+impl Reason {
+    /// The whole list.
+    pub const ALL: [Self; 13] = [
+        Self::Throttled,
+        Self::AccessDenied,
+        Self::Credentials,
+        Self::AssumeRole,
+        Self::Timeout,
+        Self::Network,
+        Self::Service,
+        Self::LimitExceeded,
+        Self::ReportPending,
+        Self::ReportMalformed,
+        Self::AccountMismatch,
+        Self::Unsupported,
+        Self::Other,
+    ];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::AccessDenied => "access_denied",
+            Self::Credentials => "credentials",
+            Self::AssumeRole => "assume_role",
+            Self::Timeout => "timeout",
+            Self::Network => "network",
+            Self::Service => "service",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::ReportPending => "report_pending",
+            Self::ReportMalformed => "report_malformed",
+            Self::AccountMismatch => "account_mismatch",
+            Self::Unsupported => "unsupported",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refresh that failed: the class, for counting, and the words, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Failure {
+    /// The class.
+    pub reason: Reason,
+    /// What failed, where, and what to do next. Never holds a secret.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of that class.
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+/// When a piece of evidence was true.
+///
+/// `at` is by AWS's clock and is compared with other evidence; the age runs on our monotonic
+/// clock from the moment of receipt, so that nobody who sets a clock can keep a value young.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// When it was true, by AWS's clock.
+    pub at: Timestamp,
+    /// When we received it.
+    pub received: Moment,
+    /// How old it was then, in milliseconds: nothing for a live answer, up to 4 hours for a
+    /// credential report.
+    pub age_at_receipt: u64,
+}
+
+impl Stamp {
+    /// Evidence that was true at the moment it was given.
+    #[must_use]
+    pub fn live(date: Timestamp, received: Moment) -> Self {
+        Self {
+            at: date,
+            received,
+            age_at_receipt: 0,
+        }
+    }
+
+    /// Evidence that was true at `at` and given at `date`, both by AWS's clock. A time after
+    /// `date` cannot be, and is taken as `date`.
+    #[must_use]
+    pub fn dated(at: Timestamp, date: Timestamp, received: Moment) -> Self {
+        Self {
+            at: at.min(date),
+            received,
+            age_at_receipt: u64::try_from(date.since(at).as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// How old the evidence is at `now`.
+    #[must_use]
+    pub fn age(&self, now: Moment) -> Duration {
+        now.since(self.received)
+            .saturating_add(Duration::from_millis(self.age_at_receipt))
+    }
+
+    /// The moment at which the evidence is `limit` old.
+    #[must_use]
+    pub fn expires(&self, limit: Duration) -> Moment {
+        self.received + limit - Duration::from_millis(self.age_at_receipt)
+    }
+}
+
+/// What iam:GetAccountSummary says of the root user. An entry that AWS left out is `None`.
+///
+/// Source: IAM API Reference, `GetAccountSummary`, `SummaryMap`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// `AccountAccessKeysPresent`: root keys that exist, active or not. Whether it counts beyond
+    /// one is not documented.
+    pub keys: Option<u8>,
+    /// `AccountSigningCertificatesPresent`.
+    pub certificates: Option<u8>,
+    /// `AccountMFAEnabled`.
+    pub mfa: Option<bool>,
+    /// `AccountPasswordPresent`.
+    pub password: Option<bool>,
+}
+
+/// How many of a thing (access keys, signing certificates) the root user has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Counts {
+    /// Those that are active.
+    pub active: u8,
+    /// Those that exist, active or not.
+    pub present: u8,
+}
+
+/// What a root session lists of the root user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Access keys by status.
+    pub keys: Option<Counts>,
+    /// Signing certificates by status.
+    pub certificates: Option<Counts>,
+    /// Whether any MFA device is there.
+    pub mfa: Option<bool>,
+    /// Whether there is a login profile.
+    pub password: Option<bool>,
+}

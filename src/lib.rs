@@ -1,0 +1,10 @@
+//! The rooms of `aws-root-exporter`.
+//!
+//! `ARCHITECTURE.md` says how they hang together.
+
+pub mod account;
+pub mod clock;
+pub mod evidence;
+pub mod posture;
+pub mod report;
+pub mod store;

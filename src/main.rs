@@ -1,0 +1,3 @@
+//! `aws-root-exporter`: arguments to command, outcome to exit code.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The current postures, cheap to read whole.
