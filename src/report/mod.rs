@@ -170,3 +170,17 @@ pub fn parse(
         what: String::new(),
     })
 }
+
+impl RootRow {
+    /// Access keys: active, and present.
+    #[must_use]
+    pub fn keys(&self) -> crate::evidence::Counts {
+        crate::evidence::Counts::default()
+    }
+
+    /// Signing certificates: active, and present.
+    #[must_use]
+    pub fn certificates_count(&self) -> crate::evidence::Counts {
+        crate::evidence::Counts::default()
+    }
+}

@@ -1,1 +1,196 @@
-//! The current postures, cheap to read whole.
+//! The current postures, cheap to read whole, and what the exporter knows of itself.
+//!
+//! The schedule writes, the metrics and the pages read. A reader takes a [`Snapshot`] and holds no
+//! lock while it works on it; what is published is never changed, only replaced.
+
+mod exporter;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::{Account, AccountId};
+use crate::clock::{Clock, Moment, Timestamp};
+use crate::evidence::{Failure, Reason, Source};
+use crate::posture::Posture;
+use crate::report::{RootRow, Slot, UserFigures, UserRow};
+
+pub use exporter::{
+    AccountCounts, CallKey, CallStats, DurationHistogram, Exporter, ExporterView, LeftReason,
+    Outcome,
+};
+
+/// All that is shown of one account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountView {
+    /// Which account.
+    pub account: Arc<Account>,
+    /// What is known of its root user. Ask each figure with [`crate::posture::Figure::at`].
+    pub posture: Posture,
+    /// The credential report in use.
+    pub report: Option<Arc<ReportView>>,
+    /// The sources in use, in the order of [`Source::ALL`].
+    pub sources: Vec<SourceView>,
+}
+
+/// What is shown of a credential report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportView {
+    /// AWS's GeneratedTime.
+    pub generated: Timestamp,
+    /// The root row; `None` in aws-cn.
+    pub root: Option<RootRow>,
+    /// Rows of IAM users that could not be read.
+    pub rows_skipped: usize,
+    /// The IAM users in numbers.
+    pub users: UserFigures,
+    /// The IAM users by name.
+    pub detail: UserDetail,
+}
+
+impl ReportView {
+    /// The root user's access key slots that hold a key, by the report.
+    pub fn key_slots(&self) -> impl Iterator<Item = (Slot, &crate::report::KeySlot)> {
+        self.root
+            .iter()
+            .flat_map(|root| Slot::ALL.into_iter().zip(&root.access_keys))
+    }
+}
+
+/// The IAM users of an account by name (`users.detail`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserDetail {
+    /// Not asked for.
+    #[default]
+    Off,
+    /// Each user.
+    Kept(Vec<UserRow>),
+    /// Left out: `users.max_detail_series` would have been passed.
+    Dropped,
+}
+
+/// How one source of an account fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceView {
+    /// Which source.
+    pub source: Source,
+    /// Whether its last refresh worked; `None` before the first has ended.
+    pub up: Option<bool>,
+    /// When a refresh last worked, by the local clock.
+    pub last_success: Option<Timestamp>,
+    /// Failed refreshes since the process started, by reason.
+    pub failures: BTreeMap<Reason, u64>,
+    /// The last failure, for people, with its time by the local clock.
+    pub last_failure: Option<(Timestamp, Failure)>,
+}
+
+impl SourceView {
+    /// A source that was never asked.
+    #[must_use]
+    pub fn new(source: Source) -> Self {
+        Self {
+            source,
+            up: None,
+            last_success: None,
+            failures: BTreeMap::new(),
+            last_failure: None,
+        }
+    }
+
+    /// Books a refresh that worked.
+    pub fn worked(&mut self, now: Timestamp) {
+        self.up = Some(true);
+        self.last_success = Some(now);
+    }
+
+    /// Books a refresh that failed.
+    pub fn failed(&mut self, now: Timestamp, failure: Failure) {
+        self.up = Some(false);
+        *self.failures.entry(failure.reason).or_default() += 1;
+        self.last_failure = Some((now, failure));
+    }
+}
+
+/// Everything that is shown, as of one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The accounts, by id.
+    pub accounts: Vec<Arc<AccountView>>,
+    /// The exporter itself.
+    pub exporter: ExporterView,
+    /// When it was taken, by the local clock.
+    pub now: Timestamp,
+    /// When it was taken, by the monotonic clock.
+    pub moment: Moment,
+}
+
+/// Holds what is shown.
+#[derive(Debug)]
+pub struct Store {
+    /// A lock of the standard library: it is held for a look-up or for cloning a list of
+    /// pointers, never across an await.
+    accounts: RwLock<BTreeMap<AccountId, Arc<AccountView>>>,
+    /// What the exporter knows of itself.
+    pub exporter: Exporter,
+    clock: Clock,
+}
+
+impl Store {
+    /// A store that holds nothing.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            accounts: RwLock::default(),
+            exporter: Exporter::default(),
+            clock,
+        }
+    }
+
+    /// Shows an account, in place of what was shown of it.
+    pub fn put(&self, view: AccountView) {
+        let view = Arc::new(view);
+        self.accounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(view.account.id, view);
+    }
+
+    /// Shows an account no more.
+    pub fn remove(&self, id: AccountId) {
+        self.accounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
+    }
+
+    /// What is shown of one account.
+    #[must_use]
+    pub fn get(&self, id: AccountId) -> Option<Arc<AccountView>> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+
+    /// All that is shown now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let accounts = self
+            .accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect();
+        let moment = self.clock.moment();
+        Snapshot {
+            accounts,
+            exporter: self.exporter.view(moment),
+            now: self.clock.now(),
+            moment,
+        }
+    }
+}
