@@ -3,8 +3,10 @@
 //! `ARCHITECTURE.md` says how they hang together.
 
 pub mod account;
+pub mod aws;
 pub mod clock;
 pub mod evidence;
 pub mod posture;
+pub mod refresh;
 pub mod report;
 pub mod store;

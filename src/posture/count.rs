@@ -125,7 +125,7 @@ impl Tally {
     /// What exists and is active when a look saw `seen` of them: what the base explains, and
     /// beyond it what was created since, for a new key is born active.
     fn explain(&self, look: &Believed, seen: u8, report: Option<Base>) -> Counts {
-        let Some((_, base)) = self.base(report) else {
+        let Some((source, base)) = self.base(report) else {
             // Nobody can tell whether it is active: the safe reading is that it is.
             return Counts {
                 active: 1,
@@ -134,12 +134,12 @@ impl Tally {
         };
         let Counts { active, present } = base.counts;
         let unexplained = seen.saturating_sub(present);
-        let born_since = if base.stamp.at < look.stamp.at || unexplained == 0 {
-            unexplained
-        } else {
-            // A base that is later than the look and knows fewer: none of them was born since.
+        let born_since = if source == Source::CredentialReport && base.stamp.at >= look.stamp.at {
+            // A report that is later than the look and knows fewer: none of them was born since.
             // As many stay active as were when the look saw them.
             look.active.saturating_sub(active).min(unexplained)
+        } else {
+            unexplained
         };
         Counts {
             active: active.saturating_add(born_since).min(MOST),

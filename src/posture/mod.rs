@@ -13,7 +13,11 @@
 
 mod count;
 mod flag;
+#[cfg(test)]
+mod properties;
 mod record;
+#[cfg(test)]
+mod rules;
 
 use std::time::Duration;
 
@@ -89,6 +93,25 @@ impl Posture {
             || more(self.keys_present, before.keys_present)
             || more(self.certificates_active, before.certificates_active)
             || (value(self.mfa_enabled) == Some(0) && value(before.mfa_enabled) != Some(0))
+    }
+}
+
+impl Posture {
+    /// Whether every figure has the same value here as in `other`, whatever evidence is behind it.
+    #[must_use]
+    pub fn has_values_of(&self, other: &Self) -> bool {
+        self.values() == other.values()
+    }
+
+    fn values(&self) -> [Option<u8>; 5] {
+        [
+            self.keys_active,
+            self.keys_present,
+            self.certificates_active,
+            self.mfa_enabled,
+            self.password_enabled,
+        ]
+        .map(|figure| figure.map(|figure| figure.value))
     }
 }
 

@@ -68,8 +68,8 @@ pub struct Look {
 }
 
 impl Look {
-    fn source(&self, listed: bool) -> Source {
-        if listed {
+    fn source(is_listed: bool) -> Source {
+        if is_listed {
             Source::RootSession
         } else {
             Source::AccountSummary
@@ -85,7 +85,7 @@ impl Look {
         let seen = summary.max(listed.map(|counts| counts.present))?;
         Some(Heard {
             stamp: self.stamp,
-            source: self.source(listed.is_some()),
+            source: Self::source(listed.is_some()),
             verdict: match seen {
                 0 => Verdict::None,
                 some => Verdict::Some(some),
@@ -98,7 +98,7 @@ impl Look {
     fn said(&self, summary: Option<bool>, listed: Option<bool>) -> Option<Said> {
         Some(Said {
             stamp: self.stamp,
-            source: self.source(listed.is_some()),
+            source: Self::source(listed.is_some()),
             on: listed.or(summary)?,
         })
     }
@@ -236,7 +236,7 @@ impl Record {
             .flatten()
         {
             if report.stamp.at > latest {
-                report.stamp.at = look.stamp.at;
+                report.stamp.at = look.stamp.at.minus(Duration::from_secs(1));
             }
         }
         let summary = look.summary.unwrap_or_default();
@@ -286,6 +286,12 @@ impl Record {
         if !(waiting && self.is_unexplained()) {
             self.cold = None;
         }
+    }
+
+    /// Whether the cold start is not over: nothing may be shown, and nothing be kept either.
+    #[must_use]
+    pub fn is_cold(&self) -> bool {
+        self.cold.is_some()
     }
 
     fn is_unexplained(&self) -> bool {

@@ -4,6 +4,7 @@
 //! lock while it works on it; what is published is never changed, only replaced.
 
 mod exporter;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,9 +18,10 @@ use crate::posture::Posture;
 use crate::report::{RootRow, Slot, UserFigures, UserRow};
 
 pub use exporter::{
-    AccountCounts, CallKey, CallStats, DurationHistogram, Exporter, ExporterView, LeftReason,
-    Outcome,
+    AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
+    LeftReason, Outcome,
 };
+pub use state::{LoadError, SavedAccount, State, load, save};
 
 /// All that is shown of one account.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +71,24 @@ pub enum UserDetail {
     Kept(Vec<UserRow>),
     /// Left out: `users.max_detail_series` would have been passed.
     Dropped,
+}
+
+impl UserDetail {
+    /// How many series the users take at most: two a user and one for the password's last use,
+    /// three a key.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        match self {
+            Self::Off | Self::Dropped => 0,
+            Self::Kept(users) => users
+                .iter()
+                .map(|user| {
+                    let keys = user.access_keys.iter().filter(|key| key.present()).count();
+                    2 + usize::from(user.password_last_used.is_some()) + 3 * keys
+                })
+                .sum(),
+        }
+    }
 }
 
 /// How one source of an account fares.

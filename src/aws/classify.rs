@@ -1,0 +1,208 @@
+//! Puts what went wrong into a class of the fixed list, and into words.
+//!
+//! Codes that the service models do not name arrive as "unhandled"; they are told by the code on
+//! the wire and the HTTP status. The words are AWS's code and message and the chain of causes,
+//! never a request or a response: those hold credentials.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::evidence::{Failure, Reason};
+
+/// Longer texts from a server are cut: they go into logs and onto pages.
+const LONGEST_MESSAGE: usize = 500;
+
+/// Classes a failed call and says what happened. `what` names the call.
+pub(super) fn classify<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let (reason, words) = match error {
+        SdkError::TimeoutError(_) => (
+            Reason::Timeout,
+            "no answer within refresh.timeout".to_owned(),
+        ),
+        SdkError::ConstructionFailure(_) => (of_causes(error, Reason::Other), causes(error)),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            (Reason::Timeout, "no connection in time".to_owned())
+        }
+        SdkError::DispatchFailure(_) => (of_causes(error, Reason::Network), causes(error)),
+        SdkError::ResponseError(response) => {
+            let status = response.raw().status().as_u16();
+            (
+                of_status(status).unwrap_or_else(|| of_causes(error, Reason::Other)),
+                format!("HTTP {status}, unreadable: {}", causes(error)),
+            )
+        }
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let code = answer.err().code();
+            let message = answer.err().message().unwrap_or("no message");
+            (
+                code.and_then(of_code)
+                    .or_else(|| of_status(status))
+                    .unwrap_or(Reason::Other),
+                format!(
+                    "HTTP {status} {}: {message}",
+                    code.unwrap_or("without code")
+                ),
+            )
+        }
+        // SdkError may grow.
+        _ => (Reason::Other, causes(error)),
+    };
+    Failure::new(reason, format!("{what}: {}", shortened(&words)))
+}
+
+/// What a code on the wire means, where it means the same for every operation.
+///
+/// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those of the
+/// AWS SDKs' retry rules.
+pub(super) fn of_code(code: &str) -> Option<Reason> {
+    Some(match code {
+        "BandwidthLimitExceeded"
+        | "PriorRequestNotComplete"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "SlowDown"
+        | "Throttling"
+        | "ThrottledException"
+        | "ThrottlingException"
+        | "TooManyRequestsException" => Reason::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "NotAuthorized"
+        | "OptInRequired"
+        | "UnauthorizedOperation" => Reason::AccessDenied,
+        "AuthFailure"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "InvalidToken"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
+        | "TokenRefreshRequired"
+        | "UnrecognizedClientException" => Reason::Credentials,
+        "LimitExceeded" | "LimitExceededException" => Reason::LimitExceeded,
+        "InvalidAction"
+        | "OrganizationNotFoundException"
+        | "FeatureNotEnabledException"
+        | "OrganizationNotInAllFeaturesModeException"
+        | "UnknownOperationException"
+        | "UnsupportedOperation" => Reason::Unsupported,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "ServiceException"
+        | "ServiceFailure"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException" => Reason::Service,
+        "RequestTimeout" | "RequestTimeoutException" => Reason::Timeout,
+        _ => return None,
+    })
+}
+
+fn of_status(status: u16) -> Option<Reason> {
+    match status {
+        401 => Some(Reason::Credentials),
+        403 => Some(Reason::AccessDenied),
+        408 => Some(Reason::Timeout),
+        429 => Some(Reason::Throttled),
+        501 => Some(Reason::Unsupported),
+        500..=599 => Some(Reason::Service),
+        _ => None,
+    }
+}
+
+/// What the causes behind an error say; `otherwise` when they say nothing.
+fn of_causes(error: &(dyn Error + 'static), otherwise: Reason) -> Reason {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<CredentialsError>() {
+            return Reason::Credentials;
+        }
+        if error.is::<std::io::Error>() || error.is::<hyper::Error>() {
+            return Reason::Network;
+        }
+        cause = error.source();
+    }
+    otherwise
+}
+
+/// The chain of causes in words, each said once.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !words.iter().any(|said| said.contains(&text)) {
+            words.push(text);
+        }
+        cause = error.source();
+    }
+    words.join(": ")
+}
+
+/// Cuts a text from a server to a length fit for a log line.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_no_model_names_have_their_class() {
+        let table = [
+            ("Throttling", Reason::Throttled),
+            ("LimitExceeded", Reason::LimitExceeded),
+            ("AccessDenied", Reason::AccessDenied),
+            ("ExpiredToken", Reason::Credentials),
+            ("InvalidClientTokenId", Reason::Credentials),
+            ("InvalidAction", Reason::Unsupported),
+            ("ServiceFailure", Reason::Service),
+        ];
+        for (code, reason) in table {
+            assert_eq!(of_code(code), Some(reason), "{code}");
+        }
+        assert_eq!(of_code("NoSuchEntity"), None);
+    }
+
+    #[test]
+    fn without_a_known_code_the_status_speaks() {
+        assert_eq!(of_status(503), Some(Reason::Service));
+        assert_eq!(of_status(429), Some(Reason::Throttled));
+        assert_eq!(of_status(403), Some(Reason::AccessDenied));
+        assert_eq!(of_status(400), None);
+    }
+
+    #[test]
+    fn a_broken_connection_is_told_by_its_cause() {
+        let torn = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(of_causes(&torn, Reason::Other), Reason::Network);
+        let none = CredentialsError::not_loaded("no provider");
+        assert_eq!(of_causes(&none, Reason::Other), Reason::Credentials);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let long = "ü".repeat(LONGEST_MESSAGE + 1);
+        assert_eq!(shortened(&long).chars().count(), LONGEST_MESSAGE + 1);
+        assert_eq!(shortened("short"), "short");
+    }
+}

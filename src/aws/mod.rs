@@ -1,0 +1,154 @@
+//! Asks AWS: credentials, the calls, and the classing of what goes wrong.
+//!
+//! One client a service and Region serves all accounts; credentials are handed in with each call,
+//! so an account costs no more than its session. The SDK's own retries are off: its token bucket
+//! is one for the whole process, so one throttled account would slow the others. When to ask
+//! again is the schedule's to decide.
+
+mod calls;
+mod classify;
+mod session;
+mod tap;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::account::AccountId;
+use crate::clock::{Clock, Moment, Timestamp};
+use crate::evidence::Reason;
+
+pub use calls::{Fetched, ReportState};
+use session::Sessions;
+
+/// Is told of each call to AWS when it has ended.
+pub trait Observe: Send + Sync {
+    /// A call ended: `service` is `iam` or `sts`, `outcome` the reason why it failed.
+    fn called(
+        &self,
+        service: &'static str,
+        operation: &'static str,
+        outcome: Result<(), Reason>,
+        took: Duration,
+    );
+}
+
+/// What AWS answered, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// Its `Date` header; the local clock where there was none.
+    pub date: Timestamp,
+    /// How far AWS's clock is ahead of the local one, in seconds; `None` without a `Date` header.
+    pub skew: Option<i64>,
+    /// When it was received.
+    pub received: Moment,
+}
+
+/// Who the caller is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The caller's account.
+    pub account: AccountId,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+/// How AWS is reached.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The Region whose STS is asked for the caller, and from which the partition follows.
+    pub region: String,
+    /// The profile of the shared AWS configuration files to take the caller's credentials from;
+    /// `None` for the SDK's standard chain.
+    pub profile: Option<String>,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// AWS, as far as this program asks it.
+pub struct Aws {
+    base: SdkConfig,
+    /// The clients of each Region, made when first needed.
+    regions: Mutex<HashMap<String, Arc<Clients>>>,
+    sessions: Sessions,
+    observer: Arc<dyn Observe>,
+    clock: Clock,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").finish_non_exhaustive()
+    }
+}
+
+/// One client a service, for all accounts of a Region.
+struct Clients {
+    iam: aws_sdk_iam::Client,
+    sts: aws_sdk_sts::Client,
+}
+
+impl Aws {
+    /// Reads the SDK's standard settings (environment, shared configuration files). Asks nobody
+    /// and resolves no credentials yet.
+    pub async fn new(settings: &Settings, observer: Arc<dyn Observe>, clock: Clock) -> Self {
+        // Slightly less than what the schedule gives an attempt, so that a call that hangs is
+        // counted as one rather than dropped.
+        let call_timeout = settings.timeout.mul_f64(0.95);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(call_timeout.min(Duration::from_secs(5)))
+            .operation_timeout(call_timeout)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(settings.region.clone()))
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        if let Ok(name) = AppName::new("aws-root-exporter") {
+            loader = loader.app_name(name);
+        }
+        if let Some(profile) = &settings.profile {
+            // The chain would look at the environment first; who names a profile means it.
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(session::profile_provider(&settings.region, profile));
+        }
+        let base = loader.load().await;
+        let sessions = Sessions::new(base.credentials_provider(), clock.clone());
+        Self {
+            base,
+            regions: Mutex::default(),
+            sessions,
+            observer,
+            clock,
+        }
+    }
+
+    fn clients(&self, region: &str) -> Arc<Clients> {
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = regions.get(region) {
+            return Arc::clone(clients);
+        }
+        let config = self
+            .base
+            .to_builder()
+            .region(Region::new(region.to_owned()))
+            .build();
+        let clients = Arc::new(Clients {
+            iam: aws_sdk_iam::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+        });
+        regions.insert(region.to_owned(), Arc::clone(&clients));
+        clients
+    }
+
+    /// Drops the sessions of an account that is watched no more.
+    pub fn forget(&self, account: AccountId) {
+        self.sessions.forget(account);
+    }
+}

@@ -1,0 +1,439 @@
+//! One account: its evidence, how its sources fare, and when each is asked again.
+//!
+//! Takes what attempts found and decides what comes next; does no I/O and reads no clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::agenda::Phase;
+use super::attempt::{Read, Seen, Step, Task};
+use super::backoff::Backoff;
+use super::{Settings, Sources};
+use crate::account::Account;
+use crate::clock::{Moment, Timestamp};
+use crate::evidence::{Failure, Reason, Source};
+use crate::posture::{Awaited, Demand, Figure, Look, Posture, Record};
+use crate::report::UserFigures;
+use crate::store::{AccountView, ReportView, SavedAccount, SourceView, UserDetail};
+
+/// How long AWS takes to let go of a report: it makes a new one when the last is so old.
+const REPORT_LIFE: Duration = Duration::from_secs(4 * 3600);
+
+/// A pause after a report ran out, beside the jitter: AWS counts in whole seconds.
+const REPORT_MARGIN: Duration = Duration::from_secs(1);
+const REPORT_JITTER: Duration = Duration::from_secs(9);
+
+/// The pauses between the questions whether a report is ready.
+const POLLS: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+];
+
+/// Now, by both clocks, and a random number from 0 to 1 for jitter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub wall: Timestamp,
+    pub moment: Moment,
+    pub draw: f64,
+}
+
+/// When a task runs next, and how it fared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub due: Moment,
+    /// Failures in a row; for reports also those that were no newer than they should be.
+    pub failures: u32,
+    /// When the attempt that runs now began.
+    pub running: Option<Moment>,
+    /// Whether an attempt has ended, or what is known from before made one needless.
+    pub tried: bool,
+}
+
+impl Plan {
+    fn new(due: Moment) -> Self {
+        Self {
+            due,
+            failures: 0,
+            running: None,
+            tried: false,
+        }
+    }
+}
+
+/// A credential report in the making.
+#[derive(Clone, Copy, Debug)]
+struct Making {
+    since: Moment,
+    polls: usize,
+}
+
+/// An account that is watched.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub account: Arc<Account>,
+    pub look: Option<Plan>,
+    pub report: Option<Plan>,
+    phase: Phase,
+    record: Record,
+    making: Option<Making>,
+    view: Option<Arc<ReportView>>,
+    sources: Vec<SourceView>,
+    /// The last posture that was logged.
+    told: Posture,
+}
+
+impl Watched {
+    /// An account to watch from `now` on, first asked at `first`, with what is known of it from
+    /// before.
+    pub fn new(
+        account: Arc<Account>,
+        phase: Phase,
+        first: Moment,
+        now: Moment,
+        saved: Option<SavedAccount>,
+        settings: &Settings,
+    ) -> Self {
+        let Sources { report, look } = settings.sources.of(&account);
+        let sources = [
+            (report, Source::CredentialReport),
+            (look, Source::AccountSummary),
+        ]
+        .into_iter()
+        .filter(|(used, _)| *used)
+        .map(|(_, source)| SourceView::new(source))
+        .collect();
+        let mut watched = Self {
+            account,
+            look: look.then(|| Plan::new(first)),
+            report: report.then(|| Plan::new(first)),
+            phase,
+            record: Record::new(Awaited { report, look }),
+            making: None,
+            view: None,
+            sources,
+            told: Posture::default(),
+        };
+        if let Some(saved) = saved {
+            watched.restore(saved, first, now, settings);
+        }
+        watched
+    }
+
+    fn restore(&mut self, saved: SavedAccount, first: Moment, now: Moment, settings: &Settings) {
+        self.record = saved.record;
+        if self.look.is_none() {
+            // Whatever waited for a look waits in vain.
+            self.record.look_failed();
+        }
+        self.view = saved.report;
+        for view in &mut self.sources {
+            view.last_success = saved.last_success.get(&view.source).copied();
+        }
+        if let Some(plan) = &mut self.report
+            && let Some(due) = saved.report_due
+        {
+            // No later than a report of now would be due: the file's clock may have been wrong.
+            let latest = now + REPORT_LIFE + REPORT_MARGIN + REPORT_JITTER;
+            plan.due = due.clamp(first, latest);
+            plan.tried = due > first;
+        }
+        self.told = self.record.posture(settings.limits);
+    }
+
+    /// The plan of a task, where the account has that task.
+    pub fn plan(&self, task: Task) -> Option<&Plan> {
+        match task {
+            Task::Look => self.look.as_ref(),
+            Task::Report => self.report.as_ref(),
+        }
+    }
+
+    /// The plan of a task, to change it.
+    pub fn plan_mut(&mut self, task: Task) -> Option<&mut Plan> {
+        match task {
+            Task::Look => self.look.as_mut(),
+            Task::Report => self.report.as_mut(),
+        }
+    }
+
+    /// Whether each source was asked once since the start, well or not, or need not be.
+    pub fn is_looked_at(&self) -> bool {
+        [self.look, self.report]
+            .iter()
+            .flatten()
+            .all(|plan| plan.tried)
+    }
+
+    /// What is known of the account.
+    pub fn posture(&self, settings: &Settings) -> Posture {
+        self.record.posture(settings.limits)
+    }
+
+    /// What is to be shown of the account.
+    pub fn view(&self, settings: &Settings) -> AccountView {
+        AccountView {
+            account: Arc::clone(&self.account),
+            posture: self.posture(settings),
+            report: self.view.clone(),
+            sources: self.sources.clone(),
+        }
+    }
+
+    /// What is to be kept of the account across a restart; nothing while nothing may be shown.
+    pub fn saved(&self) -> Option<SavedAccount> {
+        if self.record.is_cold() {
+            return None;
+        }
+        Some(SavedAccount {
+            record: self.record.clone(),
+            report: self.view.clone(),
+            report_due: self
+                .report
+                .filter(|_| self.view.is_some())
+                .map(|plan| plan.due),
+            last_success: self
+                .sources
+                .iter()
+                .filter_map(|view| Some((view.source, view.last_success?)))
+                .collect(),
+        })
+    }
+
+    /// How many series the account's users take by name.
+    pub fn detail_series(&self) -> usize {
+        self.view.as_ref().map_or(0, |view| view.detail.series())
+    }
+
+    /// Takes what a look found.
+    pub fn looked(&mut self, found: Result<Seen<Look>, Failure>, now: Now, settings: &Settings) {
+        let Some(plan) = &mut self.look else { return };
+        plan.tried = true;
+        match found {
+            Ok(seen) => {
+                plan.failures = 0;
+                let from = now.moment.max(plan.due + settings.interval / 2);
+                plan.due = self.phase.next(from, settings.interval);
+                self.worked(Source::AccountSummary, now);
+                // Two looks that came closer than half an interval count as one.
+                self.record.look_arrived(seen.value, settings.interval / 2);
+            }
+            Err(failure) => {
+                plan.failures += 1;
+                let pause = Backoff::live(settings.interval).pause(plan.failures, now.draw);
+                plan.due = now.moment + pause;
+                self.failed(Source::AccountSummary, failure, now);
+                self.record.look_failed();
+            }
+        }
+        self.settle(now, settings);
+    }
+
+    /// Takes what a step of the report found. `room` is how many series users may still take.
+    pub fn reported(
+        &mut self,
+        found: Result<Seen<Step>, Failure>,
+        now: Now,
+        settings: &Settings,
+        room: usize,
+    ) {
+        if let Some(plan) = &mut self.report {
+            plan.tried = true;
+        }
+        match found.map(|seen| seen.value) {
+            Ok(Step::InTheMaking) => self.report_in_the_making(now, settings),
+            Ok(Step::Read(read)) => self.report_read(*read, now, settings, room),
+            Err(failure) => self.report_failed(failure, now, settings),
+        }
+        self.settle(now, settings);
+    }
+
+    fn report_in_the_making(&mut self, now: Now, settings: &Settings) {
+        let making = self.making.get_or_insert(Making {
+            since: now.moment,
+            polls: 0,
+        });
+        if now.moment.since(making.since) >= settings.report_timeout {
+            let failure = Failure::new(
+                Reason::ReportPending,
+                format!(
+                    "credential report: not ready within refresh.report_timeout ({:?})",
+                    settings.report_timeout
+                ),
+            );
+            self.making = None;
+            self.report_failed(failure, now, settings);
+            return;
+        }
+        let pause = POLLS[making.polls.min(POLLS.len() - 1)];
+        making.polls += 1;
+        self.record.report_started(making.since);
+        if let Some(plan) = &mut self.report {
+            plan.due = now.moment + pause;
+        }
+    }
+
+    fn report_read(&mut self, read: Read, now: Now, settings: &Settings, room: usize) {
+        let Read { report, facts } = read;
+        self.making = None;
+        self.worked(Source::CredentialReport, now);
+        let demand = self.record.report_arrived(facts);
+        if self.record.report_stamp() == Some(facts.stamp) {
+            // Rows of users count from the moment they are read, whatever a look says of root.
+            let detail = self.detail(report.users.as_slice(), settings, room);
+            self.view = Some(Arc::new(ReportView {
+                generated: facts.stamp.at,
+                rows_skipped: report.rows_skipped,
+                users: UserFigures::of(&report.users),
+                detail,
+                root: report.root,
+            }));
+        }
+        let age = facts.stamp.age(now.moment);
+        if let Some(plan) = &mut self.report {
+            if let Some(rest) = REPORT_LIFE.checked_sub(age).filter(|rest| !rest.is_zero()) {
+                plan.failures = 0;
+                plan.due = now.moment + rest + REPORT_MARGIN + REPORT_JITTER.mul_f64(now.draw);
+            } else {
+                // AWS says that it is complete, and it is an old one all the same. A stand-in
+                // may date every report 2015: ask again, but never hammer.
+                plan.failures += 1;
+                plan.due =
+                    now.moment + Backoff::slow(settings.interval).pause(plan.failures, now.draw);
+            }
+        }
+        if demand == Demand::LookAtOnce {
+            match &mut self.look {
+                Some(plan) if plan.running.is_none() => plan.due = now.moment,
+                Some(_) => {}
+                None => self.record.look_failed(),
+            }
+        }
+    }
+
+    fn report_failed(&mut self, failure: Failure, now: Now, settings: &Settings) {
+        if let Some(plan) = &mut self.report {
+            plan.failures += 1;
+            plan.due = now.moment + Backoff::slow(settings.interval).pause(plan.failures, now.draw);
+        }
+        self.failed(Source::CredentialReport, failure, now);
+        self.record.report_failed();
+    }
+
+    fn detail(
+        &self,
+        users: &[crate::report::UserRow],
+        settings: &Settings,
+        room: usize,
+    ) -> UserDetail {
+        if !settings.user_detail {
+            return UserDetail::Off;
+        }
+        let kept = UserDetail::Kept(users.to_vec());
+        if kept.series() <= room {
+            return kept;
+        }
+        warn!(
+            account = %self.account.id,
+            series = kept.series(),
+            "the IAM users of this account are left out: users.max_detail_series would be passed; \
+             raise it, or watch fewer accounts with this process"
+        );
+        UserDetail::Dropped
+    }
+
+    fn source(&mut self, source: Source) -> Option<&mut SourceView> {
+        self.sources.iter_mut().find(|view| view.source == source)
+    }
+
+    fn worked(&mut self, source: Source, now: Now) {
+        let id = self.account.id;
+        let Some(view) = self.source(source) else {
+            return;
+        };
+        if view.up == Some(false) {
+            info!(account = %id, %source, "works again");
+        }
+        view.worked(now.wall);
+    }
+
+    fn failed(&mut self, source: Source, failure: Failure, now: Now) {
+        let id = self.account.id;
+        let Some(view) = self.source(source) else {
+            return;
+        };
+        let known = view.up == Some(false)
+            && view
+                .last_failure
+                .as_ref()
+                .is_some_and(|(_, last)| last.reason == failure.reason);
+        let (reason, message) = (failure.reason, &failure.message);
+        if known {
+            debug!(account = %id, %source, %reason, error = message, "refresh failed again");
+        } else {
+            warn!(account = %id, %source, %reason, error = message, "refresh failed");
+        }
+        view.failed(now.wall, failure);
+    }
+
+    /// Lets the evidence settle, and logs what became different.
+    fn settle(&mut self, now: Now, settings: &Settings) {
+        self.record.settle(now.moment);
+        let posture = self.record.posture(settings.limits);
+        let before = std::mem::replace(&mut self.told, posture);
+        self.tell(
+            "root_access_keys_active",
+            before.keys_active,
+            posture.keys_active,
+            0,
+        );
+        self.tell(
+            "root_access_keys_present",
+            before.keys_present,
+            posture.keys_present,
+            0,
+        );
+        self.tell(
+            "root_signing_certificates_active",
+            before.certificates_active,
+            posture.certificates_active,
+            0,
+        );
+        self.tell(
+            "root_mfa_enabled",
+            before.mfa_enabled,
+            posture.mfa_enabled,
+            1,
+        );
+    }
+
+    fn tell(&self, figure: &str, before: Option<Figure>, after: Option<Figure>, fine: u8) {
+        let Some(after) = after else { return };
+        if before.is_some_and(|before| before.value == after.value) {
+            return;
+        }
+        let account = &self.account;
+        let was = before.map_or_else(|| "unknown".to_owned(), |before| before.value.to_string());
+        if after.value == fine && before.is_none() {
+            debug!(
+                account = %account.id, name = account.name, figure, value = after.value, was,
+                evidence = %after.source, observed = %after.observed, "learnt"
+            );
+        } else if after.value == fine {
+            info!(
+                account = %account.id, name = account.name, figure, value = after.value, was,
+                evidence = %after.source, observed = %after.observed, "root finding is gone"
+            );
+        } else {
+            warn!(
+                account = %account.id, name = account.name, figure, value = after.value, was,
+                evidence = %after.source, observed = %after.observed, "root finding"
+            );
+        }
+    }
+}

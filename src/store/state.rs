@@ -1,0 +1,208 @@
+//! What survives a restart: a file with the evidence of each account.
+//!
+//! Written whole to a temporary file beside it, flushed to disk and moved into its place, mode
+//! 0600, so that there is always one whole file. It holds evidence only: no credentials, no
+//! session tokens, no external ids.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ReportView;
+use crate::account::AccountId;
+use crate::clock::{Clock, Moment, Timestamp};
+use crate::evidence::Source;
+use crate::posture::Record;
+
+/// Tells our files from others.
+const FORMAT: &str = "aws-root-exporter state";
+
+/// The version this program writes, and the newest it reads.
+const VERSION: u32 = 1;
+
+/// What is kept of one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedAccount {
+    /// The evidence.
+    pub record: Record,
+    /// The credential report in use.
+    pub report: Option<Arc<ReportView>>,
+    /// When the next report is due.
+    pub report_due: Option<Moment>,
+    /// When each source last worked, by the local clock.
+    pub last_success: BTreeMap<Source, Timestamp>,
+}
+
+/// The whole state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// The caller's own account, where that is what is watched.
+    pub caller: Option<AccountId>,
+    /// The accounts.
+    pub accounts: BTreeMap<AccountId, SavedAccount>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document<S> {
+    format: String,
+    version: u32,
+    /// The local clock and the process's monotonic clock at the time of writing: what ties the
+    /// moments in the file to the calendar.
+    saved_at: Timestamp,
+    saved_moment: Moment,
+    state: S,
+}
+
+/// The part of a document that every version has.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+/// Why a state file is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read from disk.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is torn, of another program, or of a newer version.
+    #[error("{}: {what}; it was set aside as {}", path.display(), aside.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+        /// Where it is now.
+        aside: PathBuf,
+    },
+}
+
+/// Reads the state file, and moves its times to this process's clock. A file that is not there is
+/// an empty state.
+///
+/// # Errors
+///
+/// [`LoadError`]; the start can go on without it.
+pub fn load(path: &Path, clock: &Clock) -> Result<State, LoadError> {
+    let content = match fs::read(path) {
+        Ok(content) => content,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
+        Err(source) => {
+            return Err(LoadError::Unreadable {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let document = read(&content).map_err(|what| LoadError::Unusable {
+        path: path.to_owned(),
+        what,
+        aside: set_aside(path),
+    })?;
+    Ok(rebased(document, clock))
+}
+
+fn read(content: &[u8]) -> Result<Document<State>, String> {
+    let head: Head = serde_json::from_slice(content)
+        .map_err(|error| format!("not a whole state file ({error})"))?;
+    if head.format != FORMAT {
+        return Err(format!(
+            "not a state file of this program ({:?})",
+            head.format
+        ));
+    }
+    if head.version > VERSION {
+        return Err(format!(
+            "written by a newer version of this program (state version {}, this one reads up to \
+             {VERSION})",
+            head.version
+        ));
+    }
+    serde_json::from_slice(content).map_err(|error| format!("not a whole state file ({error})"))
+}
+
+fn rebased(document: Document<State>, clock: &Clock) -> State {
+    let now = clock.now();
+    let elapsed = now.since(document.saved_at);
+    let shift = clock
+        .moment()
+        .millis()
+        .saturating_sub((document.saved_moment + elapsed).millis());
+    let mut state = document.state;
+    for account in state.accounts.values_mut() {
+        account.record.rebase(shift, now);
+        account.report_due = account.report_due.map(|due| due.shifted(shift));
+    }
+    state
+}
+
+/// Moves a file that cannot be used out of the way, and says where to.
+fn set_aside(path: &Path) -> PathBuf {
+    let aside = beside(path, ".unusable");
+    match fs::rename(path, &aside) {
+        Ok(()) => aside,
+        Err(_) => path.to_owned(),
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Writes the state file.
+///
+/// # Errors
+///
+/// Any error of the file system; then the file is as it was before.
+pub fn save(path: &Path, state: &State, clock: &Clock) -> io::Result<()> {
+    let temporary = beside(path, ".tmp");
+    let written = write(&temporary, state, clock).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // A temporary file that stays would fill a disk that is full already.
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    // The rename is durable once the folder is.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write(path: &Path, state: &State, clock: &Clock) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    serde_json::to_writer(
+        &mut out,
+        &Document {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            saved_at: clock.now(),
+            saved_moment: clock.moment(),
+            state,
+        },
+    )?;
+    out.write_all(b"\n")?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
+}
