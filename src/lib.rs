@@ -4,7 +4,9 @@
 
 pub mod account;
 pub mod aws;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod evidence;
 pub mod posture;
 pub mod refresh;

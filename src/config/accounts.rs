@@ -1,0 +1,154 @@
+//! The `[[accounts]]` of the file: each entry becomes an [`Account`] with the one way it is read.
+
+use std::collections::BTreeMap;
+
+use figment::value::Value;
+
+use super::settings::ACCOUNTS;
+use super::table::{Merged, Table};
+use super::values;
+use crate::account::{Access, Account, AccountId, Partition};
+
+/// Judges all entries; the ones that are wrong are noted and left out.
+pub(super) fn judge(merged: &Merged, default_region: &str) -> Vec<Account> {
+    let mut first: BTreeMap<AccountId, usize> = BTreeMap::new();
+    let mut accounts = Vec::new();
+    for (index, entry) in merged.entries(ACCOUNTS).iter().enumerate() {
+        let Some(account) = account(entry, default_region) else {
+            continue;
+        };
+        if let Some(first) = first.get(&account.id) {
+            entry.fail(
+                "id",
+                format!(
+                    "\"{}\" is listed twice, first as accounts[{first}]; remove one",
+                    account.id
+                ),
+            );
+            continue;
+        }
+        first.insert(account.id, index);
+        accounts.push(account);
+    }
+    accounts
+}
+
+fn account(entry: &Table<'_>, default_region: &str) -> Option<Account> {
+    // What is no table has been told of already.
+    if !entry.is_table() {
+        return None;
+    }
+    let id = entry.read_optional("id", values::account_id);
+    if entry.get("id").is_none() {
+        entry.fail(
+            "id",
+            "is missing; every account needs its id (12 digits, in quotes)",
+        );
+    }
+    let region = entry.read("region", default_region.to_owned(), values::region);
+    let access = access(entry, id, &region);
+    let name = entry.read("name", String::new(), values::any_text);
+    let labels = labels(entry);
+    Some(Account {
+        id: id?,
+        name,
+        region,
+        access,
+        labels,
+    })
+}
+
+fn access(entry: &Table<'_>, id: Option<AccountId>, region: &str) -> Access {
+    let role = entry.read_optional("role_arn", values::text);
+    let external_id = entry.read_optional("external_id", values::external_id);
+    let profile = entry.read_optional("profile", values::text);
+    let [has_role, has_external_id, has_profile] =
+        ["role_arn", "external_id", "profile"].map(|key| entry.get(key).is_some());
+    if has_external_id && !has_role {
+        entry.fail(
+            "external_id",
+            "is of use only with a role_arn; add one, or remove it (the value is not shown)",
+        );
+    }
+    if has_role && has_profile {
+        entry.fail(
+            "profile",
+            "an account is read by a role_arn or by a profile, not both; remove one",
+        );
+    }
+    if let Some(arn) = role {
+        if let Err(problem) = check_role(&arn, id, region) {
+            entry.fail("role_arn", problem);
+        }
+        return Access::Role { arn, external_id };
+    }
+    profile.map_or(Access::Caller, Access::Profile)
+}
+
+/// Whether an ARN is that of a role of this very account, in the partition it is asked in.
+fn check_role(arn: &str, id: Option<AccountId>, region: &str) -> Result<(), String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let role = match parts[..] {
+        ["arn", partition, "iam", "", account, resource] => resource
+            .strip_prefix("role/")
+            .filter(|name| values::is_role_name(name))
+            .and(Partition::from_name(partition))
+            .zip(account.parse::<AccountId>().ok()),
+        _ => None,
+    };
+    let Some((partition, account)) = role else {
+        return Err(format!(
+            "{arn:?} is not the ARN of a role; write it like \
+             \"arn:aws:iam::111122223333:role/aws-root-exporter\""
+        ));
+    };
+    if let Some(id) = id
+        && account != id
+    {
+        return Err(format!(
+            "{arn:?} is a role of account {account}, not of {id}; name a role of {id}"
+        ));
+    }
+    let expected = Partition::of_region(region);
+    if partition != expected {
+        return Err(format!(
+            "{arn:?} is in partition {partition}, but region {region} is in {expected}; set the \
+             account's region"
+        ));
+    }
+    Ok(())
+}
+
+fn labels(entry: &Table<'_>) -> BTreeMap<String, String> {
+    let labels = match entry.get("labels") {
+        None => return BTreeMap::new(),
+        Some(Value::Dict(_, labels)) => labels,
+        Some(value) => {
+            let kind = values::kind(value);
+            entry.fail(
+                "labels",
+                format!("is {kind}; write {{ team = \"payments\" }}"),
+            );
+            return BTreeMap::new();
+        }
+    };
+    let mut judged = BTreeMap::new();
+    for (name, value) in labels {
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if name.is_empty() || !name.bytes().all(valid) {
+            entry.fail_below(
+                "labels",
+                name,
+                format!("{name:?} is not a label name; use letters, digits and underscores"),
+            );
+            continue;
+        }
+        match values::any_text(value) {
+            Ok(text) => {
+                judged.insert(name.clone(), text);
+            }
+            Err(problem) => entry.fail_below("labels", name, problem),
+        }
+    }
+    judged
+}

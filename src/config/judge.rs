@@ -1,0 +1,361 @@
+//! The merged settings, section by section: each value on its own first, then what two of them
+//! say of each other. Every default is taken from [`Config`]'s `Default`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::value::{Dict, Value};
+
+use super::error::{ConfigError, ConfigErrors};
+use super::sources::{self, Layer, Overrides};
+use super::table::{Merged, Table};
+use super::{
+    Aws, Config, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web, accounts,
+    label_name, settings, values,
+};
+
+/// The least time between two looks or two readings of a list: each is a call that AWS counts.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The least deadline; zero would mean that nothing ever works.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// Merges the sources and judges what comes out.
+pub(super) fn judge(
+    file: Option<Layer>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigErrors> {
+    let variables: Vec<_> = environment.into_iter().collect();
+    let mut errors = file.as_ref().map(misplaced).unwrap_or_default();
+    let (environment, misnamed) = sources::environment(&variables);
+    errors.extend(misnamed);
+    let figment = file
+        .map_or_else(Figment::new, Figment::from)
+        .merge(environment)
+        .merge(sources::flags(overrides));
+    let merged = Merged::new(figment, errors);
+
+    let aws = aws(&merged, &variables);
+    let organization = organization(&merged.section("organization"));
+    let sources = sources_of_evidence(&merged.section("sources"), &organization);
+    let config = Config {
+        web: web(&merged.section("web")),
+        log: log(&merged.section("log")),
+        reload: reload(&merged.section("reload")),
+        shard: shard(&merged, &merged.section("shard")),
+        refresh: refresh(&merged, &merged.section("refresh"), &sources),
+        sources,
+        state: state(&merged.section("state")),
+        accounts: accounts::judge(&merged, &aws.region),
+        aws,
+        organization,
+        users: users(&merged.section("users")),
+        source_file: None,
+    };
+    for (section, key) in config.not_built_yet() {
+        merged
+            .section(section)
+            .fail(key, "is not supported by this version yet; remove it");
+    }
+    match merged.into_errors() {
+        errors if errors.is_empty() => Ok(config),
+        errors => Err(ConfigErrors::Invalid(errors)),
+    }
+}
+
+/// What the file says in places that no setting has. This looks at the file alone, before another
+/// source could cover a mistake in it. No value is shown: a misspelt key may hold a secret.
+fn misplaced(file: &Layer) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    let mut fail = |path: &[&str], problem: String| {
+        errors.push(ConfigError::new(file.place(path), problem));
+    };
+    for (name, value) in &file.dict {
+        let known = settings::keys_of(name);
+        let kind = values::kind(value);
+        if name == settings::ACCOUNTS {
+            misplaced_accounts(value, &mut fail);
+        } else if known.is_empty() {
+            fail(&[name], unknown_key(name, &settings::sections()));
+        } else if let Some(keys) = value.as_dict() {
+            for key in unknown(keys, &known) {
+                fail(&[name, key], unknown_key(key, &known));
+            }
+        } else {
+            fail(&[name], format!("is {kind}; write a section, [{name}]"));
+        }
+    }
+    errors
+}
+
+fn misplaced_accounts(accounts: &Value, fail: &mut impl FnMut(&[&str], String)) {
+    let name = settings::ACCOUNTS;
+    let no_entry = |value| {
+        let kind = values::kind(value);
+        format!("is {kind}; write each account as [[accounts]]")
+    };
+    let Some(entries) = accounts.as_array() else {
+        return fail(&[name], no_entry(accounts));
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        let step = format!("[{index}]");
+        let Some(keys) = entry.as_dict() else {
+            fail(&[name, &step], no_entry(entry));
+            continue;
+        };
+        for key in unknown(keys, settings::ACCOUNT_KEYS) {
+            fail(
+                &[name, &step, key],
+                unknown_key(key, settings::ACCOUNT_KEYS),
+            );
+        }
+    }
+}
+
+fn unknown<'a>(keys: &'a Dict, known: &[&str]) -> impl Iterator<Item = &'a str> {
+    keys.keys()
+        .map(String::as_str)
+        .filter(|key| !known.contains(key))
+}
+
+fn unknown_key(key: &str, known: &[&str]) -> String {
+    let hint = settings::nearest(key, known)
+        .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
+    format!("unknown key{hint} (known: {})", known.join(", "))
+}
+
+fn web(table: &Table<'_>) -> Web {
+    let default = Web::default();
+    let listen_addresses = table.read_each(
+        "listen_address",
+        default.listen_addresses,
+        values::socket_address,
+    );
+    let web = Web {
+        telemetry_path: table.read(
+            "telemetry_path",
+            default.telemetry_path,
+            values::telemetry_path,
+        ),
+        config_file: table.read_path("config_file", values::path),
+        max_requests: table.read("max_requests", default.max_requests, |value| {
+            values::number(value, 1, 100_000)
+        }),
+        health_listen_address: table.read_optional("health_listen_address", values::socket_address),
+        listen_addresses,
+    };
+    if matches!(table.get("listen_address"), Some(Value::Array(_, list)) if list.is_empty()) {
+        table.fail(
+            "listen_address",
+            "is empty; name an address, or leave the setting out",
+        );
+    }
+    // Port 0 is a new port each time.
+    let clash = |a: &SocketAddr, b: &SocketAddr| a == b && a.port() != 0;
+    for (index, address) in web.listen_addresses.iter().enumerate() {
+        if web.listen_addresses[..index]
+            .iter()
+            .any(|other| clash(other, address))
+        {
+            table.fail_at(
+                "listen_address",
+                index,
+                format!("\"{address}\" is listed twice; remove one"),
+            );
+        }
+    }
+    if let Some(health) = web.health_listen_address
+        && web
+            .listen_addresses
+            .iter()
+            .any(|other| clash(other, &health))
+    {
+        table.fail(
+            "health_listen_address",
+            format!("\"{health}\" is web.listen_address too; give it a port of its own"),
+        );
+    }
+    web
+}
+
+fn log(table: &Table<'_>) -> Log {
+    let default = Log::default();
+    Log {
+        level: table.read("level", default.level, values::log_level),
+        format: table.read("format", default.format, values::log_format),
+    }
+}
+
+fn reload(table: &Table<'_>) -> Reload {
+    Reload {
+        auto: table.read("auto", Reload::default().auto, values::switch),
+    }
+}
+
+fn shard(merged: &Merged, table: &Table<'_>) -> Shard {
+    let default = Shard::default();
+    let errors = merged.error_count();
+    let shard = Shard {
+        index: table.read("index", default.index, |value| {
+            values::number(value, 0, u32::MAX)
+        }),
+        total: table.read("total", default.total, |value| {
+            values::number(value, 1, u32::MAX)
+        }),
+    };
+    if merged.error_count() == errors && shard.index >= shard.total {
+        let Shard { index, total } = shard;
+        table.fail(
+            "index",
+            format!("{index} is not below shard.total, {total}; shards are counted from 0"),
+        );
+    }
+    shard
+}
+
+fn sources_of_evidence(table: &Table<'_>, organization: &Organization) -> Sources {
+    let default = Sources::default();
+    let sources = Sources {
+        credential_report: table.read(
+            "credential_report",
+            default.credential_report,
+            values::switch,
+        ),
+        account_summary: table.read("account_summary", default.account_summary, values::switch),
+    };
+    let root_sessions = organization.enabled && organization.access.uses_root_session();
+    if !sources.credential_report && !sources.account_summary && !root_sessions {
+        table.fail(
+            "account_summary",
+            "false, as sources.credential_report is, and no root session is used: there is \
+             nothing to ask; set one of them to true",
+        );
+    }
+    sources
+}
+
+fn refresh(merged: &Merged, table: &Table<'_>, sources: &Sources) -> Refresh {
+    let default = Refresh::default();
+    let errors = merged.error_count();
+    let timeout =
+        |key, default| table.read(key, default, |value| values::duration(value, LEAST_TIMEOUT));
+    let refresh = Refresh {
+        interval: table.read("interval", default.interval, |value| {
+            values::duration(value, LEAST_INTERVAL)
+        }),
+        concurrency: table.read("concurrency", default.concurrency, |value| {
+            values::number(value, 1, 10_000)
+        }),
+        timeout: timeout("timeout", default.timeout),
+        report_timeout: timeout("report_timeout", default.report_timeout),
+        max_staleness: timeout("max_staleness", default.max_staleness),
+        max_live_staleness: timeout("max_live_staleness", default.max_live_staleness),
+    };
+    if merged.error_count() == errors
+        && sources.account_summary
+        && refresh.interval >= refresh.max_live_staleness
+    {
+        // Whichever of the two was set is the one to change.
+        let key = match table.get("interval") {
+            Some(_) => "interval",
+            None => "max_live_staleness",
+        };
+        table.fail(
+            key,
+            format!(
+                "an interval of \"{}\" is not below a max_live_staleness of \"{}\": every zero \
+                 would be withdrawn before the next look; lower the one or raise the other",
+                humantime::format_duration(refresh.interval),
+                humantime::format_duration(refresh.max_live_staleness),
+            ),
+        );
+    }
+    refresh
+}
+
+fn state(table: &Table<'_>) -> State {
+    State {
+        path: table.read_path("path", values::path),
+    }
+}
+
+fn aws(merged: &Merged, variables: &[(String, String)]) -> Aws {
+    let table = merged.section("aws");
+    let set = table.get("region").is_some();
+    let chain = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
+    // An empty variable is how a shell unsets one for a single command.
+    let inherited = chain.filter(|_| !set).find_map(|name| {
+        variables
+            .iter()
+            .find(|(variable, value)| variable == name && !value.is_empty())
+    });
+    let mut region = Aws::default().region;
+    if let Some((name, value)) = inherited {
+        match values::region_name(value) {
+            Ok(()) => region.clone_from(value),
+            Err(problem) => merged.fail(name, problem),
+        }
+    }
+    Aws {
+        region: table.read("region", region, values::region),
+        profile: table.read_optional("profile", values::text),
+    }
+}
+
+fn organization(table: &Table<'_>) -> Organization {
+    let default = Organization::default();
+    let tag_labels = table.read_each("tag_labels", default.tag_labels, values::tag_key);
+    let mut labels: BTreeMap<String, &str> = BTreeMap::new();
+    for (index, tag) in tag_labels.iter().enumerate() {
+        if let Some(first) = labels.insert(label_name(tag), tag) {
+            table.fail_at(
+                "tag_labels",
+                index,
+                format!(
+                    "{tag:?} and {first:?} would both be label_{}; remove one",
+                    label_name(tag)
+                ),
+            );
+        }
+    }
+    Organization {
+        enabled: table.read("enabled", default.enabled, values::switch),
+        access: table.read("access", default.access, values::member_access),
+        role_name: table.read("role_name", default.role_name, values::role_name),
+        external_id: table.read_optional("external_id", values::external_id),
+        exclude: table
+            .read_each("exclude", Vec::new(), values::account_id)
+            .into_iter()
+            .collect(),
+        interval: table.read("interval", default.interval, |value| {
+            values::duration(value, LEAST_INTERVAL)
+        }),
+        tag_labels,
+    }
+}
+
+fn users(table: &Table<'_>) -> Users {
+    let default = Users::default();
+    let days = |key: &str, default| {
+        let mut days = table.read_each(key, default, values::days);
+        for (index, day) in days.iter().enumerate() {
+            if days[..index].contains(day) {
+                table.fail_at(key, index, format!("{day} is listed twice; remove one"));
+            }
+        }
+        days.sort_unstable();
+        days
+    };
+    Users {
+        aggregate: table.read("aggregate", default.aggregate, values::switch),
+        detail: table.read("detail", default.detail, values::switch),
+        max_detail_series: table.read("max_detail_series", default.max_detail_series, |value| {
+            values::number(value, 1, 10_000_000)
+        }),
+        key_age_days: days("key_age_days", default.key_age_days),
+        unused_days: days("unused_days", default.unused_days),
+    }
+}

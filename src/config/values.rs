@@ -1,0 +1,333 @@
+//! One value at a time: from what a source gave to its final type, or the problem and the remedy
+//! in words. Nothing here knows where a value stands, and [`external_id`] never shows its value.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::value::Value;
+
+use super::{LogFormat, MemberAccess};
+use crate::account::{AccountId, Secret};
+
+type Parsed<T> = Result<T, String>;
+
+/// Longer than this no duration makes sense, and sums with the clock stay in range.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// A value as an error shows it: texts in quotes, lists and tables only by what they are.
+pub(super) fn shown(value: &Value) -> String {
+    if let Some(text) = value.as_str() {
+        format!("{text:?}")
+    } else if let Value::Bool(_, value) = value {
+        value.to_string()
+    } else if let Some(number) = whole_number(value) {
+        number.to_string()
+    } else if let Some(number) = value.to_f64() {
+        number.to_string()
+    } else {
+        kind(value).to_owned()
+    }
+}
+
+/// What a value is, without showing it.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(..) | Value::Char(..) => "text",
+        Value::Bool(..) => "true or false",
+        Value::Num(..) => "a number",
+        Value::Empty(..) => "nothing",
+        // This is how the TOML reader hands over a date.
+        Value::Dict(_, dict) if dict.keys().any(|key| key.starts_with("$__toml")) => "a date",
+        Value::Dict(..) => "a table",
+        Value::Array(..) => "a list",
+    }
+}
+
+/// The number a value is, when it is a whole one.
+fn whole_number(value: &Value) -> Option<i128> {
+    let unsigned = || value.to_u128().and_then(|number| number.try_into().ok());
+    value.to_i128().or_else(unsigned)
+}
+
+/// A text, empty or not.
+pub(super) fn any_text(value: &Value) -> Parsed<String> {
+    value
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| match value {
+            Value::Num(..) | Value::Bool(..) => {
+                let shown = shown(value);
+                format!("{shown} is {}; put it in quotes: \"{shown}\"", kind(value))
+            }
+            _ => format!(
+                "{} stands where a text belongs; write a text in quotes",
+                kind(value)
+            ),
+        })
+}
+
+/// A text that says something.
+pub(super) fn text(value: &Value) -> Parsed<String> {
+    let text = any_text(value)?;
+    if text.trim().is_empty() {
+        return Err(format!("{text:?} is empty; leave the setting out instead"));
+    }
+    Ok(text)
+}
+
+pub(super) fn path(value: &Value) -> Parsed<PathBuf> {
+    text(value).map(PathBuf::from)
+}
+
+pub(super) fn switch(value: &Value) -> Parsed<bool> {
+    value.to_bool().ok_or_else(|| {
+        let shown = shown(value);
+        match value.as_str() {
+            Some("true" | "false") => format!("{shown} is text; write it without quotes"),
+            _ => format!("{shown} is neither true nor false; write true or false"),
+        }
+    })
+}
+
+/// A whole number within both bounds.
+pub(super) fn number<T>(value: &Value, least: T, most: T) -> Parsed<T>
+where
+    T: Copy + TryFrom<i128> + PartialOrd + fmt::Display,
+{
+    let exact = whole_number(value);
+    if let Some(number) = exact.and_then(|number| T::try_from(number).ok())
+        && least <= number
+        && number <= most
+    {
+        return Ok(number);
+    }
+    let shown = shown(value);
+    match value.as_str() {
+        Some(text) if text.parse::<i128>().is_ok() => {
+            Err(format!("{shown} is text; write the number without quotes"))
+        }
+        _ => Err(format!(
+            "{shown} is not a whole number from {least} to {most}"
+        )),
+    }
+}
+
+/// A duration of at least so much, written as humantime reads it.
+pub(super) fn duration(value: &Value, least: Duration) -> Parsed<Duration> {
+    let shown = shown(value);
+    let bare = whole_number(value).is_some()
+        || value
+            .as_str()
+            .is_some_and(|text| text.trim().parse::<u64>().is_ok());
+    if bare {
+        let digits = shown.trim_matches('"').trim();
+        return Err(format!(
+            "{shown} has no unit; for seconds write \"{digits}s\""
+        ));
+    }
+    let text = value
+        .as_str()
+        .ok_or_else(|| format!("{shown} is not a duration; write it like \"60s\" or \"1h30m\""))?;
+    let duration = parse_duration(text)?;
+    if duration < least {
+        let least = humantime::format_duration(least);
+        return Err(format!("{shown} is too short; the least is \"{least}\""));
+    }
+    if duration > LONGEST {
+        return Err(format!("{shown} is too long; the most is \"366days\""));
+    }
+    Ok(duration)
+}
+
+/// Reads a duration as the configuration writes it: `60s`, `4h`, `1h30m`.
+///
+/// # Errors
+///
+/// The text is no duration; the message says how one is written.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("{text:?} is not a duration; write it like \"60s\" or \"1h30m\""))
+}
+
+/// An address to listen on. No names are looked up, so that what is bound is what is written.
+pub(super) fn socket_address(value: &Value) -> Parsed<SocketAddr> {
+    let text = text(value)?;
+    text.parse().map_err(|_| {
+        let port = text.strip_prefix(':').unwrap_or(&text);
+        if port.parse::<u16>().is_ok() {
+            format!(
+                "{text:?} has no IP address; write \"0.0.0.0:{port}\" for every interface, \
+                 \"127.0.0.1:{port}\" for this machine alone"
+            )
+        } else {
+            format!(
+                "{text:?} is not an IP address and a port; write it like \"127.0.0.1:10057\" or \
+                 \"[::1]:10057\""
+            )
+        }
+    })
+}
+
+/// The path of the metrics: one that no other page has.
+pub(super) fn telemetry_path(value: &Value) -> Parsed<String> {
+    let path = text(value)?;
+    let Some(rest) = path.strip_prefix('/') else {
+        return Err(format!(
+            "{path:?} does not begin with a slash; write it like \"/metrics\""
+        ));
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if !path.bytes().all(allowed) {
+        return Err(format!(
+            "{path:?} has a character other than letters, digits and - . _ ~ /; write it like \
+             \"/metrics\""
+        ));
+    }
+    match rest.split('/').next() {
+        Some("" | "-" | "api" | "accounts") | None => Err(format!(
+            "{path:?} belongs to another page; write it like \"/metrics\""
+        )),
+        Some(_) => Ok(path),
+    }
+}
+
+pub(super) fn log_level(value: &Value) -> Parsed<tracing::Level> {
+    let levels = [
+        tracing::Level::ERROR,
+        tracing::Level::WARN,
+        tracing::Level::INFO,
+        tracing::Level::DEBUG,
+        tracing::Level::TRACE,
+    ];
+    one_of(value, super::LOG_LEVELS, levels)
+}
+
+pub(super) fn log_format(value: &Value) -> Parsed<LogFormat> {
+    let formats = [LogFormat::Logfmt, LogFormat::Json];
+    one_of(value, super::LOG_FORMATS, formats)
+}
+
+pub(super) fn member_access(value: &Value) -> Parsed<MemberAccess> {
+    let ways = [MemberAccess::Role, MemberAccess::Root, MemberAccess::Both];
+    one_of(value, ["role", "root", "both"], ways)
+}
+
+fn one_of<T, const N: usize>(value: &Value, names: [&str; N], meanings: [T; N]) -> Parsed<T> {
+    let text = any_text(value)?;
+    names
+        .into_iter()
+        .zip(meanings)
+        .find_map(|(name, meaning)| (name == text).then_some(meaning))
+        .ok_or_else(|| format!("{text:?} is none of {}", names.join(", ")))
+}
+
+pub(super) fn account_id(value: &Value) -> Parsed<AccountId> {
+    if let Some(number) = whole_number(value) {
+        return Err(format!(
+            "{number} is a number; an account id is 12 digits in quotes: \"{number:012}\""
+        ));
+    }
+    let text = any_text(value)?;
+    text.parse()
+        .map_err(|error: crate::account::AccountIdError| error.to_string())
+}
+
+/// A Region's name. Which Regions there are changes too often to know them all: only the shape
+/// is checked.
+pub(super) fn region(value: &Value) -> Parsed<String> {
+    let text = text(value)?;
+    region_name(&text)?;
+    Ok(text)
+}
+
+pub(super) fn region_name(text: &str) -> Parsed<()> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let words = |part: &&str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    let numbered = parts
+        .last()
+        .is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    if parts.len() >= 3 && parts.iter().all(words) && numbered {
+        Ok(())
+    } else {
+        Err(format!(
+            "{text:?} is not an AWS Region; write it like \"eu-central-1\""
+        ))
+    }
+}
+
+/// An external id; no error shows it.
+///
+/// Source: STS API Reference, `AssumeRole`, `ExternalId`.
+pub(super) fn external_id(value: &Value) -> Parsed<Secret> {
+    let Some(text) = value.as_str() else {
+        return Err(format!(
+            "is {}, but an external id is a text; put it in quotes (the value is not shown)",
+            kind(value)
+        ));
+    };
+    let allowed = |byte: u8| is_word(byte) || b"+=,.@:/-".contains(&byte);
+    if (2..=1224).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(Secret::new(text))
+    } else {
+        Err(
+            "is not an external id: 2 to 1224 letters, digits and _ + = , . @ : / -, without \
+             spaces or line breaks (the value is not shown)"
+                .to_owned(),
+        )
+    }
+}
+
+/// What AWS's patterns call `\w`.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// A role's name, with its path before it when it has one: `audit/aws-root-exporter`.
+///
+/// Source: IAM API Reference, `CreateRole`, `RoleName` and `Path`.
+pub(super) fn role_name(value: &Value) -> Parsed<String> {
+    let text = text(value)?;
+    if is_role_name(&text) {
+        Ok(text)
+    } else {
+        Err(format!(
+            "{text:?} is not the name of a role (1 to 64 letters, digits and _ + = , . @ -), nor \
+             one with its path before it (audit/aws-root-exporter)"
+        ))
+    }
+}
+
+pub(super) fn is_role_name(text: &str) -> bool {
+    let (path, name) = text.rsplit_once('/').unwrap_or(("audit", text));
+    path.len() <= 510
+        && path
+            .split('/')
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_graphic()))
+        && (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| is_word(byte) || b"+=,.@-".contains(&byte))
+}
+
+/// A tag of an organization's account that becomes a label.
+///
+/// Source: AWS Organizations API Reference, `Tag`, `Key`.
+pub(super) fn tag_key(value: &Value) -> Parsed<String> {
+    let text = text(value)?;
+    if text.chars().count() <= 128 {
+        Ok(text)
+    } else {
+        Err(format!("{text:?} is longer than a tag key can be, 128"))
+    }
+}
+
+pub(super) fn days(value: &Value) -> Parsed<u32> {
+    number(value, 1, 36_500)
+}
