@@ -173,6 +173,7 @@ impl CliCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(next_display_order = 900)]
 struct GlobalArgs {
     /// The configuration file [default: config.toml when there is one].
     #[arg(long = "config.file", value_name = "FILE", global = true)]

@@ -359,3 +359,30 @@ fn users(table: &Table<'_>) -> Users {
         unused_days: days("unused_days", default.unused_days),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::load_without_file;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_in_a_variable_is_a_setting_or_an_error_of_one_line_at_that_variable(
+            setting in proptest::sample::select(settings::SETTINGS),
+            text in prop_oneof!["(?s).{0,20}", "[0-9]{0,40}", "[0-9]{1,22}(ms|s|m|h|y)", "\\[.{0,9}\\]"],
+        ) {
+            let name = format!("AWS_ROOT_EXPORTER__{}__{}", setting.section, setting.key);
+            let variable = (name.to_uppercase(), text);
+            match load_without_file([variable.clone()], &Overrides::default()) {
+                Ok(_) => {}
+                Err(ConfigErrors::Invalid(errors)) => for error in errors {
+                    prop_assert_eq!(&error.place, &variable.0);
+                    prop_assert!(!error.problem.contains('\n'), "{}", error);
+                },
+                Err(error) => prop_assert!(false, "{}", error),
+            }
+        }
+    }
+}

@@ -17,7 +17,7 @@ pub(super) enum Kind {
 }
 
 /// One setting of a section.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
     pub section: &'static str,
     pub key: &'static str,

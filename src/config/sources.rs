@@ -113,7 +113,7 @@ pub(super) fn file(path: &Path, bytes: &[u8]) -> Result<Layer, ConfigError> {
         let message = error.message().replace('\n', "; ");
         ConfigError::new(
             format!("{name}:{line}:{column}"),
-            format!("is not TOML: {message}"),
+            format!("is not TOML: {message} (texts, durations and account ids stand in quotes)"),
         )
     })?;
     let metadata = Metadata::from(name.clone(), path)

@@ -225,8 +225,13 @@ fn one_of<T, const N: usize>(value: &Value, names: [&str; N], meanings: [T; N]) 
 
 pub(super) fn account_id(value: &Value) -> Parsed<AccountId> {
     if let Some(number) = whole_number(value) {
+        // A number has lost the zeros it began with; two of them may be given back.
+        let id = match number.to_string() {
+            digits if (10..=12).contains(&digits.len()) => format!("{digits:0>12}"),
+            _ => "111122223333".to_owned(),
+        };
         return Err(format!(
-            "{number} is a number; an account id is 12 digits in quotes: \"{number:012}\""
+            "{number} is a number; an account id is 12 digits in quotes: \"{id}\""
         ));
     }
     let text = any_text(value)?;

@@ -151,6 +151,7 @@ fn what_is_not_toml_is_told_with_line_and_column() {
         "{error}"
     );
     assert!(!error.contains('\n'), "{error}");
+    assert!(error.ends_with("stand in quotes)"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, b"[web]\n# \xff\n").unwrap();
@@ -485,6 +486,7 @@ fn an_account_id_is_twelve_digits_in_quotes_and_stands_there_once() {
     let accounts = "[[accounts]]\nid = \"111122223333\"\n\
                     [[accounts]]\nid = \"12345\"\n\
                     [[accounts]]\nid = 12345678901\n\
+                    [[accounts]]\nid = 12\n\
                     [[accounts]]\nname = \"nobody\"\n\
                     [[accounts]]\n\
                     [[accounts]]\nid = \"111122223333\"\n";
@@ -493,11 +495,13 @@ fn an_account_id_is_twelve_digits_in_quotes_and_stands_there_once() {
         "config.toml: accounts[1].id: \"12345\" is not an account id (12 digits, in quotes)\n\
          config.toml: accounts[2].id: 12345678901 is a number; an account id is 12 digits in \
          quotes: \"012345678901\"\n\
-         config.toml: accounts[3].id: is missing; every account needs its id (12 digits, in \
-         quotes)\n\
+         config.toml: accounts[3].id: 12 is a number; an account id is 12 digits in quotes: \
+         \"111122223333\"\n\
          config.toml: accounts[4].id: is missing; every account needs its id (12 digits, in \
          quotes)\n\
-         config.toml: accounts[5].id: \"111122223333\" is listed twice, first as accounts[0]; \
+         config.toml: accounts[5].id: is missing; every account needs its id (12 digits, in \
+         quotes)\n\
+         config.toml: accounts[6].id: \"111122223333\" is listed twice, first as accounts[0]; \
          remove one",
     );
 }

@@ -231,3 +231,30 @@ fn every_flag_has_a_sentence_and_names_its_default() {
         commands.extend(command.get_subcommands().cloned());
     }
 }
+
+#[test]
+fn the_help_names_the_defaults_of_the_configuration() {
+    let default = crate::config::Config::default();
+    let web = &default.web;
+    let level = default.log.level.to_string().to_lowercase();
+    let health = format!("http://{}/-/healthy", web.listen_addresses[0]);
+    let command = Cli::command();
+    let help = |id: &str| {
+        let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+        arg.unwrap().get_help().unwrap().to_string()
+    };
+    for (id, default) in [
+        ("listen_addresses", web.listen_addresses[0].to_string()),
+        ("telemetry_path", web.telemetry_path.clone()),
+        ("max_requests", web.max_requests.to_string()),
+        ("log_level", level),
+        ("log_format", default.log.format.to_string()),
+        ("shard_index", default.shard.index.to_string()),
+        ("shard_total", default.shard.total.to_string()),
+    ] {
+        let help = help(id);
+        assert!(help.contains(&format!("[default: {default}]")), "{help}");
+    }
+    let asked = of("healthcheck").unwrap().command;
+    assert_eq!(asked, Command::Healthcheck(HealthcheckArgs { url: health }));
+}
