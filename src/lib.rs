@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod evidence;
+pub mod metrics;
 pub mod posture;
 pub mod refresh;
 pub mod report;

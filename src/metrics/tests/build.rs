@@ -1,0 +1,195 @@
+//! Small snapshots for the tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::{Access, Account};
+use crate::clock::{Moment, Timestamp};
+use crate::evidence::{Failure, Reason, Source};
+use crate::metrics::{Format, Options, render};
+use crate::posture::{Figure, Posture};
+use crate::report::{KeySlot, RootRow, UserFigures, UserRow};
+use crate::store::{
+    AccountCounts, AccountView, CallKey, Exporter, ExporterView, LeftReason, Outcome, ReportView,
+    Snapshot, SourceView, UserDetail,
+};
+
+/// When the snapshots of the tests are taken.
+pub const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+/// The same by the monotonic clock.
+pub const MOMENT: Moment = Moment::from_millis(100_000);
+
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix(seconds)
+}
+
+/// An account of which nothing is known yet.
+pub fn account(id: &str, name: &str) -> AccountView {
+    AccountView {
+        account: Arc::new(Account {
+            id: id.parse().unwrap(),
+            name: name.to_owned(),
+            region: "us-east-1".to_owned(),
+            access: Access::Caller,
+            labels: [].into(),
+        }),
+        posture: Posture::default(),
+        report: None,
+        sources: Vec::new(),
+    }
+}
+
+pub fn labelled(id: &str, labels: &[(&str, &str)]) -> AccountView {
+    let mut view = account(id, "");
+    Arc::make_mut(&mut view.account).labels = labels
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    view
+}
+
+/// A figure that keeps.
+pub fn figure(value: u8, source: Source) -> Figure {
+    Figure {
+        value,
+        source,
+        observed: Timestamp::from_unix(1_799_999_990),
+        fine_until: None,
+    }
+}
+
+/// A figure that is withdrawn at a moment.
+pub fn fine(value: u8, until: Moment) -> Figure {
+    Figure {
+        fine_until: Some(until),
+        ..figure(value, Source::AccountSummary)
+    }
+}
+
+pub fn report(root: Option<RootRow>) -> ReportView {
+    ReportView {
+        generated: Timestamp::from_unix(1_799_990_000),
+        root,
+        rows_skipped: 0,
+        users: UserFigures::default(),
+        detail: UserDetail::Off,
+    }
+}
+
+pub fn snapshot(accounts: Vec<AccountView>) -> Snapshot {
+    Snapshot {
+        accounts: accounts.into_iter().map(Arc::new).collect(),
+        exporter: ExporterView::default(),
+        now: NOW,
+        moment: MOMENT,
+    }
+}
+
+/// The figures of three users with one active key each, 1, 100 and 400 days old, last used as
+/// long ago.
+pub fn user_figures() -> UserFigures {
+    let days = [400, 100, 1].map(|days| NOW.unix() - days * 86_400);
+    serde_json::from_value(serde_json::json!({
+        "users": 3,
+        "password_enabled": 2,
+        "password_enabled_without_mfa": 1,
+        "access_keys_active": 3,
+        "signing_certificates_active": 4,
+        "key_rotations": days,
+        "last_uses": days,
+    }))
+    .unwrap()
+}
+
+/// One account with something in every family of accounts.
+pub fn rich_account(id: &str) -> AccountView {
+    let key = KeySlot {
+        active: true,
+        last_rotated: Some(at(1_700_000_000)),
+        last_used: Some(at(1_700_000_500)),
+        last_used_region: Some("eu-central-1".to_owned()),
+        last_used_service: Some("s3".to_owned()),
+    };
+    let user = UserRow {
+        name: "ada".to_owned(),
+        password_enabled: true,
+        password_last_used: Some(at(1_700_000_001)),
+        access_keys: [key.clone(), KeySlot::default()],
+        ..UserRow::default()
+    };
+    let mut source = SourceView::new(Source::CredentialReport);
+    source.worked(NOW);
+    source.failed(NOW, Failure::new(Reason::Throttled, "slow down"));
+    AccountView {
+        posture: Posture {
+            keys_active: Some(figure(1, Source::RootSession)),
+            keys_present: Some(figure(2, Source::RootSession)),
+            certificates_active: Some(figure(0, Source::RootSession)),
+            mfa_enabled: Some(figure(1, Source::RootSession)),
+            password_enabled: Some(figure(1, Source::CredentialReport)),
+        },
+        report: Some(Arc::new(ReportView {
+            rows_skipped: 1,
+            users: user_figures(),
+            detail: UserDetail::Kept(vec![user]),
+            ..report(Some(RootRow {
+                password_last_used: Some(at(1_700_000_002)),
+                password_last_changed: Some(at(1_700_000_003)),
+                access_keys: [key, KeySlot::default()],
+                ..RootRow::default()
+            }))
+        })),
+        sources: vec![source],
+        ..labelled(id, &[("team", "payments")])
+    }
+}
+
+/// A snapshot with something in every family.
+pub fn rich() -> Snapshot {
+    let exporter = Exporter::default();
+    let call = CallKey {
+        service: "iam",
+        operation: "GetAccountSummary",
+    };
+    exporter.called(call, Outcome::Success, Duration::from_millis(20));
+    exporter.called(
+        call,
+        Outcome::Failed(Reason::Timeout),
+        Duration::from_secs(31),
+    );
+    exporter.served("metrics", 200);
+    exporter.note(|view| {
+        view.reload = (true, NOW);
+        view.interval = Duration::from_secs(60);
+        view.shard = (1, 3);
+        view.clock_skew = Some(-2);
+        view.discovery = Some((true, Some(NOW)));
+        view.state = Some((true, Some(NOW)));
+        view.accounts = Some(AccountCounts {
+            monitored: 1,
+            excluded: 2,
+            inactive: 3,
+        });
+        view.left = [("000000000009".parse().unwrap(), LeftReason::Closed)].into();
+    });
+    Snapshot {
+        exporter: exporter.view(MOMENT),
+        ..snapshot(vec![rich_account("000000000001")])
+    }
+}
+
+/// Options that show everything.
+pub fn everything() -> Options {
+    Options {
+        users_aggregate: true,
+        key_age_days: vec![90, 365],
+        unused_days: vec![45],
+    }
+}
+
+pub fn rendered(snapshot: &Snapshot, options: &Options, format: Format) -> String {
+    let mut out = Vec::new();
+    render(snapshot, options, format, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
