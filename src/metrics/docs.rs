@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::catalogue;
 use super::family::{Family, Section, Unit};
+use crate::evidence::{Reason, Source};
 
 const INTRODUCTION: &str = "\
 <!-- Generated from the catalogue in src/metrics. After a change there: UPDATE_DOCS=1 cargo test --test metrics_docs -->
@@ -33,7 +34,7 @@ pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
     for section in Section::ALL {
         let (title, introduction) = about(section);
-        page.extend(["\n## ", title, "\n\n", introduction, "\n\n"]);
+        page.extend(["\n## ", title, "\n\n", &introduction, "\n\n"]);
         page.push_str("| family | type | unit | labels | stability | meaning |\n");
         page.push_str("| --- | --- | --- | --- | --- | --- |\n");
         for family in catalogue().iter().filter(|it| it.section == section) {
@@ -58,32 +59,46 @@ fn row(page: &mut String, family: &Family) {
     );
 }
 
-fn about(section: Section) -> (&'static str, &'static str) {
+/// A section's title, and what its families have in common.
+fn about(section: Section) -> (&'static str, String) {
     match section {
         Section::Root => (
             "Root user",
             "For each account that is watched. Accounts in China (`aws-cn`) have no root credentials and none of these series. \
-             `key` is the slot of the credential report, `1` or `2`.",
+             `key` is the slot of the credential report, `1` or `2`."
+                .to_owned(),
         ),
         Section::Account => (
             "Accounts, evidence and refreshes",
-            "`source` is `credential_report`, `account_summary` or `root_session`. `reason` of a failure is one of `throttled`, \
-             `access_denied`, `credentials`, `assume_role`, `timeout`, `network`, `service`, `limit_exceeded`, `report_pending`, \
-             `report_malformed`, `account_mismatch`, `unsupported`, `other`.",
+            format!(
+                "`source` is one of {}; `reason` of a failed refresh one of {}.",
+                listed(Source::ALL.map(Source::as_str)),
+                listed(Reason::ALL.map(Reason::as_str)),
+            ),
         ),
         Section::Users => (
             "IAM users in numbers",
             "For each account with a credential report, when `users.aggregate` is on. `days` takes the values of `users.key_age_days` \
-             and of `users.unused_days`.",
+             and of `users.unused_days`."
+                .to_owned(),
         ),
         Section::UserDetail => (
             "IAM users by name",
-            "Off unless `users.detail` is on. At most `users.max_detail_series` series; past that an account's detail is left out whole.",
+            "Off unless `users.detail` is on. At most `users.max_detail_series` series; past that an account's detail is left out whole."
+                .to_owned(),
         ),
-        Section::Exporter => ("The exporter itself", "For each process."),
+        Section::Exporter => (
+            "The exporter itself",
+            "For each process. `outcome` of a call is `success` or the `reason` of a failed refresh."
+                .to_owned(),
+        ),
         Section::Process => (
             "The process",
-            "As other exporters name them. On Linux only.",
+            "As other exporters name them. On Linux only.".to_owned(),
         ),
     }
+}
+
+fn listed<const N: usize>(values: [&str; N]) -> String {
+    values.map(|value| format!("`{value}`")).join(", ")
 }

@@ -12,7 +12,7 @@ const EXPORTER: Family = Family {
     labels: &[],
     stability: Stability::Stable,
     section: Section::Exporter,
-    samples: Samples::Process(|_, _| Ok(())),
+    samples: Samples::Once(|_, _| Ok(())),
 };
 
 /// The upper bounds in seconds of a [`crate::store::DurationHistogram`]'s buckets. A test keeps
@@ -37,22 +37,20 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_exporter_build_info",
         help: "Always 1. Names the version, the source revision and the compiler the exporter was built from.",
         labels: &["version", "revision", "rustc"],
-        samples: Samples::Process(|_, out| {
-            out.gauge([env!("CARGO_PKG_VERSION"), REVISION, RUSTC], 1)
-        }),
+        samples: Samples::Once(|_, out| out.gauge([env!("CARGO_PKG_VERSION"), REVISION, RUSTC], 1)),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_config_last_reload_successful",
         help: "Whether the last reload of the configuration worked (1) or failed, so that an older one runs (0).",
-        samples: Samples::Process(|facts, out| out.gauge([], u32::from(facts.exporter().reload.0))),
+        samples: Samples::Once(|facts, out| out.gauge([], u32::from(facts.exporter().reload.0))),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_config_last_reload_success_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the running configuration was loaded, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             let loaded = facts.exporter().reload.1;
             out.time([], (loaded != Timestamp::default()).then_some(loaded))
         }),
@@ -63,7 +61,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Calls to AWS since the exporter started, by service, operation and outcome: success, or the reason why not.",
         labels: &["aws_service", "operation", "outcome"],
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             let outcomes = &facts.exporter().calls.outcomes;
             outcomes.iter().try_for_each(|((call, outcome), count)| {
                 out.counter([call.service, call.operation, outcome.as_str()], *count)
@@ -77,7 +75,7 @@ pub(super) static FAMILIES: &[Family] = &[
         unit: Some(Unit::Seconds),
         help: "How long the calls to AWS took since the exporter started, by service and operation.",
         labels: &["aws_service", "operation"],
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             let durations = &facts.exporter().calls.durations;
             durations.iter().try_for_each(|(call, histogram)| {
                 let mut buckets = [(f64::INFINITY, histogram.beyond); CALL_BUCKETS.len() + 1];
@@ -94,28 +92,26 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_exporter_refresh_lag_seconds",
         unit: Some(Unit::Seconds),
         help: "How late the refresh of the most overdue account is, as of now.",
-        samples: Samples::Process(|facts, out| out.gauge([], facts.exporter().lag.as_secs_f64())),
+        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().lag.as_secs_f64())),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_refreshes_in_flight",
         help: "Refreshes that run now.",
-        samples: Samples::Process(|facts, out| out.gauge([], facts.exporter().in_flight)),
+        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().in_flight)),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_refresh_interval_seconds",
         unit: Some(Unit::Seconds),
         help: "How often each account is looked at, by the running configuration (refresh.interval).",
-        samples: Samples::Process(|facts, out| {
-            out.gauge([], facts.exporter().interval.as_secs_f64())
-        }),
+        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().interval.as_secs_f64())),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_shard_index",
         help: "Which of the shards this process is, from 0, by the running configuration.",
-        samples: Samples::Process(|facts, out| out.gauge([], facts.exporter().shard.0)),
+        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().shard.0)),
         ..EXPORTER
     },
     Family {
@@ -123,20 +119,20 @@ pub(super) static FAMILIES: &[Family] = &[
         // Only a counter's name may end in `_total`; a value without a type breaks no rule.
         kind: Kind::Unknown,
         help: "How many shards there are, by the running configuration. A plain number, not a counter.",
-        samples: Samples::Process(|facts, out| out.gauge([], facts.exporter().shard.1)),
+        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().shard.1)),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_clock_skew_seconds",
         unit: Some(Unit::Seconds),
         help: "How far AWS's clock is ahead of the exporter's (negative when behind), by the Date header of the latest answer.",
-        samples: Samples::Process(|facts, out| out.known([], facts.exporter().clock_skew)),
+        samples: Samples::Once(|facts, out| out.known([], facts.exporter().clock_skew)),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_discovery_up",
         help: "Whether the organization's account list could be read the last time (1) or not (0). Absent without an organization.",
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             let discovery = facts.exporter().discovery;
             out.known([], discovery.map(|(up, _)| u32::from(up)))
         }),
@@ -146,7 +142,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_exporter_discovery_last_success_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the organization's account list was last read, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             out.time([], facts.exporter().discovery.and_then(|(_, last)| last))
         }),
         ..EXPORTER
@@ -154,7 +150,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_exporter_state_last_save_successful",
         help: "Whether the state could be saved the last time (1) or not (0). Absent without a state file.",
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             let state = facts.exporter().state;
             out.known([], state.map(|(saved, _)| u32::from(saved)))
         }),
@@ -164,7 +160,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_exporter_state_last_save_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the state was last saved, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             out.time([], facts.exporter().state.and_then(|(_, last)| last))
         }),
         ..EXPORTER
@@ -174,7 +170,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "HTTP requests served since the exporter started, by handler and status code.",
         labels: &["handler", "code"],
-        samples: Samples::Process(|facts, out| {
+        samples: Samples::Once(|facts, out| {
             let requests = &facts.exporter().requests;
             requests.iter().try_for_each(|((handler, code), count)| {
                 out.counter([*handler, &code.to_string()], *count)

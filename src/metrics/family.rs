@@ -153,9 +153,9 @@ pub struct Family {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Samples {
     /// For each account in turn.
-    Account(fn(&Shown<'_>, &mut Series<'_, '_>) -> fmt::Result),
-    /// Once.
-    Process(fn(&Facts, &mut Series<'_, '_>) -> fmt::Result),
+    PerAccount(fn(&Shown<'_>, &mut Series<'_, '_>) -> fmt::Result),
+    /// Once, whatever the accounts.
+    Once(fn(&Facts, &mut Series<'_, '_>) -> fmt::Result),
 }
 
 impl Family {
@@ -173,10 +173,10 @@ impl Family {
             metric: None,
         };
         match self.samples {
-            Samples::Account(write) => facts
+            Samples::PerAccount(write) => facts
                 .accounts()
                 .try_for_each(|shown| write(&shown, &mut series)),
-            Samples::Process(write) => write(facts, &mut series),
+            Samples::Once(write) => write(facts, &mut series),
         }
     }
 

@@ -80,7 +80,7 @@ const fn process(
         labels: &[],
         stability: Stability::Stable,
         section: Section::Process,
-        samples: Samples::Process(write),
+        samples: Samples::Once(write),
     }
 }
 

@@ -11,7 +11,7 @@ const ROOT: Family = Family {
     labels: &["account"],
     stability: Stability::Stable,
     section: Section::Root,
-    samples: Samples::Account(|_, _| Ok(())),
+    samples: Samples::PerAccount(|_, _| Ok(())),
 };
 
 /// What the families of an access key slot have in common.
@@ -24,7 +24,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_access_keys_active",
         help: "Root access keys that are active (0, 1 or 2), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.known([of.id], of.value(of.view.posture.keys_active))
         }),
         ..ROOT
@@ -32,7 +32,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_access_keys_present",
         help: "Root access keys that exist, active or not (0, 1 or 2), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.known([of.id], of.value(of.view.posture.keys_present))
         }),
         ..ROOT
@@ -40,7 +40,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_access_key_slot_active",
         help: "Whether the root access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.root_keys().try_for_each(|(slot, key)| {
                 out.gauge([of.id, slot.as_str()], u32::from(key.active))
             })
@@ -51,7 +51,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_access_key_last_rotated_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the root access key in this slot was created or last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.root_keys()
                 .try_for_each(|(slot, key)| out.time([of.id, slot.as_str()], key.last_rotated))
         }),
@@ -61,7 +61,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_access_key_last_used_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the root access key in this slot was last used, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent for a key that was never used.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.root_keys()
                 .try_for_each(|(slot, key)| out.time([of.id, slot.as_str()], key.last_used))
         }),
@@ -71,7 +71,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_access_key_last_used_info",
         help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not say.",
         labels: &["account", "key", "aws_region", "aws_service"],
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.root_keys().try_for_each(|(slot, key)| {
                 let region = key.last_used_region.as_deref();
                 let service = key.last_used_service.as_deref();
@@ -92,7 +92,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_mfa_enabled",
         help: "Whether the root user has MFA (1) or not (0), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 1 is withdrawn when its evidence is too old, a 0 is not.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.known([of.id], of.value(of.view.posture.mfa_enabled))
         }),
         ..ROOT
@@ -100,7 +100,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_password_enabled",
         help: "Whether the root user has a console password (1) or not (0), where AWS says, by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.known([of.id], of.value(of.view.posture.password_enabled))
         }),
         ..ROOT
@@ -109,7 +109,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_password_last_used_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When root last signed in with its password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS knows of no use.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.time([of.id], of.root().and_then(|root| root.password_last_used))
         }),
         ..ROOT
@@ -118,7 +118,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_password_last_changed_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When root's password was last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS does not say.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.time(
                 [of.id],
                 of.root().and_then(|root| root.password_last_changed),
@@ -129,7 +129,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_signing_certificates_active",
         help: "Root signing certificates that are active (0, 1 or 2), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.known([of.id], of.value(of.view.posture.certificates_active))
         }),
         ..ROOT
@@ -138,7 +138,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_access_keys_observed_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the newest evidence behind aws_root_access_keys_active was true, as a Unix timestamp by AWS's clock: the moment of a live look, or the GeneratedTime of the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.time([of.id], of.keys_active().map(|figure| figure.observed))
         }),
         ..ROOT
@@ -147,7 +147,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_access_keys_evidence_info",
         help: "Always 1. Names the source of the newest evidence behind aws_root_access_keys_active: account_summary and root_session are live, a credential_report is renewed by AWS at most once in 4 hours.",
         labels: &["account", "source"],
-        samples: Samples::Account(|of, out| match of.keys_active() {
+        samples: Samples::PerAccount(|of, out| match of.keys_active() {
             Some(figure) => out.gauge([of.id, figure.source.as_str()], 1),
             None => Ok(()),
         }),

@@ -12,7 +12,7 @@ const USERS: Family = Family {
     labels: &["account"],
     stability: Stability::Stable,
     section: Section::Users,
-    samples: Samples::Account(|_, _| Ok(())),
+    samples: Samples::PerAccount(|_, _| Ok(())),
 };
 
 /// What the families of each user have in common.
@@ -33,7 +33,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_users",
         help: "IAM users in the credential report, which AWS renews at most once in 4 hours. The root user is not counted.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             out.known([of.id], of.users().map(|report| report.users.users))
         }),
         ..USERS
@@ -41,7 +41,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_users_password_enabled",
         help: "IAM users with a console password, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let figure = of.users().map(|report| report.users.password_enabled);
             out.known([of.id], figure)
         }),
@@ -50,7 +50,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_users_password_enabled_without_mfa",
         help: "IAM users with a console password and without MFA, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let figure = of
                 .users()
                 .map(|report| report.users.password_enabled_without_mfa);
@@ -61,7 +61,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_access_keys_active",
         help: "Active access keys of all IAM users, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let figure = of.users().map(|report| report.users.access_keys_active);
             out.known([of.id], figure)
         }),
@@ -71,7 +71,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_iam_user_access_keys_active_older_than",
         help: "Active access keys of IAM users that were last rotated at least that many days before now, by the credential report, which AWS renews at most once in 4 hours.",
         labels: &["account", "days"],
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let Some(report) = of.users() else {
                 return Ok(());
             };
@@ -86,7 +86,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_iam_user_credentials_unused_for",
         help: "Enabled passwords and active access keys of IAM users that were not used for at least that many days before now (never used counts from creation), by the credential report, which AWS renews at most once in 4 hours.",
         labels: &["account", "days"],
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let Some(report) = of.users() else {
                 return Ok(());
             };
@@ -100,7 +100,7 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_signing_certificates_active",
         help: "Active signing certificates of all IAM users, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let figure = of
                 .users()
                 .map(|report| report.users.signing_certificates_active);
@@ -114,7 +114,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_access_key_active",
         help: "Whether the IAM user's access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
                 out.gauge([of.id, user, slot.as_str()], u32::from(key.active))
             })
@@ -125,7 +125,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
         name: "aws_iam_user_access_key_last_rotated_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the IAM user's access key in this slot was created or last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
                 out.time([of.id, user, slot.as_str()], key.last_rotated)
             })
@@ -136,7 +136,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
         name: "aws_iam_user_access_key_last_used_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the IAM user's access key in this slot was last used, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent for a key that was never used.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
                 out.time([of.id, user, slot.as_str()], key.last_used)
             })
@@ -146,7 +146,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_mfa_enabled",
         help: "Whether the IAM user has MFA (1) or not (0), by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.user_rows()
                 .iter()
                 .try_for_each(|user| out.gauge([of.id, &user.name], u32::from(user.mfa_active)))
@@ -156,7 +156,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_password_enabled",
         help: "Whether the IAM user has a console password (1) or not (0), by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.user_rows().iter().try_for_each(|user| {
                 out.gauge([of.id, &user.name], u32::from(user.password_enabled))
             })
@@ -167,7 +167,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
         name: "aws_iam_user_password_last_used_timestamp_seconds",
         unit: Some(Unit::Seconds),
         help: "When the IAM user last signed in with a password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS knows of no use.",
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             of.user_rows()
                 .iter()
                 .try_for_each(|user| out.time([of.id, &user.name], user.password_last_used))
@@ -178,7 +178,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
         name: "aws_root_exporter_user_detail_dropped",
         help: "Whether the account's IAM users are left out of the detail (1) because it would have passed users.max_detail_series, or not (0), as of the credential report in use.",
         labels: &["account"],
-        samples: Samples::Account(|of, out| {
+        samples: Samples::PerAccount(|of, out| {
             let dropped = match of.report().map(|report| &report.detail) {
                 None | Some(UserDetail::Off) => None,
                 Some(UserDetail::Kept(_)) => Some(0),

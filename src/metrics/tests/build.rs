@@ -119,7 +119,7 @@ pub fn rich_account(id: &str) -> AccountView {
         ..UserRow::default()
     };
     let mut source = SourceView::new(Source::CredentialReport);
-    source.worked(NOW);
+    source.worked(at(1_799_990_005));
     source.failed(NOW, Failure::new(Reason::Throttled, "slow down"));
     AccountView {
         posture: Posture {
@@ -164,8 +164,8 @@ pub fn rich() -> Snapshot {
         view.interval = Duration::from_secs(60);
         view.shard = (1, 3);
         view.clock_skew = Some(-2);
-        view.discovery = Some((true, Some(NOW)));
-        view.state = Some((true, Some(NOW)));
+        view.discovery = Some((true, Some(at(1_799_999_001))));
+        view.state = Some((false, Some(at(1_799_999_002))));
         view.accounts = Some(AccountCounts {
             monitored: 1,
             excluded: 2,
@@ -173,6 +173,7 @@ pub fn rich() -> Snapshot {
         });
         view.left = [("000000000009".parse().unwrap(), LeftReason::Closed)].into();
     });
+    exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5);
     Snapshot {
         exporter: exporter.view(MOMENT),
         ..snapshot(vec![rich_account("000000000001")])

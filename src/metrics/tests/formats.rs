@@ -52,6 +52,23 @@ fn a_gauge_reads_the_same_in_both_formats() {
     }
 }
 
+/// `everything.txt` is what a reader of the contract expects of the snapshot with everything. The
+/// build's and the process's own figures are left out, for they differ from run to run.
+#[test]
+fn everything_reads_the_same_in_both_formats() {
+    for format in [Format::OpenMetrics, Format::Text] {
+        let text = rendered(&rich(), &everything(), format);
+        let mut samples = String::new();
+        for line in text.lines() {
+            let varies = ["#", "process_", "aws_root_exporter_build_info"];
+            if !varies.iter().any(|start| line.starts_with(start)) {
+                samples.extend([line, "\n"]);
+            }
+        }
+        assert_eq!(samples, include_str!("everything.txt"), "{format:?}");
+    }
+}
+
 #[test]
 fn openmetrics_tells_units_and_names_a_counter_without_its_suffix() {
     let text = rendered(&rich(), &everything(), Format::OpenMetrics);
