@@ -12,4 +12,5 @@ pub mod metrics;
 pub mod posture;
 pub mod refresh;
 pub mod report;
+pub mod simulator;
 pub mod store;

@@ -1,0 +1,99 @@
+//! A request as it came in: which operation of which service, with what, by whose key.
+
+use std::collections::HashMap;
+
+use hyper::HeaderMap;
+use serde_json::Value;
+
+use super::operation::{Operation, Service};
+use crate::account::AccountId;
+
+/// A request that could be read.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    pub(super) service: Option<Service>,
+    /// The operation by its name on the wire, known or not.
+    pub(super) name: String,
+    pub(super) version: Option<String>,
+    pub(super) access_key: Option<String>,
+    pub(super) token: Option<String>,
+    params: HashMap<String, String>,
+    json: Value,
+}
+
+impl Request {
+    /// Reads headers and body of a POST.
+    pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let mut request = Self {
+            token: header("x-amz-security-token").map(str::to_owned),
+            ..Self::default()
+        };
+        if let Some(scope) = header("authorization").and_then(credential) {
+            let mut parts = scope.split('/');
+            request.access_key = parts.next().map(str::to_owned);
+            request.service = parts.nth(2).and_then(Service::of_scope);
+        }
+        if let Some(target) = header("x-amz-target") {
+            let name = target.rsplit('.').next().unwrap_or(target);
+            name.clone_into(&mut request.name);
+            request.json = serde_json::from_slice(body).unwrap_or_default();
+            request.service = Some(Service::Organizations);
+        } else {
+            request.params = form_urlencoded::parse(body).into_owned().collect();
+            request.name = request.params.remove("Action").unwrap_or_default();
+            request.version = request.params.remove("Version");
+        }
+        if request.service.is_none() {
+            request.service = request.operation().map(Operation::service);
+        }
+        request
+    }
+
+    /// The operation, if the service it is asked of has it.
+    pub(super) fn operation(&self) -> Option<Operation> {
+        let operation: Operation = self.name.parse().ok()?;
+        let right_service = self
+            .service
+            .is_none_or(|service| service == operation.service());
+        let right_version = self
+            .version
+            .as_deref()
+            .is_none_or(|version| version == operation.service().version());
+        (right_service && right_version).then_some(operation)
+    }
+
+    /// A parameter of the query protocol.
+    pub(super) fn param(&self, name: &str) -> Option<&str> {
+        self.params.get(name).map(String::as_str)
+    }
+
+    /// A member of the JSON body.
+    pub(super) fn member(&self, name: &str) -> Option<&Value> {
+        self.json.get(name)
+    }
+
+    /// The account that a request to enter or look up an account names.
+    pub(super) fn target(&self) -> Option<AccountId> {
+        match self.operation()? {
+            Operation::AssumeRole => account_of_arn(self.param("RoleArn")?),
+            Operation::AssumeRoot => {
+                let target = self.param("TargetPrincipal")?;
+                target.parse().ok().or_else(|| account_of_arn(target))
+            }
+            Operation::ListTagsForResource => self.member("ResourceId")?.as_str()?.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// `AKIA…/20260911/us-east-1/iam/aws4_request` out of the header (Signature Version 4).
+fn credential(authorization: &str) -> Option<&str> {
+    let (_, rest) = authorization.split_once("Credential=")?;
+    rest.split([',', ' ']).next()
+}
+
+/// The account in `arn:aws:iam::000000000042:role/audit`.
+pub(super) fn account_of_arn(arn: &str) -> Option<AccountId> {
+    arn.split(':').nth(4)?.parse().ok()
+}

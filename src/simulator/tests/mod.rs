@@ -1,0 +1,4 @@
+//! The simulator from outside: over a real connection, with a clock that the tests move.
+
+mod client;
+mod iam;
