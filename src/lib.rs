@@ -7,6 +7,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod discovery;
 pub mod evidence;
 pub mod metrics;
 pub mod posture;

@@ -1,3 +1,7 @@
 //! `aws-root-exporter`: arguments to command, outcome to exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aws_root_exporter::cli::run(std::env::args_os())
+}

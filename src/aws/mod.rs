@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -70,6 +72,16 @@ pub struct Settings {
     pub profile: Option<String>,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// Whom to ask instead of AWS.
+    pub stand_in: Option<StandIn>,
+}
+
+/// A stand-in for AWS, for the demo and the tests: it takes any credentials, and nothing of the
+/// process's environment reaches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// Where every service of it is.
+    pub endpoint_url: String,
 }
 
 /// AWS, as far as this program asks it.
@@ -94,6 +106,24 @@ struct Clients {
     sts: aws_sdk_sts::Client,
 }
 
+/// The SDK's standard settings: environment, shared configuration files.
+async fn standard(settings: &Settings, region: Region, timeouts: TimeoutConfig) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    if let Ok(name) = AppName::new("aws-root-exporter") {
+        loader = loader.app_name(name);
+    }
+    if let Some(profile) = &settings.profile {
+        // The chain would look at the environment first; who names a profile means it.
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(session::profile_provider(&settings.region, profile));
+    }
+    loader.load().await
+}
+
 impl Aws {
     /// Reads the SDK's standard settings (environment, shared configuration files). Asks nobody
     /// and resolves no credentials yet.
@@ -105,20 +135,22 @@ impl Aws {
             .connect_timeout(call_timeout.min(Duration::from_secs(5)))
             .operation_timeout(call_timeout)
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(settings.region.clone()))
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
-        if let Ok(name) = AppName::new("aws-root-exporter") {
-            loader = loader.app_name(name);
-        }
-        if let Some(profile) = &settings.profile {
-            // The chain would look at the environment first; who names a profile means it.
-            loader = loader
-                .profile_name(profile)
-                .credentials_provider(session::profile_provider(&settings.region, profile));
-        }
-        let base = loader.load().await;
+        let region = Region::new(settings.region.clone());
+        let base = match &settings.stand_in {
+            Some(stand_in) => SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(region)
+                .retry_config(RetryConfig::disabled())
+                .timeout_config(timeouts)
+                .endpoint_url(&stand_in.endpoint_url)
+                .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
+                    "AKIAIOSFODNN7EXAMPLE",
+                    "no-secret-for-a-stand-in",
+                    None,
+                )))
+                .build(),
+            None => standard(settings, region, timeouts).await,
+        };
         let sessions = Sessions::new(base.credentials_provider(), clock.clone());
         Self {
             base,

@@ -1,3 +1,108 @@
-//! The files that make up the command line: what may be said, and what each command does.
+//! The commands, a file each: they wire the other rooms together and decide nothing themselves.
 
 pub mod args;
+mod demo;
+mod log;
+mod serve;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use self::args::{Command, Invocation};
+use crate::config::{self, Config, ConfigErrors};
+
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let invocation = match args::parse(arguments) {
+        Ok(invocation) => invocation,
+        Err(error) => error.exit(),
+    };
+    match &invocation.command {
+        Command::Serve => match load(&invocation) {
+            Ok(config) => daemon(&config.log.clone(), serve::run(config, None)),
+            Err(errors) => refuse(&errors, errors.exit_code()),
+        },
+        Command::CheckConfig { online } => check_config(&invocation, *online),
+        Command::Demo(demo) => {
+            match config::load_without_file(environment(), &invocation.overrides) {
+                Ok(config) => daemon(
+                    &config.log.clone(),
+                    demo::run(config, demo.accounts, demo.seed),
+                ),
+                Err(errors) => refuse(&errors, errors.exit_code()),
+            }
+        }
+        Command::Check(_) => not_built("check"),
+        Command::Policy(_) => not_built("policy"),
+        Command::Remediate(_) => not_built("remediate"),
+        Command::Healthcheck(_) => not_built("healthcheck"),
+        Command::Print(_) => not_built("print"),
+    }
+}
+
+fn load(invocation: &Invocation) -> Result<Config, ConfigErrors> {
+    config::load(
+        invocation.config_file.as_deref(),
+        environment(),
+        &invocation.overrides,
+    )
+}
+
+/// The environment, as far as it is text: what is not cannot be one of our settings.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
+    if online {
+        return not_built("--config.check --online");
+    }
+    match load(invocation) {
+        Ok(config) => {
+            let file = config
+                .source_file
+                .as_ref()
+                .map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
+            println!("the configuration is good ({file})");
+            ExitCode::SUCCESS
+        }
+        Err(errors) => refuse(&errors, USAGE),
+    }
+}
+
+fn refuse(errors: &ConfigErrors, code: u8) -> ExitCode {
+    eprintln!("{errors}");
+    ExitCode::from(code)
+}
+
+fn not_built(what: &str) -> ExitCode {
+    eprintln!("aws-root-exporter: {what} is not supported by this version yet");
+    ExitCode::from(USAGE)
+}
+
+/// Runs a daemon on the runtime of the process.
+fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode {
+    if let Err(error) = log::init(log) {
+        eprintln!("aws-root-exporter: cannot log: {error}");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("aws-root-exporter: cannot start its threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime.block_on(daemon);
+    // A thread that hangs on a disk must not keep the process from ending.
+    runtime.shutdown_background();
+    exit
+}

@@ -1,0 +1,229 @@
+//! `serve`: the daemon, its rooms wired together.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::args::VERSION;
+use crate::aws::{self, Aws, Observe};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::discovery::Discovery;
+use crate::evidence::Reason;
+use crate::posture::Limits;
+use crate::refresh::{self, Keeper, Refresh};
+use crate::store::{self, CallKey, Outcome, State, Store};
+use crate::{metrics, web};
+
+/// How long the process may take to end once a signal has come.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// Runs the daemon until a signal stops it. `stand_in` replaces AWS, for the demo.
+pub async fn run(config: Config, stand_in: Option<aws::StandIn>) -> ExitCode {
+    let (stop, stopped) = watch::channel(false);
+    // Before anything else, so that no signal is missed from here on.
+    let signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(failure) => {
+            error!(error = %failure, "cannot listen for signals");
+            return ExitCode::FAILURE;
+        }
+    };
+    // A port that is taken must be told before AWS is asked anything.
+    let (listeners, health) = match bind(&config).await {
+        Ok(bound) => bound,
+        Err(failure) => {
+            eprintln!("{failure}");
+            return ExitCode::FAILURE;
+        }
+    };
+    info!(version = VERSION, "aws-root-exporter starts");
+
+    let clock = Clock::system();
+    let store = Arc::new(Store::new(clock.clone()));
+    let started = clock.now();
+    store.exporter.note(|view| {
+        view.reload = (true, started);
+        view.shard = (config.shard.index, config.shard.total);
+    });
+    let state = load_state(&config, &clock);
+    let aws = Aws::new(
+        &aws::Settings {
+            region: config.aws.region.clone(),
+            profile: config.aws.profile.clone(),
+            timeout: config.refresh.timeout,
+            stand_in,
+        },
+        Arc::new(CallBook(Arc::clone(&store))),
+        clock.clone(),
+    )
+    .await;
+    let aws = Arc::new(aws);
+
+    let (discovery, accounts) = Discovery::new(&config, state.caller);
+    let discovering = tokio::spawn({
+        let (aws, clock) = (Arc::clone(&aws), clock.clone());
+        async move { discovery.run(&aws, &clock).await }
+    });
+    let refreshing = tokio::spawn(refresh::run(
+        Refresh {
+            settings: settings(&config),
+            accounts,
+            aws,
+            store: Arc::clone(&store),
+            clock,
+            keeper: config.state.path.clone().map(Keeper::new),
+            state,
+        },
+        until(stopped.clone()),
+    ));
+    let serving = tokio::spawn(web::serve(
+        listeners,
+        health,
+        Arc::new(web::Site::new(Arc::clone(&store), site(&config))),
+        until(stopped),
+    ));
+
+    let signal = signals.wait().await;
+    info!(signal, "stopping");
+    stop.send_replace(true);
+    let ended = async {
+        let _ = refreshing.await;
+        let _ = serving.await;
+    };
+    if tokio::time::timeout(GRACE, ended).await.is_err() {
+        warn!("not everything ended in time; ending all the same");
+    }
+    discovering.abort();
+    ExitCode::SUCCESS
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn bind(config: &Config) -> Result<(Vec<web::Listener>, Option<web::Listener>), web::BindError> {
+    let mut listeners = Vec::new();
+    for address in &config.web.listen_addresses {
+        listeners.push(web::bind(*address).await?);
+    }
+    let health = match config.web.health_listen_address {
+        Some(address) => Some(web::bind(address).await?),
+        None => None,
+    };
+    Ok((listeners, health))
+}
+
+fn load_state(config: &Config, clock: &Clock) -> State {
+    let Some(path) = &config.state.path else {
+        return State::default();
+    };
+    match store::load(path, clock) {
+        Ok(state) => {
+            info!(path = %path.display(), accounts = state.accounts.len(), "state read");
+            state
+        }
+        Err(failure) => {
+            error!(error = %failure, "starting without what was known before");
+            State::default()
+        }
+    }
+}
+
+fn settings(config: &Config) -> refresh::Settings {
+    refresh::Settings {
+        interval: config.refresh.interval,
+        concurrency: config.refresh.concurrency,
+        timeout: config.refresh.timeout,
+        report_timeout: config.refresh.report_timeout,
+        limits: Limits {
+            max_staleness: config.refresh.max_staleness,
+            max_live_staleness: config.refresh.max_live_staleness,
+        },
+        sources: refresh::Sources {
+            report: config.sources.credential_report,
+            look: config.sources.account_summary,
+        },
+        user_detail: config.users.detail,
+        max_detail_series: config.users.max_detail_series,
+    }
+}
+
+fn site(config: &Config) -> web::Settings {
+    web::Settings {
+        telemetry_path: config.web.telemetry_path.clone(),
+        max_requests: config.web.max_requests,
+        metrics: metrics::Options {
+            users_aggregate: config.users.aggregate,
+            key_age_days: config.users.key_age_days.clone(),
+            unused_days: config.users.unused_days.clone(),
+        },
+        ..web::Settings::default()
+    }
+}
+
+/// Books the calls to AWS where the metrics find them; the two rooms do not know each other.
+struct CallBook(Arc<Store>);
+
+impl Observe for CallBook {
+    fn called(
+        &self,
+        service: &'static str,
+        operation: &'static str,
+        outcome: Result<(), Reason>,
+        took: Duration,
+    ) {
+        let outcome = match outcome {
+            Ok(()) => Outcome::Success,
+            Err(reason) => Outcome::Failed(reason),
+        };
+        self.0
+            .exporter
+            .called(CallKey { service, operation }, outcome, took);
+    }
+}
+
+/// The signals that end the daemon.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn wait(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "listening can fail elsewhere")]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn wait(self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}
