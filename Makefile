@@ -1,0 +1,41 @@
+# Every habit of the project by its name. `make help` lists them.
+
+CARGO ?= cargo
+IMAGE ?= aws-root-exporter
+# Either program builds the image.
+BUILDER ?= $(shell command -v buildah 2>/dev/null || command -v docker 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-tools lint lint-rust lint-deps bench image
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run the exporter over a simulated AWS: no account and no network needed
+	$(CARGO) run --release --locked -- demo
+
+test: test-tools ## run all tests, after installing what they need
+	$(CARGO) test --locked
+
+test-tools: ## install what the tests need: Debian's Prometheus, Python packages in .venv
+	@tests/tools/install.sh
+
+lint: lint-rust lint-deps ## run every check of the code and of its dependencies
+
+lint-rust: ## check formatting and clippy, warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+# The advisories are not asked for: their database changes under a commit that does not.
+lint-deps: ## check licences, sources and forbidden crates
+	@command -v cargo-deny >/dev/null || { \
+		echo "cargo-deny is missing: installing it, which takes some minutes, once"; \
+		$(CARGO) install --locked cargo-deny --version '^0.20'; }
+	$(CARGO) deny --locked check bans licenses sources
+
+bench: ## run the benchmarks
+	$(CARGO) bench --locked
+
+image: ## build the container image, with buildah or docker
+	@test -n "$(BUILDER)" || { echo "neither buildah nor docker is on PATH" >&2; exit 1; }
+	$(BUILDER) build --tag $(IMAGE) .

@@ -1,0 +1,17 @@
+//! End to end: the built binary as a child process, against programs that are not ours.
+//!
+//! moto stands in for AWS, a real Prometheus scrapes, promtool and Python's strict parser read
+//! what is served. Nothing in here reaches into the crate: what a test cannot see from outside
+//! is not its business. All modules are one binary, so that there is one link step.
+//!
+//! `make test` installs the programs. Where one is missing a test fails; it never skips.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing, its helpers included"
+)]
+
+mod moto;
+mod prometheus;
+mod signals;
+mod support;

@@ -1,0 +1,148 @@
+//! How a run ends: by a signal, or at once for what no retry mends, with the exit code that
+//! says which and one line that says why.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::aws::{self, Silence, role};
+use crate::support::daemon::{ANY_PORT, Daemon, Launch};
+
+/// The grace time of a shutdown.
+const GRACE: Duration = Duration::from_secs(5);
+
+const ACCOUNT: &str = "111122223333";
+
+fn good_config() -> String {
+    let role = role(ACCOUNT);
+    format!("[[accounts]]\nid = \"{ACCOUNT}\"\nrole_arn = \"{role}\"\n")
+}
+
+/// A daemon whose AWS takes calls and never answers them.
+fn waiting_daemon(silence: &Silence) -> Daemon {
+    Launch::new(&[ANY_PORT])
+        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .config(&good_config())
+        .start()
+}
+
+#[test]
+fn sigterm_and_sigint_end_the_demo_with_0() {
+    for signal in ["TERM", "INT"] {
+        let demo = Launch::new(&["demo", "--accounts", "2", ANY_PORT]).start();
+        demo.wait_until_ready();
+        demo.process.signal(signal);
+        assert_eq!(demo.exit_code(GRACE), 0, "SIG{signal}");
+    }
+}
+
+#[test]
+fn a_silent_aws_delays_neither_a_scrape_nor_the_end() {
+    let silence = Silence::start();
+    let daemon = waiting_daemon(&silence);
+    let _call = silence.take_caller();
+
+    let asked = Instant::now();
+    let shown = daemon.scrape();
+    let took = asked.elapsed();
+
+    assert!(took < Duration::from_secs(1), "a scrape took {took:?}");
+    assert!(shown.all("aws_root_access_keys_active", &[]).is_empty());
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.exit_code(GRACE), 0);
+}
+
+#[test]
+fn an_idle_client_does_not_hold_up_the_end() {
+    let silence = Silence::start();
+    let daemon = waiting_daemon(&silence);
+    let _idle = TcpStream::connect(daemon.address).expect("the daemon listens");
+    let mut unfinished = TcpStream::connect(daemon.address).expect("the daemon listens");
+    unfinished.write_all(b"GET /metrics HT").unwrap();
+    // An answered request, so that the connections before it have been taken.
+    assert_eq!(daemon.get("/-/healthy", &[]).status, 200);
+
+    daemon.process.signal("TERM");
+
+    assert_eq!(daemon.exit_code(GRACE), 0);
+}
+
+#[test]
+fn a_taken_port_is_one_line_and_exit_code_1() {
+    let taken = aws::listen();
+    let address = taken.local_addr().unwrap().to_string();
+    let silence = Silence::start();
+
+    let finished = Launch::new(&["--log.level=error"])
+        .argument(&format!("--web.listen-address={address}"))
+        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .config(&good_config())
+        .finish();
+
+    assert_eq!(finished.code, 1, "{finished:?}");
+    assert_eq!(finished.errors.len(), 1, "{finished:?}");
+    assert!(finished.errors[0].contains(&address), "{finished:?}");
+}
+
+#[test]
+fn an_unknown_flag_is_named_with_exit_code_2() {
+    let finished = Launch::new(&["--no-such-flag"]).finish();
+
+    assert_eq!(finished.code, 2, "{finished:?}");
+    let said = finished.errors.join("\n");
+    assert!(said.contains("--no-such-flag"), "{finished:?}");
+}
+
+#[test]
+fn a_good_configuration_passes_its_check() {
+    let finished = Launch::new(&["--config.check"])
+        .config(&good_config())
+        .finish();
+
+    assert_eq!(finished.code, 0, "{finished:?}");
+}
+
+#[test]
+fn a_bad_configuration_fails_its_check_and_the_start() {
+    let cases: [(&str, &[&str]); 3] = [
+        (
+            "[[accounts]]\nid = \"12345\"\n",
+            &["accounts[0].id", "12345"],
+        ),
+        (
+            "[refresh]\nintervall = \"60s\"\n",
+            &["refresh", "intervall", "interval"],
+        ),
+        (
+            "[refresh]\ninterval = \"soon\"\n",
+            &["refresh.interval", "soon"],
+        ),
+    ];
+    for (config, named) in cases {
+        for arguments in [&["--config.check"][..], &[ANY_PORT]] {
+            let finished = Launch::new(arguments).config(config).finish();
+
+            assert_eq!(finished.code, 2, "{config}{arguments:?} {finished:?}");
+            let said = finished.errors.join("\n");
+            for word in ["config.toml"].iter().chain(named) {
+                assert!(said.contains(word), "{word} is not in: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_one_line_and_exit_code_1() {
+    // A folder in the file's place cannot be read by root either, unlike a file of mode 000.
+    let launch = Launch::new(&[ANY_PORT, "--log.level=error"]);
+    let folder = launch.path("folder.toml");
+    std::fs::create_dir(&folder).unwrap();
+
+    let finished = launch
+        .argument(&format!("--config.file={}", folder.display()))
+        .finish();
+
+    assert_eq!(finished.code, 1, "{finished:?}");
+    assert_eq!(finished.errors.len(), 1, "{finished:?}");
+    assert!(finished.errors[0].contains("folder.toml"), "{finished:?}");
+}

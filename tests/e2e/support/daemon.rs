@@ -1,0 +1,168 @@
+//! The built binary, started as a user would: arguments, environment, a configuration file.
+//!
+//! Its environment is empty but for what a test names, so that no credential, proxy or setting
+//! of the machine gets in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs};
+
+use tempfile::TempDir;
+
+use super::exposition::Exposition;
+use super::http::{self, Response};
+use super::process::{Process, Stream};
+use super::{PATIENCE, eventually};
+
+/// The flag that lets the system choose a free port, which the log then names.
+pub const ANY_PORT: &str = "--web.listen-address=127.0.0.1:0";
+
+/// What the text format is asked for by.
+pub const ACCEPT_TEXT: (&str, &str) = ("Accept", "text/plain;version=0.0.4");
+
+/// A run of the binary that has not begun. It has a folder of its own as home and working folder.
+pub struct Launch {
+    folder: TempDir,
+    command: Command,
+}
+
+impl Launch {
+    pub fn new(arguments: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aws-root-exporter"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("HOME", folder.path())
+            // No instance metadata is asked for credentials: that would leave the machine.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .current_dir(folder.path());
+        Self { folder, command }
+    }
+
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Writes the text to a file in the run's folder and names it with `--config.file`.
+    pub fn config(mut self, text: &str) -> Self {
+        let path = self.path("config.toml");
+        fs::write(&path, text).expect("the temporary folder is writable");
+        self.command.arg("--config.file").arg(path);
+        self
+    }
+
+    pub fn environment<'a>(
+        mut self,
+        variables: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
+    /// A path in the run's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a daemon and waits until it listens.
+    pub fn start(self) -> Daemon {
+        let process = Process::start(self.command);
+        let address = process.wait_for("where it listens", listening_address);
+        Daemon {
+            address,
+            process,
+            _folder: self.folder,
+        }
+    }
+
+    /// Runs to the end of a run that is to end by itself.
+    pub fn finish(self) -> Finished {
+        let mut process = Process::start(self.command);
+        Finished {
+            code: process.exit_code(PATIENCE),
+            errors: process.lines_of(Stream::Err),
+        }
+    }
+}
+
+/// How a run ended, and what it said on standard error.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: i32,
+    pub errors: Vec<String>,
+}
+
+/// A daemon that listens.
+pub struct Daemon {
+    pub address: SocketAddr,
+    pub process: Process,
+    _folder: TempDir,
+}
+
+impl Daemon {
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        http::get(self.address, path, headers)
+    }
+
+    /// One scrape in the text format.
+    pub fn scrape(&self) -> Exposition {
+        let response = self.get("/metrics", &[ACCEPT_TEXT]);
+        assert_eq!(response.status, 200, "GET /metrics");
+        Exposition::parse(response.text())
+    }
+
+    /// Scrapes until `judge` is content, and hands out what it was content with.
+    pub fn scrape_until(
+        &self,
+        mut judge: impl FnMut(&Exposition) -> Result<(), String>,
+    ) -> Exposition {
+        eventually(PATIENCE, || {
+            let exposition = self.scrape();
+            judge(&exposition).map(|()| exposition)
+        })
+    }
+
+    /// Waits until every account has been looked at once, or its attempt has failed.
+    pub fn wait_until_ready(&self) {
+        eventually(PATIENCE, || {
+            let ready = self.get("/-/ready", &[]);
+            (ready.status == 200)
+                .then_some(())
+                .ok_or_else(|| format!("not ready: {} {}", ready.status, ready.text()))
+        });
+    }
+
+    /// Waits for the end of a daemon that was told to stop.
+    pub fn exit_code(mut self, bound: Duration) -> i32 {
+        self.process.exit_code(bound)
+    }
+}
+
+/// The address in the line by which the daemon says that it listens:
+/// `… msg=listening address=127.0.0.1:10057`. A test hangs on no other log line.
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    let mut words = line.split_whitespace();
+    words.find(|word| matches!(*word, "msg=listening" | "msg=\"listening\""))?;
+    let address = words.find_map(|word| word.strip_prefix("address="))?;
+    address.trim_matches('"').parse().ok()
+}
+
+#[test]
+fn the_listening_line_names_the_address() {
+    let address = Some(SocketAddr::from(([127, 0, 0, 1], 10057)));
+    for line in [
+        "ts=2026-11-24T04:14:59Z level=info msg=listening address=127.0.0.1:10057",
+        "level=info msg=\"listening\" address=\"127.0.0.1:10057\" tls=false",
+    ] {
+        assert_eq!(listening_address(line), address, "{line}");
+    }
+    assert_eq!(
+        listening_address("level=info msg=\"simulator listening\" address=127.0.0.1:1"),
+        None
+    );
+}
