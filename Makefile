@@ -4,6 +4,8 @@ CARGO ?= cargo
 IMAGE ?= aws-root-exporter
 # Either program builds the image.
 BUILDER ?= $(shell command -v buildah 2>/dev/null || command -v docker 2>/dev/null)
+# What a machine's builder needs beside: BUILD_FLAGS="--isolation chroot" inside a container, say.
+BUILD_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-tools lint lint-rust lint-deps bench image
@@ -38,4 +40,4 @@ bench: ## run the benchmarks
 
 image: ## build the container image, with buildah or docker
 	@test -n "$(BUILDER)" || { echo "neither buildah nor docker is on PATH" >&2; exit 1; }
-	$(BUILDER) build --tag $(IMAGE) .
+	$(BUILDER) build $(BUILD_FLAGS) --tag $(IMAGE) .

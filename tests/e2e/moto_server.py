@@ -23,11 +23,13 @@ import threading
 from datetime import datetime, timezone
 
 from moto import settings
+from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.responses import ActionResult
 from moto.iam.models import IAMBackend, iam_backends
 from moto.iam.responses import IamResponse
 from moto.server import ThreadedMotoServer
 from moto.sts.responses import TokenResponse
+from werkzeug.exceptions import HTTPException
 
 CALLER_ACCOUNT = "123456789012"
 CREATED = "2024-05-06T07:08:09Z"
@@ -119,6 +121,22 @@ def policy(actions, resource):
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+def refuse_as_aws_does():
+    """moto wraps its refusals in <Errors>, as EC2 does. IAM and STS do not, and the AWS SDKs
+    that keep to the protocol, Rust's among them, find no error code in there."""
+    check = ActionAuthenticatorMixin._authenticate_and_authorize_normal_action
+
+    def checked(handler, resource="*"):
+        try:
+            check(handler, resource)
+        except HTTPException as refusal:
+            for wrapper in ("<Errors>", "</Errors>"):
+                refusal.description = refusal.description.replace(wrapper, "")
+            raise
+
+    ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = checked
+
+
 def guard(roles):
     """Turns moto's authentication on, after making the caller and the roles it may enter."""
     home = iam_backends[CALLER_ACCOUNT]["aws"]
@@ -139,6 +157,7 @@ def guard(roles):
             max_session_duration="3600",
         )
         backend.put_role_policy(name, "read", policy(actions, "*"))
+    refuse_as_aws_does()
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     say("caller", key.access_key_id, key.secret_access_key)
 

@@ -34,6 +34,8 @@ def main():
     body = arguments.file.read_bytes()
     text = (one_member(body) if arguments.gzip else body).decode("utf-8")
 
+    # The parser passes over a sample that repeats the one before it, so lines are counted too.
+    lines = sum(1 for line in text.split("\n") if line and not line.startswith("#"))
     families, series = set(), set()
     for family in text_string_to_metric_families(text):
         if family.name in families:
@@ -44,6 +46,8 @@ def main():
             if key in series:
                 sys.exit(f"series {key} stands there twice")
             series.add(key)
+    if lines != len(series):
+        sys.exit(f"{lines} sample lines, but {len(series)} series: some stand there twice")
 
     print(f"{len(families)} families, {len(series)} samples")
     print("\n".join(sorted(families)))

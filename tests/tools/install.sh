@@ -53,7 +53,7 @@ forbid_service_starts() {
 # apt_install PACKAGE NEEDED_FOR
 apt_install() {
     command -v apt-get >/dev/null ||
-        fail "$2 is missing, and there is no apt-get to install it with: install it and put it on PATH"
+        fail "missing: $2. There is no apt-get to install it with: install it and put it on PATH"
     say "installing the Debian package $1, for $2"
     local apt=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y)
     quietly "${apt[@]}" update || fail "apt-get update failed (see above)"
