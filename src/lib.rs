@@ -15,3 +15,4 @@ pub mod refresh;
 pub mod report;
 pub mod simulator;
 pub mod store;
+pub mod web;

@@ -143,10 +143,12 @@ impl Aws {
                 .retry_config(RetryConfig::disabled())
                 .timeout_config(timeouts)
                 .endpoint_url(&stand_in.endpoint_url)
-                .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
+                .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
                     "AKIAIOSFODNN7EXAMPLE",
                     "no-secret-for-a-stand-in",
                     None,
+                    None,
+                    "StandIn",
                 )))
                 .build(),
             None => standard(settings, region, timeouts).await,

@@ -241,9 +241,9 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 12,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub accounts: u32,
-    /// Seed of everything that is random; the same seed plays the same story [default: a new one].
-    #[arg(long, value_name = "S")]
-    pub seed: Option<u64>,
+    /// Seed of everything that is random; the same seed plays the same story.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `check`

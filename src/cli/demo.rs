@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::info;
 
+use super::args::DemoArgs;
 use super::serve;
 use crate::account::{Access, Account, AccountId};
 use crate::aws::StandIn;
@@ -28,11 +29,15 @@ const AFTERMATH: Duration = Duration::from_secs(60);
 /// between two reports, where only live evidence shows it.
 const REPORT_AGE: i64 = 3600;
 
-/// Runs the demo with `count` accounts until a signal stops it.
-pub async fn run(mut config: Config, count: usize, seed: u64) -> ExitCode {
+/// Runs the demo until a signal stops it.
+pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     let clock = Clock::system();
     let start = clock.now();
-    let world = World::generate(count.max(1), seed, start.unix());
+    let world = World::generate(
+        usize::try_from(demo.accounts).unwrap_or(usize::MAX).max(1),
+        demo.seed,
+        start.unix(),
+    );
     world.edit_all(|account| account.store_report(start.unix() - REPORT_AGE));
     let simulator = {
         let clock = clock.clone();

@@ -31,7 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             match config::load_without_file(environment(), &invocation.overrides) {
                 Ok(config) => daemon(
                     &config.log.clone(),
-                    demo::run(config, demo.accounts, demo.seed),
+                    demo::run(config, demo.clone()),
                 ),
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }

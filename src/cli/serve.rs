@@ -162,7 +162,7 @@ fn site(config: &Config) -> web::Settings {
             key_age_days: config.users.key_age_days.clone(),
             unused_days: config.users.unused_days.clone(),
         },
-        ..web::Settings::default()
+        limits: web::Limits::default(),
     }
 }
 

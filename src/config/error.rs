@@ -47,13 +47,13 @@ pub enum ConfigErrors {
 }
 
 impl ConfigErrors {
-    /// The exit code of a process that stops for this: 1 for a file it may not read, 2 for a
-    /// wrong flag or configuration.
+    /// The exit code of a daemon that does not start for this: 1 for a file it cannot read, 2 for
+    /// a wrong flag or configuration.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Unreadable { .. } => 1,
-            Self::NotFound { .. } | Self::Invalid(_) => 2,
+            Self::NotFound { .. } | Self::Unreadable { .. } => 1,
+            Self::Invalid(_) => 2,
         }
     }
 }

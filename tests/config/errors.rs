@@ -124,7 +124,7 @@ fn a_file_that_is_missing_is_a_wrong_flag() {
     for path in [folder.path().join("nowhere.toml"), folder.path().to_owned()] {
         let errors = load(Some(&path), [], &Overrides::default()).unwrap_err();
         assert!(matches!(errors, ConfigErrors::NotFound { .. }), "{errors}");
-        assert_eq!(errors.exit_code(), 2);
+        assert_eq!(errors.exit_code(), 1);
         let text = errors.to_string();
         assert!(text.starts_with(&path.display().to_string()), "{text}");
     }

@@ -66,12 +66,12 @@ fn the_demo_takes_the_flags_of_web_and_log() {
         "--web.max-requests 9 --log.level warn demo --accounts 3 --seed 7",
     ] {
         let demo = of(line).unwrap();
-        let seed = Some(7);
+        let seed = 7;
         assert_eq!(demo.command, Command::Demo(DemoArgs { accounts: 3, seed }));
         assert_eq!(demo.overrides.max_requests, Some(9));
         assert_eq!(demo.overrides.log_level.as_deref(), Some("warn"));
     }
-    let (accounts, seed) = (12, None);
+    let (accounts, seed) = (12, 1);
     let default = Command::Demo(DemoArgs { accounts, seed });
     assert_eq!(of("demo").unwrap().command, default);
 }
