@@ -1,4 +1,5 @@
-//! Plausible accounts by the thousand, the same ones for the same seed.
+//! Plausible accounts by the thousand, the same ones for the same seed (but for the ids of access
+//! keys, which are unique in the process).
 //!
 //! The ids are valid and obviously nobody's; the second account's begins with zeros, because
 //! that is what breaks spreadsheets and parsers.

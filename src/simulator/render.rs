@@ -309,7 +309,7 @@ mod tests {
     fn every_older_spelling_can_be_had() {
         let mut account = account();
         account.root.password = Password::NotSupported;
-        account.report.rendering = Box::new(Rendering {
+        *account.report.rendering = Rendering {
             booleans: Booleans::Upper,
             zone: Zone::Offset,
             line_end: LineEnd::CrLf,
@@ -323,12 +323,28 @@ mod tests {
             ]),
             root_rows: 2,
             ..Rendering::default()
-        });
+        };
         account.users.clear();
         let root = "TRUE,<root_account>,not_supported,1970-01-01T00:00:00+00:00\r\n";
         assert_eq!(
             text(&account, &account.report.rendering),
             format!("\u{feff}mfa_active,user,password_enabled,user_creation_time\r\n{root}{root}")
+        );
+    }
+
+    #[test]
+    fn the_newest_column_another_accounts_arns_and_no_root_row_can_be_had() {
+        let mut account = account();
+        account.users.truncate(1);
+        *account.report.rendering = Rendering {
+            columns: Some(vec!["arn", "additional_credentials_info", "invented"]),
+            root_rows: 0,
+            arn_account: Some("111122223333".parse().unwrap()),
+            ..Rendering::default()
+        };
+        assert_eq!(
+            lines(&account)[1..],
+            ["arn:aws:iam::111122223333:user/bob,\"Long-term credentials: none, as of now\",N/A"]
         );
     }
 }

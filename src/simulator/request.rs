@@ -9,7 +9,7 @@ use super::operation::{Operation, Service};
 use crate::account::AccountId;
 
 /// A request that could be read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Request {
     pub(super) service: Option<Service>,
     /// The operation by its name on the wire, known or not.

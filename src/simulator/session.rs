@@ -115,7 +115,7 @@ impl Caller {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Session {
     key: String,
     account: AccountId,

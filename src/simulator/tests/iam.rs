@@ -1,7 +1,7 @@
 //! What IAM says of an account: the report and its four hours, the summary, the root session's calls.
 
 use crate::simulator::tests::client::{Bench, NOW, member, outside};
-use crate::simulator::{KeyCount, Password, Ready, Rendering, Service};
+use crate::simulator::{KeyCount, Password, Ready, Service};
 
 const HOUR: i64 = 3_600;
 
@@ -102,7 +102,7 @@ async fn a_report_can_take_so_many_polls_or_for_ever() {
     let ready = |ready| {
         bench
             .world
-            .edit(bench.world.hub(), |it| it.report.ready = ready)
+            .edit(bench.world.hub(), |it| it.report.ready = ready);
     };
     let mut states = Vec::new();
     ready(Ready::AfterPolls(2));
@@ -124,10 +124,7 @@ async fn a_report_can_take_so_many_polls_or_for_ever() {
 async fn anything_can_be_served_as_a_report() {
     let bench = Bench::start().await;
     bench.world.edit(bench.world.hub(), |account| {
-        account.report.rendering = Box::new(Rendering {
-            raw: Some("junk".into()),
-            ..Rendering::default()
-        });
+        account.report.rendering.raw = Some("junk".into());
         account.report.shown_generated_time = Some(1_420_070_400);
         account.store_report(NOW);
     });
@@ -163,7 +160,7 @@ async fn the_summary_follows_the_root_user_at_once() {
         .edit(hub, |account| account.summary.keys = KeyCount::AtMostOne);
     assert_eq!(keys().await, Some(1));
     bench.world.edit(hub, |account| {
-        account.summary.remove("AccountAccessKeysPresent")
+        account.summary.remove("AccountAccessKeysPresent");
     });
     assert_eq!(keys().await, None);
 }
@@ -198,12 +195,15 @@ async fn a_root_session_sees_the_root_user_and_nothing_else() {
     assert_eq!(keys.element("Status"), Some("Active"));
     assert_eq!(keys.element("CreateDate"), Some("2026-09-11T13:13:52Z"));
     let params = [("AccessKeyId", key.as_str())];
-    let used = bench
+    let last_used = bench
         .query(&session, Service::Iam, "GetAccessKeyLastUsed", &params)
         .await;
-    assert_eq!(used.element("LastUsedDate"), Some("2026-09-11T13:14:22Z"));
-    assert_eq!(used.element("Region"), Some("eu-west-1"));
-    assert_eq!(used.element("ServiceName"), Some("s3"));
+    assert_eq!(
+        last_used.element("LastUsedDate"),
+        Some("2026-09-11T13:14:22Z")
+    );
+    assert_eq!(last_used.element("Region"), Some("eu-west-1"));
+    assert_eq!(last_used.element("ServiceName"), Some("s3"));
     let profile = bench.iam(&session, "GetLoginProfile").await;
     assert_eq!(profile.code(), (404, "NoSuchEntity"));
     let devices = bench.iam(&session, "ListMFADevices").await;
