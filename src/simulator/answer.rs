@@ -61,9 +61,10 @@ impl Failure {
         )
     }
 
-    /// What a fault answers instead of the service; `None` for a fault of another nature.
-    pub(super) fn of_fault(kind: FaultKind, service: Service, operation: &str) -> Option<Self> {
-        let failure = match kind {
+    /// What a fault that refuses says in the service's name. For those that keep silent or speak
+    /// for somebody else it is what the service might have said, which nobody hears.
+    pub(super) fn of_fault(kind: FaultKind, service: Service, operation: &str) -> Self {
+        match kind {
             FaultKind::Throttling => Self::new(400, "Throttling", "Rate exceeded"),
             FaultKind::LimitExceeded => Self::new(
                 409,
@@ -87,9 +88,8 @@ impl Failure {
             FaultKind::ExpiredToken => Self::expired(service),
             FaultKind::InvalidToken => Self::invalid_token(),
             FaultKind::UnknownOperation => Self::unknown_operation(operation, service),
-            _ => return None,
-        };
-        Some(failure)
+            _ => Self::new(503, "ServiceUnavailable", "Service Unavailable"),
+        }
     }
 
     /// The same error by its name in the JSON protocol, where client errors are all 400.

@@ -23,7 +23,8 @@ pub struct Call {
     pub operation: Option<Operation>,
     /// The status of the answer; `None` when there was none.
     pub status: Option<u16>,
-    /// The error's code, `ReportInProgress` for instance; `None` when it worked.
+    /// The error's code, `ReportInProgress` for instance; `None` when it worked or
+    /// there was no answer.
     pub error: Option<&'static str>,
     /// Whether it bore an external id.
     pub external_id: bool,

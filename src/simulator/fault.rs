@@ -8,8 +8,10 @@ use crate::account::AccountId;
 
 /// Something that goes wrong.
 ///
-/// A fault meets every request that its account, its operation and its kind fit; of several that
-/// refuse the same request the one set first gives the answer, and delays add up.
+/// A fault meets every request that its account, its operation and its kind fit. Of several that
+/// refuse the same request (see [`FaultKind::refuses`]) only one meets it: an account's own before
+/// everybody's, and then the one set first; so faults with a number of times follow each other.
+/// All others come together, and delays and skews add up.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// Whose requests it meets: those about this account (see [`Call::account`](super::Call)),
@@ -106,6 +108,24 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Whether the operation does not take place because of it.
+    #[must_use]
+    pub fn refuses(self) -> bool {
+        matches!(
+            self,
+            Self::Throttling
+                | Self::LimitExceeded
+                | Self::ServiceFailure
+                | Self::Unavailable
+                | Self::Refuse
+                | Self::NeverAnswer
+                | Self::AccessDenied
+                | Self::ExpiredToken
+                | Self::InvalidToken
+                | Self::UnknownOperation
+        )
+    }
+
     /// Whether there is anything for it to spoil in that operation.
     fn fits(self, operation: Option<Operation>) -> bool {
         use Operation as O;
@@ -152,6 +172,7 @@ impl Faults {
             return Vec::new();
         }
         let mut kinds = Vec::new();
+        let mut refused = false;
         let everybody = account.is_some().then_some(None);
         for key in [Some(account), everybody].into_iter().flatten() {
             let Some(faults) = self.0.get_mut(&key) else {
@@ -159,7 +180,8 @@ impl Faults {
             };
             faults.retain_mut(|fault| {
                 let named = fault.operation.is_none() || fault.operation == operation;
-                if !named || !fault.kind.fits(operation) {
+                let too_late = refused && fault.kind.refuses();
+                if !named || too_late || !fault.kind.fits(operation) {
                     return true;
                 }
                 match &mut fault.times {
@@ -167,6 +189,7 @@ impl Faults {
                     Some(left) => *left -= 1,
                     None => {}
                 }
+                refused |= fault.kind.refuses();
                 kinds.push(fault.kind);
                 fault.times != Some(0)
             });
@@ -191,6 +214,18 @@ mod tests {
         assert!(meet("GetAccountSummary").is_empty());
         assert_eq!(meet("GetCredentialReport"), [FaultKind::MalformedCsv]);
         assert!(meet("GetCredentialReport").is_empty());
+    }
+
+    #[test]
+    fn refusals_follow_each_other() {
+        let mut faults = Faults::default();
+        faults.set(Fault::new(FaultKind::Throttling).times(1));
+        faults.set(Fault::new(FaultKind::NoDate).times(1));
+        faults.set(Fault::new(FaultKind::ServiceFailure).times(1));
+        let mut meet = || faults.meet(None, None);
+        assert_eq!(meet(), [FaultKind::Throttling, FaultKind::NoDate]);
+        assert_eq!(meet(), [FaultKind::ServiceFailure]);
+        assert_eq!(meet(), []);
     }
 
     #[test]

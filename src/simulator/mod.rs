@@ -12,8 +12,8 @@
 //! - `fault`: what goes wrong; `calls`: what was asked
 //! - `server`, `body`, `request`: HTTP
 //!
-//! It never checks a signature, and it must never listen on anything but loopback outside of
-//! tests: whoever reaches it can do everything.
+//! It never checks a signature, and so it refuses to listen on anything but loopback: whoever
+//! reaches it can do everything.
 
 mod account;
 mod answer;

@@ -39,7 +39,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or is not on loopback.
     pub async fn start(
         world: World,
         address: impl ToSocketAddrs,
@@ -47,6 +47,11 @@ impl Simulator {
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            let message =
+                format!("{address} is not on loopback: the simulator asks nobody who he is");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let listening = tokio::spawn(listen(listener, world, clock));
         Ok(Self { address, listening })
     }

@@ -187,15 +187,15 @@ impl World {
 
         let refusal = faults
             .iter()
-            .find_map(|fault| Failure::of_fault(*fault, service, &request.name));
+            .find(|fault| fault.refuses())
+            .map(|fault| Failure::of_fault(*fault, service, &request.name));
         let session = caller.as_ref().ok().map(Caller::kind);
         let result = match (refusal, caller) {
             (Some(failure), _) | (None, Err(failure)) => Err(failure),
             (None, Ok(caller)) => state.dispatch(&caller, request, service, now, &faults),
         };
-        let mut error = result.as_ref().err().map(|failure| failure.code);
+        let error = result.as_ref().err().map(|failure| failure.code);
         let mut wire = if faults.contains(&FaultKind::Unavailable) {
-            error = Some("ServiceUnavailable");
             Wire::unavailable(request_id)
         } else {
             Wire::of(result, service, operation, request_id)
@@ -224,7 +224,7 @@ impl World {
             service: request.service,
             operation,
             status: answered.then_some(wire.status),
-            error,
+            error: error.filter(|_| answered),
             external_id: request.param("ExternalId").is_some(),
             session,
         });

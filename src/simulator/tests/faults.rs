@@ -1,5 +1,7 @@
 //! Each fault, as a client meets it.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -9,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::simulator::tests::client::{Bench, NOW, head, hub, id, member, outside};
-use crate::simulator::{Fault, FaultKind, Service};
+use crate::simulator::{Fault, FaultKind, Service, Simulator};
 
 /// The bytes that answer a `GetAccountSummary` of the hub.
 async fn summary_bytes(bench: &Bench) -> Vec<u8> {
@@ -44,13 +46,17 @@ async fn faults_that_are_an_answer() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_answers_in_html() {
+async fn a_load_balancer_answers_in_html_and_nothing_takes_place() {
     let bench = Bench::start().await;
-    bench.world.fault(Fault::new(FaultKind::Unavailable));
-    let answer = bench.iam(&outside(), "GetAccountSummary").await;
+    bench
+        .world
+        .fault(Fault::new(FaultKind::Unavailable).times(1));
+    let answer = bench.iam(&outside(), "GenerateCredentialReport").await;
     assert_eq!(answer.status, 503);
     assert_eq!(answer.headers["content-type"], "text/html");
     assert!(answer.body.starts_with("<html>"));
+    let answer = bench.iam(&outside(), "GenerateCredentialReport").await;
+    assert_eq!(answer.element("State"), Some("STARTED"));
 }
 
 #[tokio::test]
@@ -87,6 +93,7 @@ async fn a_refused_request_gets_no_byte() {
     bench.world.fault(Fault::new(FaultKind::Refuse));
     assert_eq!(summary_bytes(&bench).await, b"");
     assert_eq!(bench.world.calls()[0].status, None);
+    assert_eq!(bench.world.calls()[0].error, None);
 }
 
 #[tokio::test]
@@ -254,6 +261,13 @@ async fn dropping_the_simulator_closes_port_and_connections() {
         .unwrap();
     assert!(ended.is_err(), "the connection is closed");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn the_simulator_stays_on_loopback() {
+    let bench = Bench::start().await;
+    let started = Simulator::start(bench.world, "0.0.0.0:0", Arc::new(|| NOW)).await;
+    assert_eq!(started.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[tokio::test]
