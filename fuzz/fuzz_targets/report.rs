@@ -1,0 +1,42 @@
+//! Any bytes as a credential report: no panic, and nothing is believed that the bytes do not say.
+//!
+//! Run it with `cargo +nightly fuzz run report`.
+
+#![no_main]
+
+use aws_root_exporter::account::{AccountId, Partition};
+use aws_root_exporter::clock::Timestamp;
+use aws_root_exporter::report::{ReportError, UserFigures, parse};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|content: &[u8]| {
+    for partition in [Partition::Aws, Partition::AwsCn] {
+        match parse(content, None, partition) {
+            Ok(report) => {
+                let account = report.account.to_string();
+                assert!(
+                    content.windows(12).any(|text| text == account.as_bytes()),
+                    "the account is one that the bytes name"
+                );
+                if let Some(root) = &report.root {
+                    assert!(content.windows(14).any(|text| text == b"<root_account>"));
+                    let keys = root.keys();
+                    assert!(keys.active <= keys.present && keys.present <= 2);
+                }
+                let figures = UserFigures::of(&report.users);
+                let keys_of_any_age = figures.keys_older_than(0, Timestamp::from_unix(i64::MAX));
+                assert!(keys_of_any_age <= figures.access_keys_active);
+
+                let asked = parse(content, Some(report.account), partition);
+                assert_eq!(asked, Ok(report), "asking by name changes nothing");
+            }
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+        let other: AccountId = "999999999999".parse().expect("12 digits");
+        if let Err(ReportError::AccountMismatch { found, .. }) =
+            parse(content, Some(other), partition)
+        {
+            assert_ne!(found, other);
+        }
+    }
+});
