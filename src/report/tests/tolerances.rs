@@ -350,6 +350,19 @@ fn two_broken_quotes_with_the_root_row_between_them_do_not_cost_it() {
 }
 
 #[test]
+fn a_broken_quote_that_a_later_quoted_field_seems_to_close_costs_no_other_row() {
+    let mut table = Table::usual();
+    table.add_user("carol");
+    let report = table
+        .with(ALICE, "user", "\"alice")
+        .with(4, "password_next_rotation", "\",x\"")
+        .parse()
+        .unwrap();
+    assert_eq!(names(&report), ["bob", "carol"]);
+    assert_eq!(report.rows_skipped, 1);
+}
+
+#[test]
 fn a_report_that_was_cut_off_in_a_user_s_row_loses_that_row() {
     let text = Table::usual().text();
     let bob = text.rfind("\nbob").unwrap();
