@@ -73,6 +73,14 @@ impl<W: fmt::Write> Classic<W> {
         }
     }
 
+    /// Whether text that comes now lies in a line that starts with `#`.
+    fn in_comment_with(&mut self, text: &str) -> bool {
+        if self.at_start {
+            self.in_comment = text.starts_with('#');
+        }
+        self.in_comment
+    }
+
     fn comment_ended(&mut self) -> fmt::Result {
         let mut words = self.comment.trim_end_matches('\n').splitn(4, ' ').skip(1);
         match (words.next(), words.next(), words.next()) {
@@ -96,15 +104,21 @@ impl<W: fmt::Write> Classic<W> {
 impl<W: fmt::Write> fmt::Write for Classic<W> {
     /// Takes text in any pieces. A newline always ends a line: in a label value it is escaped.
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Millions of small pieces are part of a sample, or end one: those go through as they are.
+        if let Some((last, before)) = text.as_bytes().split_last()
+            && !self.in_comment_with(text)
+            && !before.contains(&b'\n')
+        {
+            self.at_start = *last == b'\n';
+            return self.out.write_str(text);
+        }
         let mut rest = text;
         while !rest.is_empty() {
-            if self.at_start {
-                self.in_comment = rest.starts_with('#');
-            }
+            let in_comment = self.in_comment_with(rest);
             let (line, after) = rest.split_at(rest.find('\n').map_or(rest.len(), |end| end + 1));
             rest = after;
             self.at_start = line.ends_with('\n');
-            if !self.in_comment {
+            if !in_comment {
                 self.out.write_str(line)?;
                 continue;
             }
