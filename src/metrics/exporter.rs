@@ -15,11 +15,6 @@ const EXPORTER: Family = Family {
     samples: Samples::Once(|_, _| Ok(())),
 };
 
-/// The upper bounds in seconds of a [`crate::store::DurationHistogram`]'s buckets. A test keeps
-/// them equal to those the store counts by.
-pub(super) const CALL_BUCKETS: [f64; 10] =
-    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-
 /// The source revision the binary was built from; the build may set it.
 const REVISION: &str = match option_env!("AWS_ROOT_EXPORTER_REVISION") {
     Some(revision) => revision,

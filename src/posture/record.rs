@@ -34,7 +34,7 @@ impl ReportFacts {
         Self {
             stamp,
             keys: root.map(RootRow::keys),
-            certificates: root.map(RootRow::certificates_count),
+            certificates: root.and_then(RootRow::certificates_count),
             mfa: root.map(|root| root.mfa_active),
             password: root.and_then(|root| root.password_enabled),
         }

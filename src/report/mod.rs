@@ -119,9 +119,9 @@ pub struct RootRow {
     pub mfa_active: bool,
     /// Both access key slots, in the order of [`Slot::ALL`].
     pub access_keys: [KeySlot; 2],
-    /// Both signing certificate slots, in the order of [`Slot::ALL`]. Columns that are not in the
-    /// report leave them empty.
-    pub certificates: [CertificateSlot; 2],
+    /// Both signing certificate slots, in the order of [`Slot::ALL`]; `None` where the report has
+    /// no columns for them.
+    pub certificates: Option<[CertificateSlot; 2]>,
 }
 
 impl RootRow {
@@ -131,14 +131,12 @@ impl RootRow {
         count(&self.access_keys, |slot| slot.active, KeySlot::present)
     }
 
-    /// How many signing certificates the root user has, active and in all.
+    /// How many signing certificates the root user has, active and in all, where the report says.
     #[must_use]
-    pub fn certificates_count(&self) -> Counts {
-        count(
-            &self.certificates,
-            |slot| slot.active,
-            CertificateSlot::present,
-        )
+    pub fn certificates_count(&self) -> Option<Counts> {
+        self.certificates
+            .as_ref()
+            .map(|slots| count(slots, |slot| slot.active, CertificateSlot::present))
     }
 }
 

@@ -42,7 +42,7 @@ pub struct CallKey {
     pub operation: &'static str,
 }
 
-/// Durations in cumulative buckets, as Prometheus counts them.
+/// How many calls took how long.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurationHistogram {
     /// How many took at most [`CALL_BUCKETS`]`[i]` but longer than the bound before.

@@ -74,8 +74,7 @@ pub enum UserDetail {
 }
 
 impl UserDetail {
-    /// How many series the users take at most: two a user and one for the password's last use,
-    /// three a key.
+    /// How many series the users take at most: four a user, and one for each time that is known.
     #[must_use]
     pub fn series(&self) -> usize {
         match self {
@@ -83,8 +82,12 @@ impl UserDetail {
             Self::Kept(users) => users
                 .iter()
                 .map(|user| {
-                    let keys = user.access_keys.iter().filter(|key| key.present()).count();
-                    2 + usize::from(user.password_last_used.is_some()) + 3 * keys
+                    let times = user
+                        .access_keys
+                        .iter()
+                        .flat_map(|key| [key.last_rotated, key.last_used])
+                        .chain([user.password_last_used]);
+                    4 + times.flatten().count()
                 })
                 .sum(),
         }

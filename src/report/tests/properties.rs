@@ -89,7 +89,7 @@ impl Style {
             "N/A".to_owned(),
             self.boolean(root.mfa_active),
         ];
-        row.extend(self.slots(&root.access_keys, &root.certificates));
+        row.extend(self.slots(&root.access_keys, &root.certificates.unwrap_or_default()));
         row
     }
 
@@ -193,7 +193,7 @@ fn roots() -> impl Strategy<Value = RootRow> {
                 password_last_changed: times[2],
                 mfa_active,
                 access_keys,
-                certificates,
+                certificates: Some(certificates),
             },
         )
 }
@@ -213,7 +213,7 @@ fn users() -> impl Strategy<Value = UserRow> {
         password_last_changed: like.password_last_changed,
         mfa_active: like.mfa_active,
         access_keys: like.access_keys,
-        certificates: like.certificates,
+        certificates: like.certificates.unwrap_or_default(),
     })
 }
 
