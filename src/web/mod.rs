@@ -1,0 +1,114 @@
+//! The exporter's face: listeners, limits, routes, pages.
+//!
+//! Only this room knows HTTP. It reads the store and never asks AWS, never waits for a refresh and
+//! never holds a lock of the store while a client reads.
+//!
+//! * [`bind`] takes an address, [`serve`] answers on it until it is told to stop.
+//! * `listener` accepts connections, as many as the limits allow, and drains them at the end.
+//! * `connection` speaks HTTP on one connection and cuts those that dribble.
+//! * `routes` finds the answer to a request.
+//! * `negotiate` reads `Accept` and `Accept-Encoding`.
+//! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
+//! * `landing` is the page at `/`.
+//!
+//! TLS and passwords belong between `listener` and `connection`; more pages beside `landing`.
+
+mod connection;
+mod landing;
+mod listener;
+mod negotiate;
+mod rendered;
+mod routes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::metrics;
+
+pub use listener::{BindError, Listener, bind};
+pub use routes::Site;
+
+use listener::Audience;
+
+/// What of the serving is configured.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `web.telemetry_path`: where the metrics are. It begins with a slash. At `/` it takes the
+    /// landing page's place; the paths of the probes it cannot take.
+    pub telemetry_path: String,
+    /// `web.max_requests`: how many requests for metrics or pages are worked on at once; 0 is no
+    /// limit, as in Prometheus' own exporters.
+    pub max_requests: usize,
+    /// What the metrics show.
+    pub metrics: metrics::Options,
+    /// What a client may take up.
+    pub limits: Limits,
+}
+
+/// What a client may take up before it is refused or cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The time from a connection's start, or from the first byte of a later request, to the end
+    /// of that request's head.
+    pub head_timeout: Duration,
+    /// How long a connection may be kept open between two requests. Longer than the usual scrape
+    /// interval of a minute, so that a scraper need not connect each time.
+    pub idle_timeout: Duration,
+    /// The time from the end of a request's head until the client has taken the whole answer.
+    pub answer_timeout: Duration,
+    /// How many bytes a request line and its headers may have together.
+    pub head_bytes: usize,
+    /// How many bytes of body a request may announce. None is ever used.
+    pub body_bytes: u64,
+    /// How many connections a listener serves at once; more wait until one ends.
+    pub connections: usize,
+    /// How long answers that are under way at the stop may take to end.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            answer_timeout: Duration::from_secs(60),
+            head_bytes: 16 * 1024,
+            body_bytes: 64 * 1024,
+            connections: 512,
+            grace: Duration::from_secs(4),
+        }
+    }
+}
+
+/// Answers on `listeners`, and on `health` for probes alone, until `shutdown` is ready. Then it
+/// accepts nothing more, lets the answers that are under way end for at most
+/// [`Limits::grace`], cuts the rest and returns.
+///
+/// Each listener is named in the log with its actual address. Dropping the future stops at once.
+pub async fn serve(
+    listeners: Vec<Listener>,
+    health: Option<Listener>,
+    site: Arc<Site>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (stop, stopped) = watch::channel(());
+    let mut tasks = JoinSet::new();
+    let listeners = listeners
+        .into_iter()
+        .map(|listener| (listener, Audience::Everyone))
+        .chain(health.map(|listener| (listener, Audience::Probes)));
+    for (listener, audience) in listeners {
+        tracing::info!(
+            address = %listener.local_addr(),
+            serves = audience.as_str(),
+            "listening"
+        );
+        tasks.spawn(listener.serve(audience, Arc::clone(&site), stopped.clone()));
+    }
+    shutdown.await;
+    drop(stop);
+    while tasks.join_next().await.is_some() {}
+}

@@ -1,0 +1,367 @@
+//! From a request to its answer.
+//!
+//! Paths are compared whole and as they came: nothing is decoded, joined or looked up on a disk,
+//! so nothing can be escaped from. Every answer is counted under a handler of a fixed set.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use tokio::sync::Semaphore;
+
+use super::listener::Audience;
+use super::negotiate::{self, Encoding};
+use super::rendered::{self, Renderings, Variant};
+use super::{Limits, Settings, landing};
+use crate::clock::Moment;
+use crate::metrics;
+use crate::store::Store;
+
+const HEALTHY: &str = "/-/healthy";
+const READY: &str = "/-/ready";
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub struct Site {
+    store: Arc<Store>,
+    telemetry_path: String,
+    metrics: Arc<metrics::Options>,
+    limits: Limits,
+    /// `web.max_requests`.
+    requests: Semaphore,
+    renderings: Arc<Renderings>,
+}
+
+impl Site {
+    /// A site that shows what is in the store.
+    #[must_use]
+    pub fn new(store: Arc<Store>, settings: Settings) -> Self {
+        let requests = match settings.max_requests {
+            0 => Semaphore::MAX_PERMITS,
+            some => some.min(Semaphore::MAX_PERMITS),
+        };
+        Self {
+            store,
+            telemetry_path: settings.telemetry_path,
+            metrics: Arc::new(settings.metrics),
+            limits: settings.limits,
+            requests: Semaphore::new(requests),
+            renderings: Arc::default(),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Counts a request that was refused before it had a path.
+    pub(super) fn count_refused(&self, code: u16) {
+        self.store.exporter.served(Route::Nothing.handler(), code);
+    }
+
+    fn route(&self, audience: Audience, path: &str) -> Route {
+        match (audience, path) {
+            (_, HEALTHY) => Route::Healthy,
+            (_, READY) => Route::Ready,
+            (Audience::Everyone, path) if path == self.telemetry_path => Route::Metrics,
+            (Audience::Everyone, "/") => Route::Landing,
+            _ => Route::Nothing,
+        }
+    }
+
+    async fn metrics(&self, headers: &HeaderMap) -> Reply {
+        let variant = Variant {
+            format: negotiate::format(headers),
+            encoding: negotiate::encoding(headers),
+        };
+        let (store, options) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
+        let made = self
+            .renderings
+            .get(variant, move |expected| {
+                rendered::render(&store, &options, variant, expected)
+            })
+            .await;
+        match made {
+            Ok(body) => {
+                let mut reply = Reply::new(StatusCode::OK, variant.format.content_type(), body)
+                    .with(VARY, "Accept, Accept-Encoding");
+                if variant.encoding == Encoding::Gzip {
+                    reply = reply.with(CONTENT_ENCODING, "gzip");
+                }
+                reply
+            }
+            Err(error) => {
+                tracing::error!(%error, "the metrics could not be rendered");
+                Reply::text(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the metrics could not be rendered; the log says why",
+                )
+            }
+        }
+    }
+
+    fn landing(&self) -> Reply {
+        let page = landing::page(&self.store.snapshot(), &self.telemetry_path);
+        Reply::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
+            .with(CONTENT_SECURITY_POLICY, landing::CONTENT_SECURITY_POLICY)
+            .with(REFERRER_POLICY, "no-referrer")
+            .with(X_FRAME_OPTIONS, "DENY")
+    }
+
+    fn ready(&self) -> Reply {
+        // Of the view only the lag depends on the moment.
+        let view = self.store.exporter.view(Moment::default());
+        match view.accounts {
+            None => Reply::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the account list is not known yet",
+            ),
+            Some(counts) if view.looked_at < counts.monitored => Reply::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format_args!(
+                    "{} of {} accounts looked at",
+                    view.looked_at, counts.monitored
+                ),
+            ),
+            Some(_) => Reply::text(StatusCode::OK, "OK"),
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Metrics,
+    Landing,
+    Healthy,
+    Ready,
+    Nothing,
+}
+
+impl Route {
+    /// The value of the label `handler`.
+    fn handler(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Landing => "landing",
+            Self::Healthy => "healthy",
+            Self::Ready => "ready",
+            Self::Nothing => "other",
+        }
+    }
+}
+
+/// Answers a request and counts the answer.
+///
+/// Of a request's body nothing is read. A connection on which one was announced is closed after
+/// the answer, for what follows there may be the body.
+pub(super) async fn answer<B: Body>(
+    site: &Site,
+    audience: Audience,
+    request: Request<B>,
+) -> Response<Full<Bytes>> {
+    let route = site.route(audience, request.uri().path());
+    let mut reply = match refusal(site, route, &request) {
+        Some(reply) => reply,
+        None => match route {
+            Route::Healthy => Reply::text(StatusCode::OK, "OK"),
+            Route::Ready => site.ready(),
+            // The permit is given back when the bytes are made. One that were held while the
+            // client reads would let slow clients lock out the scrapers.
+            Route::Metrics | Route::Landing => match site.requests.try_acquire() {
+                Err(_) => Reply::text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too many requests at once (web.max_requests); try again in a second",
+                )
+                .with(RETRY_AFTER, "1"),
+                Ok(_permit) if route == Route::Metrics => site.metrics(request.headers()).await,
+                Ok(_permit) => site.landing(),
+            },
+            Route::Nothing => Reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
+        },
+    };
+    if !request.body().is_end_stream() {
+        reply = reply.with(CONNECTION, "close");
+    }
+    site.store
+        .exporter
+        .served(route.handler(), reply.0.status().as_u16());
+    reply.0
+}
+
+/// Why a request is not even tried.
+fn refusal<B: Body>(site: &Site, route: Route, request: &Request<B>) -> Option<Reply> {
+    // RFC 9112, 3.2: exactly one Host, which HTTP/1.0 did not know.
+    if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
+    {
+        return Some(Reply::text(
+            StatusCode::BAD_REQUEST,
+            "a request must have one Host header",
+        ));
+    }
+    if request.body().size_hint().lower() > site.limits.body_bytes {
+        return Some(Reply::text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "no request here needs a body",
+        ));
+    }
+    if route != Route::Nothing && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Some(
+            Reply::text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path answers GET and HEAD",
+            )
+            .with(ALLOW, "GET, HEAD"),
+        );
+    }
+    None
+}
+
+/// An answer in the making. hyper adds Content-Length and leaves out the body for HEAD.
+struct Reply(Response<Full<Bytes>>);
+
+impl Reply {
+    fn new(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        Self(response)
+            .with(CONTENT_TYPE, content_type)
+            // Which accounts have a root key is nothing for a cache on the way.
+            .with(CACHE_CONTROL, "no-store")
+            .with(X_CONTENT_TYPE_OPTIONS, "nosniff")
+    }
+
+    /// One line of text.
+    fn text(status: StatusCode, line: impl Display) -> Self {
+        Self::new(
+            status,
+            "text/plain; charset=utf-8",
+            format!("{line}\n").into(),
+        )
+    }
+
+    fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.0
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, Timestamp};
+    use crate::store::AccountCounts;
+
+    fn site(telemetry_path: &str, max_requests: usize) -> Site {
+        let (clock, _) = Clock::manual(Timestamp::from_unix(1_800_000_000));
+        Site::new(
+            Arc::new(Store::new(clock)),
+            Settings {
+                telemetry_path: telemetry_path.to_owned(),
+                max_requests,
+                metrics: metrics::Options::default(),
+                limits: Limits::default(),
+            },
+        )
+    }
+
+    async fn get(site: &Site, path: &str) -> Response<Full<Bytes>> {
+        let request = Request::get(path)
+            .header(HOST, "localhost")
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        answer(site, Audience::Everyone, request).await
+    }
+
+    #[tokio::test]
+    async fn more_requests_than_allowed_are_told_to_come_back_and_probes_are_not() {
+        let site = site("/metrics", 2);
+        let under_way = site.requests.try_acquire_many(2).unwrap();
+        for path in ["/metrics", "/"] {
+            let response = get(&site, path).await;
+            assert_eq!(response.status(), 503, "{path}");
+            assert_eq!(response.headers()[RETRY_AFTER], "1", "{path}");
+        }
+        assert_eq!(get(&site, HEALTHY).await.status(), 200);
+        drop(under_way);
+        assert_eq!(get(&site, "/metrics").await.status(), 200);
+        assert_eq!(site.requests.available_permits(), 2);
+    }
+
+    #[tokio::test]
+    async fn max_requests_of_zero_is_no_limit() {
+        assert_eq!(get(&site("/metrics", 0), "/metrics").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn ready_comes_when_every_account_was_looked_at() {
+        let site = site("/metrics", 1);
+        let note = |monitored, looked_at| {
+            site.store.exporter.note(|view| {
+                view.accounts = Some(AccountCounts {
+                    monitored,
+                    excluded: 7,
+                    inactive: 7,
+                });
+                view.looked_at = looked_at;
+            });
+        };
+        assert_eq!(get(&site, READY).await.status(), 503);
+        note(2, 1);
+        assert_eq!(get(&site, READY).await.status(), 503);
+        note(2, 2);
+        assert_eq!(get(&site, READY).await.status(), 200);
+        note(0, 0);
+        assert_eq!(get(&site, READY).await.status(), 200);
+    }
+
+    #[test]
+    fn a_telemetry_path_may_take_the_root_but_not_the_probes() {
+        let route = |telemetry: &str, path| site(telemetry, 1).route(Audience::Everyone, path);
+        assert_eq!(route("/", "/"), Route::Metrics);
+        assert_eq!(route("/probe/metrics", "/metrics"), Route::Nothing);
+        assert_eq!(route("/probe/metrics", "/probe/metrics"), Route::Metrics);
+        assert_eq!(route(HEALTHY, HEALTHY), Route::Healthy);
+    }
+
+    #[test]
+    fn probes_see_the_health_paths_only() {
+        let site = site("/metrics", 1);
+        let route = |path| site.route(Audience::Probes, path);
+        assert_eq!(route(HEALTHY), Route::Healthy);
+        assert_eq!(route(READY), Route::Ready);
+        assert_eq!(route("/metrics"), Route::Nothing);
+        assert_eq!(route("/"), Route::Nothing);
+    }
+
+    #[tokio::test]
+    async fn every_answer_is_counted_by_handler_and_code() {
+        let site = site("/metrics", 1);
+        for path in ["/metrics", "/", HEALTHY, READY, "/nowhere", "/else"] {
+            get(&site, path).await;
+        }
+        site.count_refused(431);
+        let requests = site.store.snapshot().exporter.requests;
+        assert_eq!(
+            requests.into_iter().collect::<Vec<_>>(),
+            [
+                (("healthy", 200), 1),
+                (("landing", 200), 1),
+                (("metrics", 200), 1),
+                (("other", 404), 2),
+                (("other", 431), 1),
+                (("ready", 503), 1),
+            ]
+        );
+    }
+}

@@ -1,0 +1,584 @@
+//! The room `web` over real sockets: bytes out, bytes in, and what a client may not do.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_root_exporter::account::{Access, Account};
+use aws_root_exporter::clock::{Clock, Timestamp};
+use aws_root_exporter::metrics;
+use aws_root_exporter::posture::Posture;
+use aws_root_exporter::store::{AccountCounts, AccountView, Store};
+use aws_root_exporter::web::{Limits, Settings, Site, bind, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longer than anything here takes, so that a hang is a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Server {
+    address: SocketAddr,
+    health: SocketAddr,
+    store: Arc<Store>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        Self::with(Limits::default(), 0).await
+    }
+
+    async fn with(limits: Limits, accounts: u64) -> Self {
+        let store = Arc::new(Store::new(Clock::system()));
+        for number in 0..accounts {
+            store.put(account(number));
+        }
+        let settings = Settings {
+            telemetry_path: "/metrics".to_owned(),
+            max_requests: 40,
+            metrics: metrics::Options::default(),
+            limits,
+        };
+        let site = Arc::new(Site::new(Arc::clone(&store), settings));
+        let main = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let health = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let (address, health_address) = (main.local_addr(), health.local_addr());
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(serve(vec![main], Some(health), site, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            health: health_address,
+            store,
+            stop,
+            served,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "").await
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        ask(self.address, method, path, headers).await
+    }
+}
+
+fn account(number: u64) -> AccountView {
+    AccountView {
+        account: Arc::new(Account {
+            id: format!("{number:012}").parse().unwrap(),
+            name: String::new(),
+            region: "us-east-1".to_owned(),
+            access: Access::Caller,
+            labels: [("team".to_owned(), "payments".repeat(20))].into(),
+        }),
+        posture: Posture::default(),
+        report: None,
+        sources: Vec::new(),
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("no answer in {:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body: bytes[end + 4..].to_vec(),
+            head,
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    Answer::parse(&rest_of(&mut stream).await)
+}
+
+/// Everything until the server closes. A reset is an end too.
+async fn rest_of(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
+        .await
+        .expect("the server closes the connection");
+    bytes
+}
+
+fn short() -> Limits {
+    Limits {
+        head_timeout: Duration::from_millis(300),
+        idle_timeout: Duration::from_millis(300),
+        answer_timeout: Duration::from_millis(300),
+        grace: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn each_path_has_its_answer() {
+    let server = Server::start().await;
+    assert_eq!(server.get("/metrics").await.status, 200);
+    assert_eq!(server.get("/metrics?name=x").await.status, 200);
+    let landing = server.get("/").await;
+    assert_eq!(landing.status, 200);
+    assert!(landing.text().contains(r#"<a href="/metrics">"#));
+    let healthy = server.get("/-/healthy?").await;
+    assert_eq!((healthy.status, healthy.text()), (200, "OK\n"));
+    for path in [
+        "/metrics/",
+        "/METRICS",
+        "//metrics",
+        "//",
+        "/../metrics",
+        "/x/../metrics",
+        "/metrics%00",
+        "/%6detrics",
+        "/-/reload",
+        "/-/",
+        "/etc/passwd",
+    ] {
+        assert_eq!(server.get(path).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_may_load_and_run_nothing_and_is_not_kept() {
+    let page = Server::start().await.get("/").await;
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("x-frame-options"), Some("DENY"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let server = Server::start().await;
+    for path in ["/", "/-/healthy", "/-/ready", "/nowhere"] {
+        let get = server.get(path).await;
+        let head = server.ask("HEAD", path, "").await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert!(head.body.is_empty(), "{path}");
+        for header in ["content-type", "content-length", "cache-control"] {
+            assert_eq!(head.header(header), get.header(header), "{path}");
+        }
+        assert_eq!(
+            get.header("content-length"),
+            Some(get.body.len().to_string().as_str())
+        );
+    }
+    // The metrics count the requests and the processor's time, so their length changes.
+    let head = server.ask("HEAD", "/metrics", "").await;
+    assert_eq!(head.status, 200);
+    assert!(head.body.is_empty());
+    let length: usize = head.header("content-length").unwrap().parse().unwrap();
+    assert!(length > 0);
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_with_what_is_allowed() {
+    let server = Server::start().await;
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+        for path in ["/", "/metrics", "/-/healthy", "/-/ready"] {
+            let answer = server.ask(method, path, "").await;
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method} {path}");
+        }
+        assert_eq!(server.ask(method, "/nowhere", "").await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_come_in_the_format_and_encoding_that_was_asked_for() {
+    let server = Server::start().await;
+    let plain = server.get("/metrics").await;
+    let content_type = plain.header("content-type").unwrap();
+    assert!(content_type.starts_with("text/plain; version=0.0.4"));
+    assert_eq!(plain.header("vary"), Some("Accept, Accept-Encoding"));
+    assert_eq!(plain.header("content-encoding"), None);
+
+    let open = server
+        .ask(
+            "GET",
+            "/metrics",
+            "Accept: application/openmetrics-text;version=1.0.0\r\nAccept-Encoding: gzip\r\n",
+        )
+        .await;
+    let content_type = open.header("content-type").unwrap();
+    assert!(content_type.starts_with("application/openmetrics-text; version=1.0.0"));
+    assert_eq!(open.header("content-encoding"), Some("gzip"));
+    assert_eq!(
+        open.header("content-length"),
+        Some(open.body.len().to_string().as_str())
+    );
+    let mut text = String::new();
+    std::io::Read::read_to_string(
+        &mut flate2::bufread::GzDecoder::new(open.body.as_slice()),
+        &mut text,
+    )
+    .unwrap();
+    assert!(text.ends_with("# EOF\n"), "{text}");
+
+    let picture = server.ask("GET", "/metrics", "Accept: image/png\r\n").await;
+    assert_eq!(picture.status, 200);
+    let refused = server
+        .ask("GET", "/metrics", "Accept-Encoding: gzip;q=0\r\n")
+        .await;
+    assert_eq!(refused.header("content-encoding"), None);
+}
+
+#[tokio::test]
+async fn readiness_says_how_far_it_is() {
+    let server = Server::start().await;
+    let note = |looked_at| {
+        server.store.exporter.note(|view| {
+            view.accounts = Some(AccountCounts {
+                monitored: 3,
+                ..AccountCounts::default()
+            });
+            view.looked_at = looked_at;
+        });
+    };
+    let answer = server.get("/-/ready").await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (503, "the account list is not known yet\n")
+    );
+    note(1);
+    let answer = server.get("/-/ready").await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (503, "1 of 3 accounts looked at\n")
+    );
+    note(3);
+    assert_eq!(server.get("/-/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_health_listener_answers_probes_and_nothing_else() {
+    let server = Server::start().await;
+    assert_eq!(
+        ask(server.health, "GET", "/-/healthy", "").await.status,
+        200
+    );
+    assert_eq!(ask(server.health, "GET", "/-/ready", "").await.status, 503);
+    for path in ["/", "/metrics", "/-/reload"] {
+        assert_eq!(ask(server.health, "GET", path, "").await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_told_so_and_counted() {
+    let server = Server::start().await;
+    // More than the server reads: the answer must arrive all the same.
+    let long = "x".repeat(300_000);
+    let header = server.ask("GET", "/", &format!("X-Long: {long}\r\n")).await;
+    assert_eq!(header.status, 431);
+    assert_eq!(server.get(&format!("/{long}")).await.status, 431);
+    let many = (0..200)
+        .map(|n| format!("X-{n}: y\r\n"))
+        .collect::<String>();
+    assert_eq!(server.ask("GET", "/", &many).await.status, 431);
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    let requests = server.store.snapshot().exporter.requests;
+    assert_eq!(requests[&("other", 431)], 3);
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_a_bad_request() {
+    let server = Server::start().await;
+    for bytes in [
+        "no http at all\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    ] {
+        let mut stream = server.connect().await;
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let answer = Answer::parse(&rest_of(&mut stream).await);
+        assert_eq!(answer.status, 400, "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_not_wanted() {
+    let server = Server::start().await;
+    let send = async |headers: &str, body: &[u8]| {
+        let mut stream = server.connect().await;
+        let head = format!("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        Answer::parse(&rest_of(&mut stream).await)
+    };
+    let large = send("Content-Length: 300000\r\n", &vec![b'x'; 300_000]).await;
+    assert_eq!(large.status, 413);
+    let unsent = send("Content-Length: 65537\r\nExpect: 100-continue\r\n", b"").await;
+    assert_eq!(unsent.status, 413);
+    let small = send("Content-Length: 5\r\n", b"hello").await;
+    assert_eq!(small.status, 200);
+    assert_eq!(small.header("connection"), Some("close"));
+    let chunked = send("Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n").await;
+    assert_eq!(chunked.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_is_never_read_as_the_next_request() {
+    let server = Server::start().await;
+    let mut stream = server.connect().await;
+    let smuggled = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+    let request = format!(
+        "GET /-/healthy HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{smuggled}",
+        smuggled.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answer = Answer::parse(&rest_of(&mut stream).await);
+    assert_eq!(answer.text(), "OK\n");
+}
+
+#[tokio::test]
+async fn a_connection_serves_request_after_request() {
+    let server = Server::start().await;
+    let mut stream = server.connect().await;
+    for _ in 0..3 {
+        stream
+            .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"OK\n") {
+            assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn half_requests_are_closed_and_the_next_scrape_is_in_time() {
+    let server = Server::with(
+        Limits {
+            head_timeout: Duration::from_millis(1500),
+            ..Limits::default()
+        },
+        0,
+    )
+    .await;
+    let mut halves = Vec::new();
+    for _ in 0..200 {
+        let mut stream = server.connect().await;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHo")
+            .await
+            .unwrap();
+        halves.push(stream);
+    }
+    let start = Instant::now();
+    assert_eq!(server.get("/metrics").await.status, 200);
+    assert!(start.elapsed() < Duration::from_secs(1));
+    for stream in &mut halves {
+        assert!(rest_of(stream).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_dribbles_is_closed() {
+    let server = Server::with(short(), 0).await;
+    let mut stream = server.connect().await;
+    let start = Instant::now();
+    while stream.write_all(b"G").await.is_ok() {
+        assert!(start.elapsed() < PATIENCE, "it is cut off");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_and_an_idle_connection_are_closed() {
+    let server = Server::with(short(), 0).await;
+    let mut silent = server.connect().await;
+    assert!(rest_of(&mut silent).await.is_empty());
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(Answer::parse(&rest_of(&mut idle).await).text(), "OK\n");
+}
+
+#[tokio::test]
+async fn more_connections_than_allowed_wait_for_their_turn() {
+    let server = Server::with(
+        Limits {
+            connections: 1,
+            head_timeout: Duration::from_millis(300),
+            ..Limits::default()
+        },
+        0,
+    )
+    .await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET ").await.unwrap();
+    let start = Instant::now();
+    assert_eq!(server.get("/metrics").await.status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(200));
+    assert!(rest_of(&mut first).await.is_empty());
+}
+
+/// Asks for more than fits into the sockets' buffers and takes only the first bytes.
+async fn slow_reader(server: &Server) -> (TcpStream, Vec<u8>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut bytes = vec![0; 1024];
+    stream.read_exact(&mut bytes).await.unwrap();
+    (stream, bytes)
+}
+
+/// Enough for an answer of about 8 MB, more than the system buffers for one connection.
+const MANY: u64 = 40_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_reader_holds_up_nobody_and_is_cut_off() {
+    let limits = Limits {
+        answer_timeout: Duration::from_secs(5),
+        ..Limits::default()
+    };
+    let server = Server::with(limits, MANY).await;
+    let (mut slow, _) = slow_reader(&server).await;
+    let whole = server.get("/metrics").await;
+    assert_eq!(whole.status, 200);
+    server.store.put(account(MANY));
+    // It takes nothing more; that it was cut off shows when it can send nothing any more.
+    let start = Instant::now();
+    while slow.write_all(b"\r\n").await.is_ok() {
+        assert!(start.elapsed() < PATIENCE, "it is cut off");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let taken = rest_of(&mut slow).await.len();
+    assert!(taken < whole.body.len() / 2, "{taken} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stop_lets_an_answer_under_way_end_and_accepts_nothing_new() {
+    let server = Server::with(Limits::default(), MANY).await;
+    let (mut slow, mut bytes) = slow_reader(&server).await;
+    let mut idle = server.connect().await;
+    server.stop.send(()).unwrap();
+    assert!(rest_of(&mut idle).await.is_empty(), "idle ones are closed");
+    assert!(TcpStream::connect(server.address).await.is_err());
+    assert!(!server.served.is_finished(), "an answer is under way");
+    bytes.extend(rest_of(&mut slow).await);
+    let answer = Answer::parse(&bytes);
+    assert_eq!(
+        answer.header("content-length"),
+        Some(answer.body.len().to_string().as_str())
+    );
+    timeout(PATIENCE, server.served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_stop_does_not_wait_for_ever() {
+    let server = Server::with(
+        Limits {
+            grace: Duration::from_millis(300),
+            ..Limits::default()
+        },
+        0,
+    )
+    .await;
+    let mut half = server.connect().await;
+    half.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
+    // Once this is answered the server has read the half request too.
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    let start = Instant::now();
+    server.stop.send(()).unwrap();
+    timeout(PATIENCE, server.served).await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(rest_of(&mut half).await.is_empty());
+}
+
+#[tokio::test]
+async fn dropping_the_server_closes_everything() {
+    let server = Server::start().await;
+    let mut idle = server.connect().await;
+    server.served.abort();
+    assert!(rest_of(&mut idle).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_taken_port_is_one_line_that_names_it() {
+    let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = first.local_addr();
+    let error = bind(address).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "cannot listen on {address}: the port is taken; stop the process that listens there \
+             (`ss -ltnp` names it) or choose another port"
+        )
+    );
+}
+
+#[tokio::test]
+async fn several_listeners_show_the_same() {
+    let store = Arc::new(Store::new(Clock::manual(Timestamp::from_unix(0)).0));
+    let settings = Settings {
+        telemetry_path: "/m".to_owned(),
+        max_requests: 1,
+        metrics: metrics::Options::default(),
+        limits: Limits::default(),
+    };
+    let mut listeners = Vec::new();
+    for _ in 0..2 {
+        listeners.push(bind("127.0.0.1:0".parse().unwrap()).await.unwrap());
+    }
+    let addresses: Vec<_> = listeners.iter().map(|one| one.local_addr()).collect();
+    let site = Arc::new(Site::new(store, settings));
+    tokio::spawn(serve(listeners, None, site, pending()));
+    for address in addresses {
+        assert_eq!(ask(address, "GET", "/m", "").await.status, 200);
+        assert_eq!(ask(address, "GET", "/metrics", "").await.status, 404);
+    }
+}
