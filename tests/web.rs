@@ -1,5 +1,11 @@
 //! The room `web` over real sockets: bytes out, bytes in, and what a client may not do.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it expects by failing, its helpers included"
+)]
+
 use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +16,7 @@ use aws_root_exporter::clock::{Clock, Timestamp};
 use aws_root_exporter::metrics;
 use aws_root_exporter::posture::Posture;
 use aws_root_exporter::store::{AccountCounts, AccountView, Store};
-use aws_root_exporter::web::{Limits, Settings, Site, bind, serve};
+use aws_root_exporter::web::{Limits, Listener, Settings, Site, bind, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
@@ -38,15 +44,9 @@ impl Server {
         for number in 0..accounts {
             store.put(account(number));
         }
-        let settings = Settings {
-            telemetry_path: "/metrics".to_owned(),
-            max_requests: 40,
-            metrics: metrics::Options::default(),
-            limits,
-        };
-        let site = Arc::new(Site::new(Arc::clone(&store), settings));
-        let main = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let health = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let site = site(&store, "/metrics", limits);
+        let main = listener().await;
+        let health = listener().await;
         let (address, health_address) = (main.local_addr(), health.local_addr());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(serve(vec![main], Some(health), site, async {
@@ -72,6 +72,20 @@ impl Server {
     async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
         ask(self.address, method, path, headers).await
     }
+}
+
+async fn listener() -> Listener {
+    bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
+}
+
+fn site(store: &Arc<Store>, telemetry_path: &str, limits: Limits) -> Arc<Site> {
+    let settings = Settings {
+        telemetry_path: telemetry_path.to_owned(),
+        max_requests: 40,
+        metrics: metrics::Options::default(),
+        limits,
+    };
+    Arc::new(Site::new(Arc::clone(store), settings))
 }
 
 fn account(number: u64) -> AccountView {
@@ -316,9 +330,7 @@ async fn a_head_that_is_too_large_is_told_so_and_counted() {
     let header = server.ask("GET", "/", &format!("X-Long: {long}\r\n")).await;
     assert_eq!(header.status, 431);
     assert_eq!(server.get(&format!("/{long}")).await.status, 431);
-    let many = (0..200)
-        .map(|n| format!("X-{n}: y\r\n"))
-        .collect::<String>();
+    let many = "X-Many: y\r\n".repeat(200);
     assert_eq!(server.ask("GET", "/", &many).await.status, 431);
     assert_eq!(server.get("/-/healthy").await.status, 200);
     let requests = server.store.snapshot().exporter.requests;
@@ -395,14 +407,11 @@ async fn a_connection_serves_request_after_request() {
 
 #[tokio::test]
 async fn half_requests_are_closed_and_the_next_scrape_is_in_time() {
-    let server = Server::with(
-        Limits {
-            head_timeout: Duration::from_millis(1500),
-            ..Limits::default()
-        },
-        0,
-    )
-    .await;
+    let limits = Limits {
+        head_timeout: Duration::from_millis(1500),
+        ..Limits::default()
+    };
+    let server = Server::with(limits, 0).await;
     let mut halves = Vec::new();
     for _ in 0..200 {
         let mut stream = server.connect().await;
@@ -445,15 +454,11 @@ async fn a_silent_and_an_idle_connection_are_closed() {
 
 #[tokio::test]
 async fn more_connections_than_allowed_wait_for_their_turn() {
-    let server = Server::with(
-        Limits {
-            connections: 1,
-            head_timeout: Duration::from_millis(300),
-            ..Limits::default()
-        },
-        0,
-    )
-    .await;
+    let limits = Limits {
+        connections: 1,
+        ..short()
+    };
+    let server = Server::with(limits, 0).await;
     let mut first = server.connect().await;
     first.write_all(b"GET ").await.unwrap();
     let start = Instant::now();
@@ -520,14 +525,11 @@ async fn the_stop_lets_an_answer_under_way_end_and_accepts_nothing_new() {
 
 #[tokio::test]
 async fn the_stop_does_not_wait_for_ever() {
-    let server = Server::with(
-        Limits {
-            grace: Duration::from_millis(300),
-            ..Limits::default()
-        },
-        0,
-    )
-    .await;
+    let limits = Limits {
+        grace: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let server = Server::with(limits, 0).await;
     let mut half = server.connect().await;
     half.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
     // Once this is answered the server has read the half request too.
@@ -547,9 +549,30 @@ async fn dropping_the_server_closes_everything() {
     assert!(rest_of(&mut idle).await.is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_of_scrapers_is_answered_or_told_to_come_back() {
+    let server = Server::with(Limits::default(), 500).await;
+    let address = server.address;
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        clients.spawn(async move {
+            let mut statuses = Vec::new();
+            for _ in 0..5 {
+                let answer = ask(address, "GET", "/metrics", "Accept-Encoding: gzip\r\n").await;
+                statuses.push(answer.status);
+            }
+            statuses
+        });
+    }
+    let statuses = clients.join_all().await.concat();
+    assert_eq!(statuses.len(), 300);
+    assert!(statuses.contains(&200));
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 503)));
+}
+
 #[tokio::test]
 async fn a_taken_port_is_one_line_that_names_it() {
-    let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let first = listener().await;
     let address = first.local_addr();
     let error = bind(address).await.unwrap_err().to_string();
     assert_eq!(
@@ -564,18 +587,9 @@ async fn a_taken_port_is_one_line_that_names_it() {
 #[tokio::test]
 async fn several_listeners_show_the_same() {
     let store = Arc::new(Store::new(Clock::manual(Timestamp::from_unix(0)).0));
-    let settings = Settings {
-        telemetry_path: "/m".to_owned(),
-        max_requests: 1,
-        metrics: metrics::Options::default(),
-        limits: Limits::default(),
-    };
-    let mut listeners = Vec::new();
-    for _ in 0..2 {
-        listeners.push(bind("127.0.0.1:0".parse().unwrap()).await.unwrap());
-    }
-    let addresses: Vec<_> = listeners.iter().map(|one| one.local_addr()).collect();
-    let site = Arc::new(Site::new(store, settings));
+    let site = site(&store, "/m", Limits::default());
+    let listeners = vec![listener().await, listener().await];
+    let addresses: Vec<_> = listeners.iter().map(Listener::local_addr).collect();
     tokio::spawn(serve(listeners, None, site, pending()));
     for address in addresses {
         assert_eq!(ask(address, "GET", "/m", "").await.status, 200);
