@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod aws;
+pub mod build;
 pub mod cli;
 pub mod clock;
 pub mod config;

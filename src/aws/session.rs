@@ -280,7 +280,7 @@ mod tests {
             session.unwrap().credentials.access_key_id().to_owned()
         };
         assert_eq!(name(kept.get(&clock, first()).await), "first");
-        hand.advance(HOUR - MARGIN - Duration::from_secs(1));
+        hand.advance(Duration::from_secs(55 * 60 - 1));
         assert_eq!(name(kept.get(&clock, second()).await), "first");
         hand.advance(Duration::from_secs(1));
         assert_eq!(name(kept.get(&clock, second()).await), "second");
@@ -294,7 +294,7 @@ mod tests {
         kept.get(&clock, async { Ok(session("first", Some(HOUR))) })
             .await
             .unwrap();
-        hand.advance(HOUR - Duration::from_secs(1));
+        hand.advance(Duration::from_secs(3600 - 1));
         assert!(kept.get(&clock, refused()).await.is_ok());
         hand.advance(Duration::from_secs(1));
         assert!(kept.get(&clock, refused()).await.is_err());

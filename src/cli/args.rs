@@ -11,22 +11,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::account::AccountId;
+use crate::build::{REVISION, RUSTC, VERSION};
 use crate::config::{LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
-
-/// The version of this build.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The source revision of this build, when whoever built it said so.
-pub const REVISION: &str = match option_env!("AWS_ROOT_EXPORTER_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};
-
-/// The compiler of this build, when whoever built it said so.
-pub const RUSTC: &str = match option_env!("AWS_ROOT_EXPORTER_RUSTC") {
-    Some(rustc) => rustc,
-    None => "unknown",
-};
 
 static LONG_VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{VERSION} (revision {REVISION}, rustc {RUSTC})"));

@@ -100,11 +100,8 @@ fn accounts(world: &World, region: &str) -> Vec<Account> {
 /// The account of the story: the first member without any root key, or the only account.
 fn hero(world: &World) -> Option<AccountId> {
     let hub = world.hub();
-    let clean = |id: &AccountId| {
-        world.edit(*id, |account| {
-            account.root.keys.iter().all(Option::is_none)
-        })
-    };
+    let clean =
+        |id: &AccountId| world.edit(*id, |account| account.root.keys.iter().all(Option::is_none));
     let mut ids: Vec<_> = world.ids().into_iter().filter(|id| *id != hub).collect();
     ids.push(hub);
     ids.into_iter().find(clean)

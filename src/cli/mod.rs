@@ -29,10 +29,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::CheckConfig { online } => check_config(&invocation, *online),
         Command::Demo(demo) => {
             match config::load_without_file(environment(), &invocation.overrides) {
-                Ok(config) => daemon(
-                    &config.log.clone(),
-                    demo::run(config, demo.clone()),
-                ),
+                Ok(config) => daemon(&config.log.clone(), demo::run(config, demo.clone())),
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::args::VERSION;
 use crate::aws::{self, Aws, Observe};
+use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Discovery;
@@ -106,7 +106,9 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn bind(config: &Config) -> Result<(Vec<web::Listener>, Option<web::Listener>), web::BindError> {
+async fn bind(
+    config: &Config,
+) -> Result<(Vec<web::Listener>, Option<web::Listener>), web::BindError> {
     let mut listeners = Vec::new();
     for address in &config.web.listen_addresses {
         listeners.push(web::bind(*address).await?);

@@ -1,7 +1,9 @@
 //! The families of the exporter itself.
 
 use super::family::{Family, Kind, Samples, Section, Stability, Unit};
+use crate::build::{REVISION, RUSTC};
 use crate::clock::Timestamp;
+use crate::store::CALL_BUCKETS;
 
 /// What these families have in common.
 const EXPORTER: Family = Family {
@@ -13,18 +15,6 @@ const EXPORTER: Family = Family {
     stability: Stability::Stable,
     section: Section::Exporter,
     samples: Samples::Once(|_, _| Ok(())),
-};
-
-/// The source revision the binary was built from; the build may set it.
-const REVISION: &str = match option_env!("AWS_ROOT_EXPORTER_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};
-
-/// The compiler the binary was built with; the build may set it.
-const RUSTC: &str = match option_env!("AWS_ROOT_EXPORTER_RUSTC") {
-    Some(version) => version,
-    None => "unknown",
 };
 
 pub(super) static FAMILIES: &[Family] = &[

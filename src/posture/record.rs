@@ -179,10 +179,10 @@ impl Record {
             .stamp
             .at
             .plus(Duration::from_millis(report.stamp.age_at_receipt));
-        // A report from the future (a clock was wrong) must not keep out the true ones.
+        self.mend_times(aws_now, report.stamp.received);
         if self
             .report
-            .is_some_and(|held| held.stamp.at >= report.stamp.at && held.stamp.at <= aws_now)
+            .is_some_and(|held| held.stamp.at >= report.stamp.at)
         {
             return Demand::Nothing;
         }
@@ -229,16 +229,7 @@ impl Record {
         if let Some(cold) = &mut self.cold {
             cold.awaited.look = false;
         }
-        // Nothing can have been true after AWS's now: such a time came from a wrong clock.
-        let latest = look.stamp.at.plus(REPORT_BLUR);
-        for report in [&mut self.report, &mut self.challenger]
-            .into_iter()
-            .flatten()
-        {
-            if report.stamp.at > latest {
-                report.stamp.at = look.stamp.at.minus(Duration::from_secs(1));
-            }
-        }
+        self.mend_times(look.stamp.at, look.stamp.received);
         let summary = look.summary.unwrap_or_default();
         let listed = look.listed.unwrap_or_default();
         let report = self.report;
@@ -345,23 +336,34 @@ impl Record {
     }
 
     /// Moves all evidence to the clock of another process: `millis` is added to each moment of
-    /// receipt, and times clearly after `now` (a clock was wrong) are taken as `now`.
-    pub fn rebase(&mut self, millis: i64, now: Timestamp) {
+    /// receipt.
+    pub fn rebase(&mut self, millis: i64) {
+        for stamp in self.stamps() {
+            stamp.received = stamp.received.shifted(millis);
+        }
+    }
+
+    /// Mends times that cannot be: nothing was true after AWS's now. Such a time came from a clock
+    /// that was wrong (AWS's own, or ours when it had to stand in), and would keep out everything
+    /// true that comes after it. Its age is known all the same.
+    fn mend_times(&mut self, aws_now: Timestamp, now: Moment) {
+        for stamp in self.stamps() {
+            if stamp.at > aws_now.plus(REPORT_BLUR) {
+                stamp.at = aws_now.minus(stamp.age(now));
+            }
+        }
+    }
+
+    fn stamps(&mut self) -> impl Iterator<Item = &mut Stamp> {
         let reports = [&mut self.report, &mut self.challenger];
         let flags = [&mut self.mfa, &mut self.password];
-        let stamps = reports
+        reports
             .into_iter()
             .flatten()
             .map(|report| &mut report.stamp)
             .chain(flags.into_iter().flatten().map(|said| &mut said.stamp))
             .chain(self.last_look.iter_mut())
             .chain(self.keys.stamps())
-            .chain(self.certificates.stamps());
-        for stamp in stamps {
-            stamp.received = stamp.received.shifted(millis);
-            if stamp.at > now.plus(REPORT_BLUR) {
-                stamp.at = now;
-            }
-        }
+            .chain(self.certificates.stamps())
     }
 }

@@ -213,3 +213,143 @@ impl Keeper {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::evidence::Source;
+    use crate::posture::Figure;
+
+    fn id() -> AccountId {
+        "000000000012".parse().unwrap()
+    }
+
+    fn posture(keys: u8) -> Posture {
+        Posture {
+            keys_active: Some(Figure {
+                value: keys,
+                source: Source::AccountSummary,
+                observed: Timestamp::default(),
+                fine_until: None,
+            }),
+            ..Posture::default()
+        }
+    }
+
+    struct Bench {
+        keeper: Keeper,
+        store: Store,
+        clock: Clock,
+        hand: crate::clock::Hand,
+        folder: tempfile::TempDir,
+    }
+
+    fn bench(file: &str) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, hand) = Clock::manual(Timestamp::default());
+        Bench {
+            keeper: Keeper::new(folder.path().join(file)),
+            store: Store::new(clock.clone()),
+            clock,
+            hand,
+            folder,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rise_waits_for_the_disk_and_a_fall_does_not() {
+        let Bench {
+            mut keeper,
+            store,
+            clock,
+            folder: _folder,
+            ..
+        } = bench("state.json");
+        let now = clock.moment();
+        let fall = keeper.changed(id(), &posture(1), &posture(0), now);
+        assert_eq!(fall, Publish::Now);
+        let rise = keeper.changed(id(), &posture(0), &posture(1), now);
+        assert_eq!(rise, Publish::Later);
+        assert!(keeper.is_due(now));
+        keeper.begin(State::default(), |_| Some(posture(1)), &clock);
+        let ended = saved(Some(&mut keeper)).await;
+        assert_eq!(
+            keeper.ended(&ended, &store, &clock),
+            [(id(), Some(posture(1)))]
+        );
+        assert_eq!(store.exporter.view(now).state.map(|(ok, _)| ok), Some(true));
+    }
+
+    #[tokio::test]
+    async fn a_rise_that_missed_a_save_waits_for_the_next() {
+        let Bench {
+            mut keeper,
+            store,
+            clock,
+            folder: _folder,
+            ..
+        } = bench("state.json");
+        let now = clock.moment();
+        let _ = keeper.changed(id(), &posture(0), &posture(0), now);
+        keeper.begin(State::default(), |_| None, &clock);
+        assert_eq!(
+            keeper.changed(id(), &posture(0), &posture(1), now),
+            Publish::Later
+        );
+        let ended = saved(Some(&mut keeper)).await;
+        assert_eq!(keeper.ended(&ended, &store, &clock), []);
+        assert!(keeper.is_due(clock.moment()), "at once");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_does_not_keep_a_rise_from_being_shown() {
+        let Bench {
+            mut keeper,
+            store,
+            clock,
+            folder: _folder,
+            ..
+        } = bench("no/such/folder/state.json");
+        let now = clock.moment();
+        let _ = keeper.changed(id(), &posture(0), &posture(1), now);
+        keeper.begin(State::default(), |_| Some(posture(1)), &clock);
+        let ended = saved(Some(&mut keeper)).await;
+        assert_eq!(keeper.ended(&ended, &store, &clock), [(id(), None)]);
+        assert_eq!(store.exporter.view(now).state, Some((false, None)));
+        assert!(keeper.next_wake().is_some(), "it tries again");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_delays_a_rise_by_two_seconds() {
+        let Bench {
+            mut keeper,
+            clock,
+            hand,
+            folder: _folder,
+            ..
+        } = bench("state.json");
+        let _ = keeper.changed(id(), &posture(0), &posture(1), clock.moment());
+        keeper.begin(State::default(), |_| Some(posture(1)), &clock);
+        assert_eq!(keeper.give_up_waiting(clock.moment()), []);
+        hand.advance(PATIENCE);
+        assert_eq!(keeper.give_up_waiting(clock.moment()), [id()]);
+    }
+
+    #[test]
+    fn changes_are_saved_within_a_second_and_mere_times_within_thirty() {
+        let Bench {
+            mut keeper,
+            hand,
+            clock,
+            folder: _folder,
+            ..
+        } = bench("state.json");
+        keeper.last_begun = Some(clock.moment());
+        let _ = keeper.changed(id(), &posture(0), &posture(0), clock.moment());
+        hand.advance(GAP);
+        assert!(!keeper.is_due(clock.moment()));
+        let _ = keeper.changed(id(), &posture(1), &posture(0), clock.moment());
+        assert!(keeper.is_due(clock.moment()));
+    }
+}

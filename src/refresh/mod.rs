@@ -153,7 +153,7 @@ pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
                 Ok(()) => schedule.take_list(&mut accounts),
                 Err(_) => lists_end = true,
             },
-            saved = keeper::saved(schedule.keeper.as_mut()) => schedule.saved(saved),
+            saved = keeper::saved(schedule.keeper.as_mut()) => schedule.saved(&saved),
             () = schedule.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
         }
     }
@@ -436,11 +436,11 @@ impl Schedule {
     }
 
     /// A save has ended, well or not: what waited for it is shown.
-    fn saved(&mut self, saved: keeper::Saved) {
+    fn saved(&mut self, saved: &keeper::Saved) {
         let Some(keeper) = &mut self.keeper else {
             return;
         };
-        for (id, on_disk) in keeper.ended(&saved, &self.store, &self.clock) {
+        for (id, on_disk) in keeper.ended(saved, &self.store, &self.clock) {
             let Some(watched) = self.watched.get(&id) else {
                 continue;
             };

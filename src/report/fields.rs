@@ -40,7 +40,11 @@ pub(super) fn root_row(record: &ByteRecord, columns: &Columns) -> Result<RootRow
         password_last_changed: time(record, columns.password_last_changed)?,
         mfa_active: boolean(record, columns.mfa_active)?,
         access_keys: both(&columns.access_keys, |slot| key(record, slot))?,
-        certificates: if columns.certificates.iter().all(|slot| slot.active.is_some()) {
+        certificates: if columns
+            .certificates
+            .iter()
+            .all(|slot| slot.active.is_some())
+        {
             Some(both(&columns.certificates, |slot| {
                 certificate(record, slot)
             })?)

@@ -141,7 +141,7 @@ fn rebased(document: Document<State>, clock: &Clock) -> State {
         .saturating_sub((document.saved_moment + elapsed).millis());
     let mut state = document.state;
     for account in state.accounts.values_mut() {
-        account.record.rebase(shift, now);
+        account.record.rebase(shift);
         account.report_due = account.report_due.map(|due| due.shifted(shift));
     }
     state
@@ -205,4 +205,166 @@ fn write(path: &Path, state: &State, clock: &Clock) -> io::Result<()> {
     out.into_inner()
         .map_err(io::IntoInnerError::into_error)?
         .sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::evidence::{Stamp, Summary};
+    use crate::posture::{Awaited, Limits, Look};
+
+    const LIMITS: Limits = Limits {
+        max_staleness: Duration::from_secs(36_000),
+        max_live_staleness: Duration::from_secs(1_800),
+    };
+
+    fn id() -> AccountId {
+        "000000000012".parse().unwrap()
+    }
+
+    /// A state with one account that a look at `now` found to have so many keys.
+    fn state(clock: &Clock, keys: u8) -> State {
+        let mut record = Record::new(Awaited::default());
+        record.look_arrived(
+            Look {
+                stamp: Stamp::live(clock.now(), clock.moment()),
+                summary: Some(Summary {
+                    keys: Some(keys),
+                    ..Summary::default()
+                }),
+                listed: None,
+            },
+            Duration::ZERO,
+        );
+        record.settle(clock.moment());
+        let account = SavedAccount {
+            record,
+            report: None,
+            report_due: Some(clock.moment() + Duration::from_secs(3600)),
+            last_success: BTreeMap::from([(Source::AccountSummary, clock.now())]),
+        };
+        State {
+            caller: None,
+            accounts: BTreeMap::from([(id(), account)]),
+        }
+    }
+
+    fn start() -> (Clock, crate::clock::Hand) {
+        Clock::manual(Timestamp::from_unix(1_789_132_492))
+    }
+
+    #[test]
+    fn what_was_saved_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let (clock, _hand) = start();
+        let state = state(&clock, 1);
+        save(&path, &state, &clock).unwrap();
+        assert_eq!(load(&path, &clock).unwrap(), state);
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(names.len(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_empty_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, _hand) = start();
+        let loaded = load(&folder.path().join("state.json"), &clock).unwrap();
+        assert_eq!(loaded, State::default());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_the_file_even_where_an_older_one_was_open() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let (clock, _hand) = start();
+        fs::write(beside(&path, ".tmp"), "left behind").unwrap();
+        save(&path, &state(&clock, 0), &clock).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn times_go_on_by_the_wall_clock_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let (before, hand) = start();
+        hand.advance(Duration::from_secs(500));
+        save(&path, &state(&before, 0), &before).unwrap();
+
+        let (after, _hand) = Clock::manual(before.now().plus(Duration::from_secs(600)));
+        let loaded = load(&path, &after).unwrap();
+        let account = &loaded.accounts[&id()];
+        assert_eq!(account.report_due, Some(Moment::from_millis(3_000_000)));
+        let zero = account.record.posture(LIMITS).keys_active.unwrap();
+        assert_eq!(zero.at(Moment::from_millis(1_199_000)), Some(0));
+        assert_eq!(zero.at(Moment::from_millis(1_200_000)), None);
+    }
+
+    #[test]
+    fn a_file_from_the_future_ages_from_now_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let (future, _hand) = Clock::manual(Timestamp::from_unix(4_000_000_000));
+        save(&path, &state(&future, 0), &future).unwrap();
+        let (now, _hand) = start();
+        let zero = load(&path, &now).unwrap().accounts[&id()]
+            .record
+            .posture(LIMITS)
+            .keys_active
+            .unwrap();
+        assert_eq!(zero.at(Moment::from_millis(1_799_000)), Some(0));
+        assert_eq!(zero.at(Moment::from_millis(1_800_000)), None);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_set_aside_and_named() {
+        let (clock, _hand) = start();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        save(&path, &state(&clock, 1), &clock).unwrap();
+        let whole = fs::read(&path).unwrap();
+        let newer = String::from_utf8(whole.clone())
+            .unwrap()
+            .replace("\"version\":1", "\"version\":2");
+        let table: [(&str, Vec<u8>, &str); 6] = [
+            (
+                "torn",
+                whole[..whole.len() / 2].to_vec(),
+                "not a whole state file",
+            ),
+            ("empty", Vec::new(), "not a whole state file"),
+            ("binary", vec![0xff, 0, 1, 2], "not a whole state file"),
+            (
+                "foreign",
+                b"{\"format\":\"x\",\"version\":1}".to_vec(),
+                "not a state file of this program",
+            ),
+            ("list", b"[1,2]".to_vec(), "not a whole state file"),
+            ("newer", newer.into_bytes(), "newer version"),
+        ];
+        for (name, content, expected) in table {
+            fs::write(&path, &content).unwrap();
+            let error = load(&path, &clock).unwrap_err().to_string();
+            assert!(error.contains(expected), "{name}: {error}");
+            assert!(error.contains("state.json.unusable"), "{name}: {error}");
+            assert!(!path.exists(), "{name}");
+            assert_eq!(fs::read(beside(&path, ".unusable")).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn a_save_that_fails_leaves_the_file_as_it_was() {
+        let (clock, _hand) = start();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        save(&path, &state(&clock, 1), &clock).unwrap();
+        fs::create_dir(beside(&path, ".tmp")).unwrap();
+        assert!(save(&path, &state(&clock, 0), &clock).is_err());
+        assert_eq!(load(&path, &clock).unwrap(), state(&clock, 1));
+    }
 }

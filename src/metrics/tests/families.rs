@@ -351,7 +351,7 @@ fn users_by_name_are_told_slot_by_slot() {
 
 #[test]
 fn the_histogram_counts_by_the_bounds_of_the_store() {
-    use crate::metrics::exporter::CALL_BUCKETS;
+    use crate::store::CALL_BUCKETS;
     let call = CallKey {
         service: "sts",
         operation: "AssumeRole",

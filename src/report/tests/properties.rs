@@ -89,7 +89,10 @@ impl Style {
             "N/A".to_owned(),
             self.boolean(root.mfa_active),
         ];
-        row.extend(self.slots(&root.access_keys, &root.certificates.unwrap_or_default()));
+        row.extend(self.slots(
+            &root.access_keys,
+            &root.certificates.clone().unwrap_or_default(),
+        ));
         row
     }
 
@@ -213,7 +216,7 @@ fn users() -> impl Strategy<Value = UserRow> {
         password_last_changed: like.password_last_changed,
         mfa_active: like.mfa_active,
         access_keys: like.access_keys,
-        certificates: like.certificates.unwrap_or_default(),
+        certificates: like.certificates.clone().unwrap_or_default(),
     })
 }
 
