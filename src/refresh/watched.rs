@@ -2,6 +2,7 @@
 //!
 //! Takes what attempts found and decides what comes next; does no I/O and reads no clock.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,6 +133,11 @@ impl Watched {
             self.record.look_failed();
         }
         self.view = saved.report;
+        if let Some(view) = self.view.as_mut().map(Arc::make_mut)
+            && !settings.user_detail
+        {
+            view.detail = UserDetail::Off;
+        }
         for view in &mut self.sources {
             view.last_success = saved.last_success.get(&view.source).copied();
         }
@@ -334,7 +340,10 @@ impl Watched {
         if !settings.user_detail {
             return UserDetail::Off;
         }
-        let kept = UserDetail::Kept(users.to_vec());
+        // Names are unique in IAM; were they not, one series must not be told twice.
+        let mut names = HashSet::new();
+        let users = users.iter().filter(|user| names.insert(&user.name));
+        let kept = UserDetail::Kept(users.cloned().collect());
         if kept.series() <= room {
             return kept;
         }
