@@ -4,6 +4,7 @@
 //! lock while it works on it; what is published is never changed, only replaced.
 
 mod exporter;
+mod json;
 mod state;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use exporter::{
     AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
     LeftReason, Outcome,
 };
+pub use json::{AccountJson, AccountsJson};
 pub use state::{LoadError, SavedAccount, State, load, save};
 
 /// All that is shown of one account.
