@@ -6,6 +6,7 @@
 //! * [`Record`] takes the evidence of one account as it arrives and is what the state file keeps.
 //! * `count` holds the rules for things that are counted: access keys, signing certificates.
 //! * `flag` holds the rules for what is on or off: MFA, the password.
+//! * `onset` follows since when there is an active key.
 //!
 //! The invariants, each kept by a property test in `properties`: a figure is always supported by
 //! evidence; unknown is never 0; a fine value is never shown past its staleness; an alarming one
@@ -13,6 +14,7 @@
 
 mod count;
 mod flag;
+mod onset;
 #[cfg(test)]
 mod properties;
 mod record;
@@ -24,6 +26,8 @@ use std::time::Duration;
 use crate::clock::{Moment, Timestamp};
 use crate::evidence::{Source, Stamp};
 
+use count::Judged;
+pub use onset::Onset;
 pub use record::{Awaited, Demand, Look, Record, ReportFacts};
 
 /// How much older than its GeneratedTime the content of a credential report may be, and so how
@@ -48,6 +52,8 @@ pub struct Limits {
 pub struct Posture {
     /// Access keys that are active: 0, 1 or 2.
     pub keys_active: Option<Figure>,
+    /// Since when there is an active access key, as far as was seen.
+    pub keys_active_since: Option<Onset>,
     /// Access keys that exist, active or not: 0, 1 or 2.
     pub keys_present: Option<Figure>,
     /// Signing certificates that are active: 0, 1 or 2.

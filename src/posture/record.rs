@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::count::{Base, Heard, Judged, Tally, Verdict};
 use super::flag::{self, Said};
+use super::onset::Following;
 use super::{COLD_WAIT, Freshness, Limits, Posture, REPORT_BLUR};
 use crate::clock::{Moment, Timestamp};
 use crate::evidence::{Counts, Listed, Source, Stamp, Summary};
@@ -138,6 +139,9 @@ pub struct Record {
     mfa: Option<Said>,
     password: Option<Said>,
     last_look: Option<Stamp>,
+    /// Not in the files of the first versions.
+    #[serde(default)]
+    following: Following,
     /// `None` once anything may be shown; never part of what is saved, for evidence that survived
     /// a restart is no cold start.
     #[serde(skip)]
@@ -162,6 +166,7 @@ impl Record {
             mfa: None,
             password: None,
             last_look: None,
+            following: Following::default(),
             cold: Some(Cold {
                 awaited,
                 report_started: None,
@@ -205,6 +210,7 @@ impl Record {
         }
         self.challenger = None;
         self.report = Some(report);
+        self.follow();
         Demand::Nothing
     }
 
@@ -248,6 +254,7 @@ impl Record {
             .or(self.password);
         self.last_look = Some(look.stamp);
         self.admit_challenger();
+        self.follow();
     }
 
     /// A look was tried and no live source answered.
@@ -256,6 +263,15 @@ impl Record {
             cold.awaited.look = false;
         }
         self.admit_challenger();
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        let report = self.report;
+        let base = report.and_then(|report| report.base(report.keys));
+        if let Some(judged) = self.keys.judge(base) {
+            self.following.note(&judged);
+        }
     }
 
     fn admit_challenger(&mut self) {
@@ -318,6 +334,7 @@ impl Record {
         };
         Posture {
             keys_active: keys.as_ref().and_then(active),
+            keys_active_since: self.following.onset(),
             keys_present: keys.and_then(|judged| {
                 let value = judged.counts.present;
                 freshness.figure(value, value == 0, &judged.present_by)

@@ -55,6 +55,8 @@ pub struct AccountJson<'a> {
 #[derive(Debug, Serialize)]
 struct RootJson<'a> {
     access_keys_active: Option<u8>,
+    /// When evidence first showed an active key; `null` where there is none.
+    access_keys_active_since: Option<Rfc3339>,
     access_keys_present: Option<u8>,
     mfa_enabled: Option<bool>,
     password_enabled: Option<bool>,
@@ -146,6 +148,7 @@ impl<'a> RootJson<'a> {
         let root = report.and_then(|report| report.root.as_ref());
         Self {
             access_keys_active: value(posture.keys_active),
+            access_keys_active_since: posture.keys_active_since.map(|onset| Rfc3339(onset.seen)),
             access_keys_present: value(posture.keys_present),
             mfa_enabled: flag(posture.mfa_enabled),
             password_enabled: flag(posture.password_enabled),
@@ -230,7 +233,7 @@ mod tests {
     use super::*;
     use crate::account::{Access, Account};
     use crate::evidence::Failure;
-    use crate::posture::Posture;
+    use crate::posture::{Onset, Posture};
     use crate::report::{RootRow, UserFigures};
     use crate::store::UserDetail;
 
@@ -268,6 +271,10 @@ mod tests {
         AccountView {
             posture: Posture {
                 keys_active: Some(figure(1, None)),
+                keys_active_since: Some(Onset {
+                    seen: NOW,
+                    none_at: None,
+                }),
                 keys_present: Some(figure(2, None)),
                 certificates_active: Some(figure(0, Some(MOMENT))),
                 mfa_enabled: Some(figure(0, None)),
@@ -314,6 +321,7 @@ mod tests {
                 "labels": {},
                 "root": {
                     "access_keys_active": 1,
+                    "access_keys_active_since": time,
                     "access_keys_present": 2,
                     "mfa_enabled": false,
                     "password_enabled": true,

@@ -124,6 +124,7 @@ pub fn rich_account(id: &str) -> AccountView {
     AccountView {
         posture: Posture {
             keys_active: Some(figure(1, Source::RootSession)),
+            keys_active_since: None,
             keys_present: Some(figure(2, Source::RootSession)),
             certificates_active: Some(figure(0, Source::RootSession)),
             mfa_enabled: Some(figure(1, Source::RootSession)),
