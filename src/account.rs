@@ -139,6 +139,23 @@ impl Partition {
             .find(|partition| partition.as_str() == name)
     }
 
+    /// The Region where the partition's IAM lives.
+    ///
+    /// Source: AWS General Reference, "AWS Identity and Access Management endpoints and quotas".
+    #[must_use]
+    pub fn home_region(self) -> &'static str {
+        match self {
+            Self::Aws => "us-east-1",
+            Self::AwsUsGov => "us-gov-west-1",
+            Self::AwsCn => "cn-north-1",
+            Self::AwsIso => "us-iso-east-1",
+            Self::AwsIsoB => "us-isob-east-1",
+            Self::AwsIsoE => "eu-isoe-west-1",
+            Self::AwsIsoF => "us-isof-south-1",
+            Self::AwsEusc => "eusc-de-east-1",
+        }
+    }
+
     /// Whether accounts there have root user credentials at all (in China they have none).
     #[must_use]
     pub fn has_root_credentials(self) -> bool {
@@ -258,6 +275,7 @@ mod tests {
         assert_eq!(partitions, Partition::ALL);
         for partition in Partition::ALL {
             assert_eq!(Partition::from_name(partition.as_str()), Some(partition));
+            assert_eq!(Partition::of_region(partition.home_region()), partition);
         }
     }
 

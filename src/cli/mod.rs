@@ -1,6 +1,7 @@
 //! The commands, a file each: they wire the other rooms together and decide nothing themselves.
 
 pub mod args;
+mod check;
 mod demo;
 mod log;
 mod serve;
@@ -33,7 +34,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }
         }
-        Command::Check(_) => not_built("check"),
+        Command::Check(check) => match load(&invocation) {
+            Ok(config) if !check.reports.is_empty() => check::saved_reports(check, &config),
+            Ok(_) => not_built("check without --report"),
+            Err(errors) => refuse(&errors, USAGE),
+        },
         Command::Policy(_) => not_built("policy"),
         Command::Remediate(_) => not_built("remediate"),
         Command::Healthcheck(_) => not_built("healthcheck"),

@@ -1,0 +1,7 @@
+//! The commands as a person or a pipeline runs them: the real binary as a child process, its exit
+//! code, and what it prints.
+
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+mod check_report;
+mod support;
