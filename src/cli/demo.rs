@@ -56,6 +56,8 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
         }
     };
     config.refresh.interval = INTERVAL;
+    // Nothing simulated may ever be taken for what was learnt of a real account.
+    config.state.path = None;
     config.accounts = accounts(&world, &config.aws.region);
     let Some(hero) = hero(&world) else {
         eprintln!("demo: no account is without a root key; try another --seed");
