@@ -6,3 +6,4 @@
 
 mod aws;
 mod support;
+mod systemd;
