@@ -6,6 +6,8 @@ IMAGE ?= aws-root-exporter
 BUILDER ?= $(shell command -v buildah 2>/dev/null || command -v docker 2>/dev/null)
 # What a machine's builder needs beside: BUILD_FLAGS="--isolation chroot" inside a container, say.
 BUILD_FLAGS ?=
+# buildah's own format has no health check.
+BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-tools lint lint-rust lint-deps bench image
@@ -40,4 +42,7 @@ bench: ## run the benchmarks
 
 image: ## build the container image, with buildah or docker
 	@test -n "$(BUILDER)" || { echo "neither buildah nor docker is on PATH" >&2; exit 1; }
-	$(BUILDER) build $(BUILD_FLAGS) --tag $(IMAGE) .
+	$(BUILDER) build $(BUILD_FORMAT) $(BUILD_FLAGS) \
+		--build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml) \
+		--build-arg REVISION=$$(git rev-parse --short=12 HEAD) \
+		--tag $(IMAGE) .

@@ -5,5 +5,6 @@
 //! fail and say so.
 
 mod aws;
+mod image;
 mod support;
 mod systemd;
