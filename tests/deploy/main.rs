@@ -6,5 +6,6 @@
 
 mod aws;
 mod image;
+mod kubernetes;
 mod support;
 mod systemd;
