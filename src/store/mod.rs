@@ -151,6 +151,15 @@ pub struct Snapshot {
     pub moment: Moment,
 }
 
+impl Snapshot {
+    /// One of the accounts.
+    #[must_use]
+    pub fn account(&self, id: AccountId) -> Option<&Arc<AccountView>> {
+        let place = self.accounts.binary_search_by_key(&id, |v| v.account.id);
+        place.ok().map(|place| &self.accounts[place])
+    }
+}
+
 /// Holds what is shown.
 #[derive(Debug)]
 pub struct Store {

@@ -9,16 +9,22 @@
 //! * `routes` finds the answer to a request.
 //! * `negotiate` reads `Accept` and `Accept-Encoding`.
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
+//! * `views` finds what shows accounts: `api` as JSON.
+//! * `document` is such an answer, `shelf` makes them, one at a time.
 //! * `landing` is the page at `/`.
 //!
 //! TLS and passwords belong between `listener` and `connection`; more pages beside `landing`.
 
+mod api;
 mod connection;
+mod document;
 mod landing;
 mod listener;
 mod negotiate;
 mod rendered;
 mod routes;
+mod shelf;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;

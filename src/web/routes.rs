@@ -11,8 +11,8 @@ use http_body_util::Full;
 use hyper::body::Body;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ETAG, HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use super::listener::Audience;
 use super::negotiate::{self, Encoding};
 use super::rendered::{self, Renderings, Variant};
-use super::{Limits, Settings, landing};
+use super::views::{View, Views};
+use super::{Limits, Settings, api, landing};
 use crate::clock::Moment;
 use crate::metrics;
 use crate::store::Store;
@@ -38,6 +39,7 @@ pub struct Site {
     /// `web.max_requests`.
     requests: Semaphore,
     renderings: Arc<Renderings>,
+    views: Views,
 }
 
 impl Site {
@@ -49,6 +51,7 @@ impl Site {
             some => some.min(Semaphore::MAX_PERMITS),
         };
         Self {
+            views: Views::new(Arc::clone(&store)),
             store,
             telemetry_path: settings.telemetry_path,
             metrics: Arc::new(settings.metrics),
@@ -73,6 +76,7 @@ impl Site {
             (_, READY) => Route::Ready,
             (Audience::Everyone, path) if path == self.telemetry_path => Route::Metrics,
             (Audience::Everyone, "/") => Route::Landing,
+            (Audience::Everyone, path) => View::at(path).map_or(Route::Nothing, Route::View),
             _ => Route::Nothing,
         }
     }
@@ -108,6 +112,34 @@ impl Site {
         }
     }
 
+    async fn view(&self, view: View, headers: &HeaderMap) -> Reply {
+        let document = match self.views.get(view, negotiate::encoding(headers)).await {
+            Ok(Some(document)) => document,
+            Ok(None) => return Reply::new(StatusCode::NOT_FOUND, api::JSON, api::missing()),
+            Err(error) => {
+                tracing::error!(%error, "a page could not be made");
+                return Reply::text(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "this could not be made; the log says why",
+                );
+            }
+        };
+        let (status, body) = if document.tag.is_known_to(headers) {
+            (StatusCode::NOT_MODIFIED, Bytes::new())
+        } else {
+            (StatusCode::OK, document.body)
+        };
+        let mut reply = Reply::new(status, document.content_type, body)
+            .with(VARY, "Accept-Encoding")
+            // For the reader's own use, and never without asking whether it is still true.
+            .with(CACHE_CONTROL, "private, no-cache");
+        if document.encoding == Encoding::Gzip {
+            reply = reply.with(CONTENT_ENCODING, "gzip");
+        }
+        reply.0.headers_mut().insert(ETAG, document.tag.header());
+        reply
+    }
+
     fn landing(&self) -> Reply {
         let page = landing::page(&self.store.snapshot(), &self.telemetry_path);
         Reply::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
@@ -137,10 +169,11 @@ impl Site {
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Route {
     Metrics,
     Landing,
+    View(View),
     Healthy,
     Ready,
     Nothing,
@@ -148,8 +181,9 @@ enum Route {
 
 impl Route {
     /// The value of the label `handler`.
-    fn handler(self) -> &'static str {
+    fn handler(&self) -> &'static str {
         match self {
+            Self::View(view) => view.handler(),
             Self::Metrics => "metrics",
             Self::Landing => "landing",
             Self::Healthy => "healthy",
@@ -169,21 +203,24 @@ pub(super) async fn answer<B: Body>(
     request: Request<B>,
 ) -> Response<Full<Bytes>> {
     let route = site.route(audience, request.uri().path());
-    let mut reply = match refusal(site, route, &request) {
+    let mut reply = match refusal(site, &route, &request) {
         Some(reply) => reply,
-        None => match route {
+        None => match &route {
             Route::Healthy => Reply::text(StatusCode::OK, "OK"),
             Route::Ready => site.ready(),
             // The permit is given back when the bytes are made. One that were held while the
             // client reads would let slow clients lock out the scrapers.
-            Route::Metrics | Route::Landing => match site.requests.try_acquire() {
+            Route::Metrics | Route::Landing | Route::View(_) => match site.requests.try_acquire() {
                 Err(_) => Reply::text(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "too many requests at once (web.max_requests); try again in a second",
                 )
                 .with(RETRY_AFTER, "1"),
-                Ok(_permit) if route == Route::Metrics => site.metrics(request.headers()).await,
-                Ok(_permit) => site.landing(),
+                Ok(_permit) => match &route {
+                    Route::View(view) => site.view(view.clone(), request.headers()).await,
+                    Route::Landing => site.landing(),
+                    _ => site.metrics(request.headers()).await,
+                },
             },
             Route::Nothing => Reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
         },
@@ -198,7 +235,7 @@ pub(super) async fn answer<B: Body>(
 }
 
 /// Why a request is not even tried.
-fn refusal<B: Body>(site: &Site, route: Route, request: &Request<B>) -> Option<Reply> {
+fn refusal<B: Body>(site: &Site, route: &Route, request: &Request<B>) -> Option<Reply> {
     // RFC 9112, 3.2: exactly one Host, which HTTP/1.0 did not know.
     if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1
     {
@@ -213,7 +250,7 @@ fn refusal<B: Body>(site: &Site, route: Route, request: &Request<B>) -> Option<R
             "no request here needs a body",
         ));
     }
-    if route != Route::Nothing && !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if *route != Route::Nothing && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Some(
             Reply::text(
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -1,0 +1,135 @@
+//! `/api/v1/accounts`: the schema, what is unknown, and what is not sent twice.
+
+use std::io::Read;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::support::{Server, account, with_keys};
+
+const LIST: &str = "/api/v1/accounts";
+const ONE: &str = "/api/v1/accounts/000000000012";
+const STRANGE: &str = "<script>alert('\"')</script>\\\n\u{202e}";
+
+async fn server() -> Server {
+    Server::start([
+        with_keys(account("000000000012", STRANGE), 1),
+        with_keys(account("111122223333", "fine"), 0),
+        account("444455556666", ""),
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn the_list_has_every_account_by_id() {
+    let answer = server().await.get(LIST).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
+    let list = answer.json();
+    let figures: Vec<_> = list["accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            [
+                &one["account"],
+                &one["name"],
+                &one["root"]["access_keys_active"],
+            ]
+        })
+        .collect();
+    assert_eq!(
+        json!(figures),
+        json!([
+            ["000000000012", STRANGE, 1],
+            ["111122223333", "fine", 0],
+            ["444455556666", null, null],
+        ])
+    );
+    assert_eq!(list["accounts"][0]["observed"], "2027-01-15T08:00:00Z");
+    assert!(list["accounts"][2]["observed"].is_null());
+}
+
+#[tokio::test]
+async fn one_account_is_the_same_object_as_in_the_list() {
+    let server = server().await;
+    let list = server.get(LIST).await.json();
+    let one = server.get(ONE).await;
+    assert_eq!(one.status, 200);
+    assert_eq!(one.json(), list["accounts"][0]);
+    let head = server.ask("HEAD", ONE, "").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_watched_is_not_found() {
+    let server = server().await;
+    let answer = server.get("/api/v1/accounts/999999999999").await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.json()["error"].is_string());
+    for path in [
+        "/api/v1/accounts/",
+        "/api/v1/accounts/12",
+        "/api/v1/",
+        "/api",
+    ] {
+        assert_eq!(server.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(server.ask("POST", LIST, "").await.status, 405);
+}
+
+#[tokio::test]
+async fn a_zero_that_expired_is_null() {
+    let server = server().await;
+    let path = "/api/v1/accounts/111122223333";
+    assert_eq!(
+        server.get(path).await.json()["root"]["access_keys_active"],
+        0
+    );
+    server.hand.advance(Duration::from_secs(60));
+    let answer = server.get(path).await.json();
+    assert_eq!(answer["root"]["access_keys_active"], Value::Null);
+    assert_eq!(
+        server.get(ONE).await.json()["root"]["access_keys_active"],
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_the_client_has_already_is_not_sent_again() {
+    let server = server().await;
+    for path in [LIST, ONE] {
+        let first = server.get(path).await;
+        let tag = first.header("etag").unwrap();
+        let condition = format!("If-None-Match: {tag}\r\n");
+        let same = server.ask("GET", path, &condition).await;
+        assert_eq!((same.status, same.body.len()), (304, 0), "{path}");
+        assert_eq!(same.header("etag"), Some(tag), "{path}");
+        let packed = format!("{condition}Accept-Encoding: gzip\r\n");
+        assert_eq!(server.ask("GET", path, &packed).await.status, 304, "{path}");
+    }
+    let tag = server.get(ONE).await;
+    let condition = format!("If-None-Match: {}\r\n", tag.header("etag").unwrap());
+    server
+        .store
+        .put(with_keys(account("000000000012", STRANGE), 2));
+    let news = server.ask("GET", ONE, &condition).await;
+    assert_eq!(news.status, 200);
+    assert_eq!(news.json()["root"]["access_keys_active"], 2);
+}
+
+#[tokio::test]
+async fn it_is_packed_for_who_can_unpack_it() {
+    let server = server().await;
+    let plain = server.get(LIST).await;
+    assert_eq!(plain.header("content-encoding"), None);
+    let packed = server.ask("GET", LIST, "Accept-Encoding: gzip\r\n").await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert_eq!(packed.header("vary"), Some("Accept-Encoding"));
+    let mut text = String::new();
+    flate2::bufread::GzDecoder::new(packed.body.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
+    assert_eq!(text, plain.text());
+}

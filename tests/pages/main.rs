@@ -1,0 +1,10 @@
+//! The pages and the JSON API over real sockets: what is shown of a store that a test fills.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it expects by failing, its helpers included"
+)]
+
+mod api;
+mod support;

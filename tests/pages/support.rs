@@ -1,0 +1,150 @@
+//! A server over a store, small accounts to put into it, and a client.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_root_exporter::account::{Access, Account};
+use aws_root_exporter::clock::{Clock, Hand, Moment, Timestamp};
+use aws_root_exporter::evidence::Source;
+use aws_root_exporter::metrics;
+use aws_root_exporter::posture::{Figure, Posture};
+use aws_root_exporter::store::{AccountCounts, AccountView, Store};
+use aws_root_exporter::web::{Limits, Settings, Site, bind, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// When the servers of the tests start: 2027-01-15T08:00:00Z.
+pub const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
+
+pub struct Server {
+    address: SocketAddr,
+    pub store: Arc<Store>,
+    pub hand: Hand,
+}
+
+impl Server {
+    pub async fn start(accounts: impl IntoIterator<Item = AccountView>) -> Self {
+        let (clock, hand) = Clock::manual(NOW);
+        let store = Arc::new(Store::new(clock));
+        let mut monitored = 0;
+        for view in accounts {
+            store.put(view);
+            monitored += 1;
+        }
+        store.exporter.note(|view| {
+            view.accounts = Some(AccountCounts {
+                monitored,
+                ..AccountCounts::default()
+            });
+            view.looked_at = monitored;
+            view.interval = Duration::from_secs(60);
+            view.reload = (true, NOW);
+        });
+        let settings = Settings {
+            telemetry_path: "/metrics".to_owned(),
+            max_requests: 40,
+            metrics: metrics::Options::default(),
+            limits: Limits::default(),
+        };
+        let site = Arc::new(Site::new(Arc::clone(&store), settings));
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr();
+        tokio::spawn(serve(vec![listener], None, site, pending()));
+        Self {
+            address,
+            store,
+            hand,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "").await
+    }
+
+    /// `headers` are whole lines, each with its line end.
+    pub async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes))
+            .await
+            .expect("the server answers and closes the connection")
+            .unwrap();
+        Answer::parse(&bytes)
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("{:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        Self {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body: bytes[end + 4..].to_vec(),
+            head,
+        }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// An account of which nothing is known.
+pub fn account(id: &str, name: &str) -> AccountView {
+    AccountView {
+        account: Arc::new(Account {
+            id: id.parse().unwrap(),
+            name: name.to_owned(),
+            region: "us-east-1".to_owned(),
+            access: Access::Caller,
+            labels: [].into(),
+        }),
+        posture: Posture::default(),
+        report: None,
+        sources: Vec::new(),
+    }
+}
+
+/// The same account with so many active keys, by a summary of now. A zero is believed for a
+/// minute.
+pub fn with_keys(view: AccountView, keys: u8) -> AccountView {
+    let figure = Figure {
+        value: keys,
+        source: Source::AccountSummary,
+        observed: NOW,
+        fine_until: (keys == 0).then(|| Moment::from_millis(60_000)),
+    };
+    AccountView {
+        posture: Posture {
+            keys_active: Some(figure),
+            keys_present: Some(figure),
+            ..view.posture
+        },
+        ..view
+    }
+}
