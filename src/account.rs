@@ -218,8 +218,11 @@ pub struct Account {
     pub name: String,
     /// The Region whose endpoints are asked, which decides the partition.
     pub region: String,
-    /// How it is read.
-    pub access: Access,
+    /// Whose credentials its report and summary are read with; `None` where it is read by root
+    /// sessions alone.
+    pub access: Option<Access>,
+    /// Whether it is read by root sessions, which centralized root access gives.
+    pub root_session: bool,
     /// Labels of `aws_account_info`, without their `label_` prefix.
     pub labels: BTreeMap<String, String>,
 }
@@ -229,6 +232,15 @@ impl Account {
     #[must_use]
     pub fn partition(&self) -> Partition {
         Partition::of_region(&self.region)
+    }
+
+    /// Whether the sessions of the one serve for the other.
+    #[must_use]
+    pub fn is_read_like(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.region == other.region
+            && self.access == other.access
+            && self.root_session == other.root_session
     }
 }
 

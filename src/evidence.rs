@@ -220,6 +220,30 @@ pub struct Counts {
     pub present: u8,
 }
 
+/// When and where an access key was last used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    /// When; AWS may be 15 minutes late with it.
+    pub at: Timestamp,
+    /// The Region it was used in.
+    pub region: Option<String>,
+    /// The service it was used with.
+    pub service: Option<String>,
+}
+
+/// An access key of the root user, as a root session lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootKey {
+    /// Its access key id, which is no secret.
+    pub id: String,
+    /// Whether it is active.
+    pub active: bool,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// When it was last used; `None` for never, or not known yet.
+    pub last_used: Option<LastUse>,
+}
+
 /// What a root session lists of the root user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {

@@ -84,6 +84,7 @@ fn site(store: &Arc<Store>, telemetry_path: &str, limits: Limits) -> Arc<Site> {
         max_requests: 40,
         metrics: metrics::Options::default(),
         limits,
+        reloads: None,
     };
     Arc::new(Site::new(Arc::clone(store), settings))
 }
@@ -94,11 +95,13 @@ fn account(number: u64) -> AccountView {
             id: format!("{number:012}").parse().unwrap(),
             name: String::new(),
             region: "us-east-1".to_owned(),
-            access: Access::Caller,
+            access: Some(Access::Caller),
+            root_session: false,
             labels: [("team".to_owned(), "payments".repeat(20))].into(),
         }),
         posture: Posture::default(),
         report: None,
+        root_keys: None,
         sources: Vec::new(),
     }
 }

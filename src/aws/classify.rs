@@ -95,7 +95,8 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "TokenRefreshRequired"
         | "UnrecognizedClientException" => Reason::Credentials,
         "LimitExceeded" | "LimitExceededException" => Reason::LimitExceeded,
-        "InvalidAction"
+        "AWSOrganizationsNotInUseException"
+        | "InvalidAction"
         | "OrganizationNotFoundException"
         | "FeatureNotEnabledException"
         | "OrganizationNotInAllFeaturesModeException"

@@ -5,8 +5,12 @@
 //! is one for the whole process, so one throttled account would slow the others. When to ask
 //! again is the schedule's to decide.
 
-mod calls;
+mod call;
 mod classify;
+mod enter;
+mod organization;
+mod questions;
+mod root;
 mod session;
 mod tap;
 
@@ -25,12 +29,14 @@ use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::evidence::Reason;
 
-pub use calls::{Fetched, ReportState};
+pub use organization::{AccountPage, Member, Standing};
+pub use questions::{Fetched, ReportState};
+pub use root::{RootAnswer, RootDetail};
 use session::Sessions;
 
 /// Is told of each call to AWS when it has ended.
 pub trait Observe: Send + Sync {
-    /// A call ended: `service` is `iam` or `sts`, `outcome` the reason why it failed.
+    /// A call ended: `service` is `iam`, `sts` or `organizations`, `outcome` the reason why it failed.
     fn called(
         &self,
         service: &'static str,
@@ -104,6 +110,7 @@ impl fmt::Debug for Aws {
 struct Clients {
     iam: aws_sdk_iam::Client,
     sts: aws_sdk_sts::Client,
+    organizations: aws_sdk_organizations::Client,
 }
 
 /// The SDK's standard settings: environment, shared configuration files.
@@ -176,6 +183,7 @@ impl Aws {
         let clients = Arc::new(Clients {
             iam: aws_sdk_iam::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
+            organizations: aws_sdk_organizations::Client::new(&config),
         });
         regions.insert(region.to_owned(), Arc::clone(&clients));
         clients

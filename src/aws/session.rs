@@ -50,6 +50,14 @@ pub(super) struct Session {
     pub lifetime: Option<Duration>,
 }
 
+impl Session {
+    /// Whether these are the very same credentials.
+    fn is(&self, other: &Self) -> bool {
+        self.credentials.access_key_id() == other.credentials.access_key_id()
+            && self.credentials.session_token() == other.credentials.session_token()
+    }
+}
+
 struct Held {
     session: Session,
     renew: Moment,
@@ -113,9 +121,11 @@ impl Kept {
         }
     }
 
-    /// Remembers which account the session belongs to.
-    pub async fn verified(&self, account: AccountId) {
-        if let Some(held) = &mut self.0.lock().await.held {
+    /// Remembers which account the session belongs to, unless it was replaced since.
+    pub async fn verified(&self, verified: &Session, account: AccountId) {
+        if let Some(held) = &mut self.0.lock().await.held
+            && held.session.is(verified)
+        {
             held.session.account = Some(account);
         }
     }
@@ -123,10 +133,11 @@ impl Kept {
     /// Lets go of a session that AWS refuses, unless it was replaced since.
     pub async fn refuse(&self, refused: &Session) {
         let mut inner = self.0.lock().await;
-        if inner.held.as_ref().is_some_and(|held| {
-            held.session.credentials.access_key_id() == refused.credentials.access_key_id()
-                && held.session.credentials.session_token() == refused.credentials.session_token()
-        }) {
+        if inner
+            .held
+            .as_ref()
+            .is_some_and(|held| held.session.is(refused))
+        {
             inner.held = None;
         }
     }
@@ -148,6 +159,7 @@ pub(super) struct Sessions {
     caller_provider: Option<SharedCredentialsProvider>,
     profiles: Mutex<HashMap<String, (Arc<Kept>, SharedCredentialsProvider)>>,
     accounts: Mutex<HashMap<AccountId, Arc<Kept>>>,
+    roots: Mutex<HashMap<AccountId, Arc<Kept>>>,
     clock: Clock,
 }
 
@@ -164,6 +176,7 @@ impl Sessions {
             caller_provider,
             profiles: Mutex::default(),
             accounts: Mutex::default(),
+            roots: Mutex::default(),
             clock,
         }
     }
@@ -173,15 +186,21 @@ impl Sessions {
         Arc::clone(&self.caller)
     }
 
-    /// The place of an account's session.
+    /// The place of the session of an account's role.
     pub fn account(&self, account: AccountId) -> Arc<Kept> {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(accounts.entry(account).or_default())
+        place(&self.accounts, account)
+    }
+
+    /// The place of an account's root session.
+    pub fn root(&self, account: AccountId) -> Arc<Kept> {
+        place(&self.roots, account)
     }
 
     pub fn forget(&self, account: AccountId) {
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.remove(&account);
+        for sessions in [&self.accounts, &self.roots] {
+            let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.remove(&account);
+        }
     }
 
     /// The caller's credentials.
@@ -251,6 +270,11 @@ impl Sessions {
             lifetime,
         })
     }
+}
+
+fn place(sessions: &Mutex<HashMap<AccountId, Arc<Kept>>>, account: AccountId) -> Arc<Kept> {
+    let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(sessions.entry(account).or_default())
 }
 
 #[cfg(test)]

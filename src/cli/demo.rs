@@ -11,10 +11,10 @@ use tracing::info;
 
 use super::args::DemoArgs;
 use super::serve;
-use crate::account::{Access, Account, AccountId};
+use crate::account::AccountId;
 use crate::aws::StandIn;
 use crate::clock::{Clock, Timestamp};
-use crate::config::Config;
+use crate::config::{Config, MemberAccess, Organization};
 use crate::simulator::{ROLE, Simulator, World};
 
 /// How often the demo looks at each account: a minute is long for somebody who watches.
@@ -24,6 +24,9 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const CALM: Duration = Duration::from_secs(20);
 const KEY_STAYS: Duration = Duration::from_secs(90);
 const AFTERMATH: Duration = Duration::from_secs(60);
+
+/// The tags of the simulated accounts.
+const TAGS: [&str; 2] = ["team", "stage"];
 
 /// The age of the reports that AWS "has" when the demo starts: the key of the story appears
 /// between two reports, where only live evidence shows it.
@@ -58,7 +61,13 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     config.refresh.interval = INTERVAL;
     // Nothing simulated may ever be taken for what was learnt of a real account.
     config.state.path = None;
-    config.accounts = accounts(&world, &config.aws.region);
+    config.organization = Organization {
+        enabled: true,
+        access: MemberAccess::Both,
+        role_name: ROLE.to_owned(),
+        tag_labels: TAGS.map(str::to_owned).to_vec(),
+        ..Organization::default()
+    };
     let Some(hero) = hero(&world) else {
         eprintln!("demo: no account is without a root key; try another --seed");
         return ExitCode::FAILURE;
@@ -68,35 +77,11 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     let stand_in = StandIn {
         endpoint_url: simulator.url(),
     };
-    let exit = serve::run(config, Some(stand_in)).await;
+    let again = config.clone();
+    let exit = serve::run(config, Arc::new(move || Ok(again.clone())), Some(stand_in)).await;
     story.abort();
     drop(simulator);
     exit
-}
-
-/// The simulated accounts as a configuration lists them.
-fn accounts(world: &World, region: &str) -> Vec<Account> {
-    let hub = world.hub();
-    world
-        .ids()
-        .into_iter()
-        .map(|id| {
-            world.edit(id, |account| Account {
-                id,
-                name: account.name.clone(),
-                region: region.to_owned(),
-                access: if id == hub {
-                    Access::Caller
-                } else {
-                    Access::Role {
-                        arn: format!("arn:aws:iam::{id}:role/{ROLE}"),
-                        external_id: None,
-                    }
-                },
-                labels: account.tags.clone(),
-            })
-        })
-        .collect()
 }
 
 /// The account of the story: the first member without any root key, or the only account.
@@ -137,7 +122,7 @@ aws-root-exporter demo: {count} simulated AWS accounts, no network, nothing real
 
 What is about to happen, in account {hero} ({name}):
   {appears}  somebody creates a root access key. Its credential report is an hour old
-                        and says there is none; the account summary shows it at once.
+                        and says there is none; the next live look shows it.
   {goes}  the key is deleted. Two looks, {interval} s apart, and the figure is 0 again.
   Then the story begins anew. Ctrl-C ends it.
 ",

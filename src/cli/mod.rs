@@ -4,10 +4,12 @@ pub mod args;
 mod check;
 mod demo;
 mod log;
+mod reload;
 mod serve;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use self::args::{Command, Invocation};
 use crate::config::{self, Config, ConfigErrors};
@@ -24,7 +26,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match &invocation.command {
         Command::Serve => match load(&invocation) {
-            Ok(config) => daemon(&config.log.clone(), serve::run(config, None)),
+            Ok(config) => {
+                let again = invocation.clone();
+                let load = Arc::new(move || load(&again));
+                daemon(&config.log.clone(), serve::run(config, load, None))
+            }
             Err(errors) => refuse(&errors, errors.exit_code()),
         },
         Command::CheckConfig { online } => check_config(&invocation, *online),

@@ -7,25 +7,28 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::reload::{Hangups, Load, Reloader};
 use crate::aws::{self, Aws, Observe};
 use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, Wanted};
 use crate::evidence::Reason;
 use crate::posture::Limits;
 use crate::refresh::{self, Keeper, Refresh};
+
 use crate::store::{self, CallKey, Outcome, State, Store};
 use crate::{metrics, web};
 
 /// How long the process may take to end once a signal has come.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// Runs the daemon until a signal stops it. `stand_in` replaces AWS, for the demo.
-pub async fn run(config: Config, stand_in: Option<aws::StandIn>) -> ExitCode {
+/// Runs the daemon until a signal stops it. `load` reads the configuration again; `stand_in`
+/// replaces AWS, for the demo.
+pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> ExitCode {
     let (stop, stopped) = watch::channel(false);
     // Before anything else, so that no signal is missed from here on.
-    let signals = match Signals::new() {
+    let (signals, hangups) = match Signals::new().and_then(|stop| Ok((stop, Hangups::new()?))) {
         Ok(signals) => signals,
         Err(failure) => {
             error!(error = %failure, "cannot listen for signals");
@@ -63,29 +66,51 @@ pub async fn run(config: Config, stand_in: Option<aws::StandIn>) -> ExitCode {
     .await;
     let aws = Arc::new(aws);
 
-    let (discovery, accounts) = Discovery::new(&config, state.caller);
-    let discovering = tokio::spawn({
-        let (aws, clock) = (Arc::clone(&aws), clock.clone());
-        async move { discovery.run(&aws, &clock).await }
+    let config = Arc::new(config);
+    let (wanted, wants) = watch::channel(Wanted {
+        generation: 0,
+        settings: settings(&config),
+        config: Arc::clone(&config),
     });
+    let (discovery, orders) = Discovery::new(
+        wants,
+        state.caller,
+        state.organization.clone(),
+        Arc::clone(&aws),
+        clock.clone(),
+        Arc::clone(&store),
+    );
+    let discovering = tokio::spawn(discovery.run());
+    let (followed, follows) = watch::channel(0);
     let refreshing = tokio::spawn(refresh::run(
         Refresh {
-            settings: settings(&config),
-            accounts,
+            orders,
+            follows: followed,
             aws,
             store: Arc::clone(&store),
-            clock,
+            clock: clock.clone(),
             keeper: config.state.path.clone().map(Keeper::new),
             state,
         },
         until(stopped.clone()),
     ));
-    let serving = tokio::spawn(web::serve(
-        listeners,
-        health,
-        Arc::new(web::Site::new(Arc::clone(&store), site(&config))),
-        until(stopped),
+    let (reloads, requests) = web::Reloads::channel();
+    let site = Arc::new(web::Site::new(
+        Arc::clone(&store),
+        site_settings(&config, reloads),
     ));
+    let reloader = Reloader {
+        load,
+        running: config,
+        wanted,
+        follows,
+        requests,
+        site: Arc::clone(&site),
+        store,
+        clock,
+    };
+    let reloading = tokio::spawn(reloader.run(hangups));
+    let serving = tokio::spawn(web::serve(listeners, health, site, until(stopped)));
 
     let signal = signals.wait().await;
     info!(signal, "stopping");
@@ -98,6 +123,7 @@ pub async fn run(config: Config, stand_in: Option<aws::StandIn>) -> ExitCode {
         warn!("not everything ended in time; ending all the same");
     }
     discovering.abort();
+    reloading.abort();
     ExitCode::SUCCESS
 }
 
@@ -136,7 +162,8 @@ fn load_state(config: &Config, clock: &Clock) -> State {
     }
 }
 
-fn settings(config: &Config) -> refresh::Settings {
+/// How the schedule goes by a configuration.
+pub(super) fn settings(config: &Config) -> refresh::Settings {
     refresh::Settings {
         interval: config.refresh.interval,
         concurrency: config.refresh.concurrency,
@@ -148,23 +175,29 @@ fn settings(config: &Config) -> refresh::Settings {
         },
         sources: refresh::Sources {
             report: config.sources.credential_report,
-            look: config.sources.account_summary,
+            summary: config.sources.account_summary,
         },
         user_detail: config.users.detail,
         max_detail_series: config.users.max_detail_series,
     }
 }
 
-fn site(config: &Config) -> web::Settings {
+fn site_settings(config: &Config, reloads: web::Reloads) -> web::Settings {
     web::Settings {
         telemetry_path: config.web.telemetry_path.clone(),
         max_requests: config.web.max_requests,
-        metrics: metrics::Options {
-            users_aggregate: config.users.aggregate,
-            key_age_days: config.users.key_age_days.clone(),
-            unused_days: config.users.unused_days.clone(),
-        },
+        metrics: metrics_options(config),
         limits: web::Limits::default(),
+        reloads: Some(reloads),
+    }
+}
+
+/// What of the metrics is configured.
+pub(super) fn metrics_options(config: &Config) -> metrics::Options {
+    metrics::Options {
+        users_aggregate: config.users.aggregate,
+        key_age_days: config.users.key_age_days.clone(),
+        unused_days: config.users.unused_days.clone(),
     }
 }
 

@@ -53,7 +53,8 @@ fn account(entry: &Table<'_>, default_region: &str) -> Option<Account> {
         id: id?,
         name,
         region,
-        access,
+        access: Some(access),
+        root_session: false,
         labels,
     })
 }

@@ -305,15 +305,10 @@ impl Config {
     /// errors, for a setting that is silently ignored is worse than one that is refused.
     #[must_use]
     pub fn not_built_yet(&self) -> Vec<(&'static str, &'static str)> {
-        [
-            (self.web.config_file.is_some(), ("web", "config_file")),
-            (self.reload.auto, ("reload", "auto")),
-            (self.shard.total > 1, ("shard", "total")),
-            (self.organization.enabled, ("organization", "enabled")),
-        ]
-        .into_iter()
-        .filter_map(|(used, setting)| used.then_some(setting))
-        .collect()
+        [(self.web.config_file.is_some(), ("web", "config_file"))]
+            .into_iter()
+            .filter_map(|(used, setting)| used.then_some(setting))
+            .collect()
     }
 }
 

@@ -113,7 +113,7 @@ impl<'a> Shown<'a> {
     }
 
     /// Both access key slots of the root row; none without one.
-    pub fn root_keys(&self) -> impl Iterator<Item = (Slot, &'a KeySlot)> {
+    pub fn root_slots(&self) -> impl Iterator<Item = (Slot, &'a KeySlot)> {
         self.root()
             .into_iter()
             .flat_map(|root| slots(&root.access_keys))

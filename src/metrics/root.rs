@@ -41,7 +41,7 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_access_key_slot_active",
         help: "Whether the root access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
-            of.root_keys().try_for_each(|(slot, key)| {
+            of.root_slots().try_for_each(|(slot, key)| {
                 out.gauge([of.id, slot.as_str()], u32::from(key.active))
             })
         }),
@@ -50,37 +50,39 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_access_key_last_rotated_timestamp_seconds",
         unit: Some(Unit::Seconds),
-        help: "When the root access key in this slot was created or last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours.",
+        help: "When the root access key in this slot was created or last changed, as a Unix timestamp, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
-            of.root_keys()
-                .try_for_each(|(slot, key)| out.time([of.id, slot.as_str()], key.last_rotated))
+            of.view
+                .root_keys()
+                .try_for_each(|key| out.time([of.id, key.slot.as_str()], key.last_rotated))
         }),
         ..SLOT
     },
     Family {
         name: "aws_root_access_key_last_used_timestamp_seconds",
         unit: Some(Unit::Seconds),
-        help: "When the root access key in this slot was last used, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent for a key that was never used.",
+        help: "When the root access key in this slot was last used, as a Unix timestamp, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Absent for a key that was never used.",
         samples: Samples::PerAccount(|of, out| {
-            of.root_keys()
-                .try_for_each(|(slot, key)| out.time([of.id, slot.as_str()], key.last_used))
+            of.view
+                .root_keys()
+                .try_for_each(|key| out.time([of.id, key.slot.as_str()], key.last_used))
         }),
         ..SLOT
     },
     Family {
         name: "aws_root_access_key_last_used_info",
-        help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not say.",
+        help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not say.",
         labels: &["account", "key", "aws_region", "aws_service"],
         samples: Samples::PerAccount(|of, out| {
-            of.root_keys().try_for_each(|(slot, key)| {
-                let region = key.last_used_region.as_deref();
-                let service = key.last_used_service.as_deref();
+            of.view.root_keys().try_for_each(|key| {
+                let region = key.last_used_region;
+                let service = key.last_used_service;
                 if region.is_none() && service.is_none() {
                     return Ok(());
                 }
                 let labels = [
                     of.id,
-                    slot.as_str(),
+                    key.slot.as_str(),
                     region.unwrap_or_default(),
                     service.unwrap_or_default(),
                 ];

@@ -141,12 +141,20 @@ pub(super) struct Slots {
 
 impl Slots {
     pub fn new(all: usize) -> Self {
-        Self {
-            all,
-            for_troubled: (all / 4).max(1),
+        let mut slots = Self {
+            all: 0,
+            for_troubled: 0,
             taken: 0,
             taken_by_troubled: 0,
-        }
+        };
+        slots.resize(all);
+        slots
+    }
+
+    /// Changes how many attempts may run; those that run are not touched.
+    pub fn resize(&mut self, all: usize) {
+        self.all = all;
+        self.for_troubled = (all / 4).max(1);
     }
 
     pub fn take(&mut self, troubled: bool) {

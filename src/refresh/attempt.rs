@@ -1,14 +1,15 @@
-//! One attempt: a look at an account, or one step of its credential report, under a deadline.
+//! One attempt: a look at an account by its live sources, or one step of its credential report, under a deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
-use crate::aws::{Answer, Aws, Fetched, ReportState};
-use crate::clock::Clock;
-use crate::evidence::{Failure, Reason, Stamp};
-use crate::posture::{Look, ReportFacts};
+use crate::aws::{Answer, Aws, Fetched, ReportState, RootAnswer, RootDetail};
+use crate::clock::{Clock, Moment};
+use crate::evidence::{Failure, Reason, Stamp, Summary};
+use crate::posture::ReportFacts;
 use crate::report::{self, CredentialReport, ReportError};
+use crate::store::RootKeys;
 
 /// What is refreshed: each runs on its own schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,32 +20,95 @@ pub(super) enum Task {
     Report,
 }
 
+impl<T> Seen<T> {
+    fn new(answer: Answer<T>) -> Self {
+        Self {
+            stamp: Stamp::live(answer.date, answer.received),
+            skew: answer.skew,
+            value: answer.value,
+        }
+    }
+
+    fn map<U>(self, read: impl FnOnce(T) -> U) -> Seen<U> {
+        Seen {
+            value: read(self.value),
+            stamp: self.stamp,
+            skew: self.skew,
+        }
+    }
+}
+
 impl Task {
     pub const ALL: [Self; 2] = [Self::Look, Self::Report];
+}
+
+/// What a look asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ask {
+    /// The account summary, with the account's own session.
+    pub summary: bool,
+    /// A root session.
+    pub root: Option<AskRoot>,
+}
+
+/// What a look asks of a root session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct AskRoot {
+    /// Whether the account summary is asked for as well: no other session does.
+    pub with_summary: bool,
+    /// Whether it is time for what is asked less often; a change of what is known makes it so.
+    pub detail: bool,
+    /// What is known.
+    pub known: Option<Arc<RootKeys>>,
+    /// What the last summary said.
+    pub last_summary: Option<Summary>,
+}
+
+/// What a look found: of each source that was asked, the answer or why there was none.
+#[derive(Debug, Default)]
+pub(super) struct LookFound {
+    pub summary: Option<Result<Seen<Summary>, Failure>>,
+    pub root: Option<Result<Seen<RootSeen>, Failure>>,
+}
+
+/// What a root session said.
+#[derive(Debug)]
+pub(super) struct RootSeen {
+    pub answer: RootAnswer,
+    pub detail: Option<RootDetail>,
 }
 
 /// What an attempt found.
 #[derive(Debug)]
 pub(super) enum Found {
-    Look(Result<Seen<Look>, Failure>),
+    Look(Box<LookFound>),
     Report(Result<Seen<Step>, Failure>),
 }
 
 impl Found {
-    /// How far AWS's clock is ahead of the local one, in seconds, where the answer told.
+    /// How far AWS's clock is ahead of the local one, in seconds, where an answer told.
     pub fn skew(&self) -> Option<i64> {
         match self {
-            Self::Look(found) => found.as_ref().ok()?.skew,
+            Self::Look(found) => {
+                let summary = found.summary.as_ref().and_then(|seen| seen.as_ref().ok());
+                let root = found.root.as_ref().and_then(|seen| seen.as_ref().ok());
+                summary
+                    .and_then(|seen| seen.skew)
+                    .or_else(|| root.and_then(|seen| seen.skew))
+            }
             Self::Report(found) => found.as_ref().ok()?.skew,
         }
     }
 
     /// What to book for an attempt that broke off.
-    pub fn broken_off(task: Task) -> Self {
-        let failure = Failure::new(Reason::Other, "the attempt broke off; please report this");
+    pub fn broken_off(task: Task, ask: &Ask) -> Self {
+        let failure = || Failure::new(Reason::Other, "the attempt broke off; please report this");
         match task {
-            Task::Look => Self::Look(Err(failure)),
-            Task::Report => Self::Report(Err(failure)),
+            Task::Look => Self::Look(Box::new(LookFound {
+                summary: ask.summary.then(|| Err(failure())),
+                root: ask.root.as_ref().map(|_| Err(failure())),
+            })),
+            Task::Report => Self::Report(Err(failure())),
         }
     }
 }
@@ -53,6 +117,7 @@ impl Found {
 #[derive(Debug)]
 pub(super) struct Seen<T> {
     pub value: T,
+    pub stamp: Stamp,
     pub skew: Option<i64>,
 }
 
@@ -78,37 +143,89 @@ pub(super) async fn attempt(
     clock: Clock,
     account: Arc<Account>,
     task: Task,
+    ask: Ask,
     timeout: Duration,
 ) -> Found {
-    let deadline = clock.moment() + timeout;
-    let late = || {
-        Failure::new(
-            Reason::Timeout,
-            format!("the attempt took longer than refresh.timeout ({timeout:?})"),
-        )
+    let deadline = Deadline {
+        clock: &clock,
+        at: clock.moment() + timeout,
+        timeout,
     };
     match task {
-        Task::Look => Found::Look(tokio::select! {
-            seen = look(&aws, &account) => seen,
-            () = clock.sleep_until(deadline) => Err(late()),
-        }),
-        Task::Report => Found::Report(tokio::select! {
-            seen = step(&aws, &account) => seen,
-            () = clock.sleep_until(deadline) => Err(late()),
-        }),
+        Task::Look => Found::Look(Box::new(
+            Box::pin(look(&aws, &account, ask, &deadline)).await,
+        )),
+        Task::Report => Found::Report(deadline.keep(step(&aws, &account)).await),
     }
 }
 
-async fn look(aws: &Aws, account: &Account) -> Result<Seen<Look>, Failure> {
-    let answer = aws.account_summary(account).await?;
-    Ok(Seen {
-        value: Look {
-            stamp: Stamp::live(answer.date, answer.received),
-            summary: Some(answer.value),
-            listed: None,
-        },
-        skew: answer.skew,
-    })
+/// Until when an attempt must be finished.
+struct Deadline<'a> {
+    clock: &'a Clock,
+    at: Moment,
+    timeout: Duration,
+}
+
+impl Deadline<'_> {
+    async fn keep<T>(&self, asked: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            answer = asked => answer,
+            () = self.clock.sleep_until(self.at) => Err(Failure::new(
+                Reason::Timeout,
+                format!("the attempt took longer than refresh.timeout ({:?})", self.timeout),
+            )),
+        }
+    }
+}
+
+/// Asks the live sources side by side: one that hangs costs the other nothing.
+async fn look(aws: &Aws, account: &Account, ask: Ask, deadline: &Deadline<'_>) -> LookFound {
+    let summary = async {
+        if !ask.summary {
+            return None;
+        }
+        let answer = deadline.keep(aws.account_summary(account)).await;
+        Some(answer.map(Seen::new))
+    };
+    let root = async {
+        let ask = ask.root.as_ref()?;
+        let answer = deadline
+            .keep(aws.root_keys(account, ask.with_summary))
+            .await;
+        Some(answer.map(Seen::new))
+    };
+    let (summary, root) = tokio::join!(summary, root);
+    let root = match (ask.root, root) {
+        (Some(ask), Some(Ok(seen))) => {
+            let said = summary
+                .as_ref()
+                .and_then(|seen| Some(seen.as_ref().ok()?.value));
+            let detail = if ask.detail || is_news(&ask, &seen.value, said) {
+                let asked = aws.root_detail(account, &seen.value.keys);
+                // Each question that fails is counted; what it would have told stays as it was.
+                deadline.keep(asked).await.ok()
+            } else {
+                None
+            };
+            Some(Ok(seen.map(|answer| RootSeen { answer, detail })))
+        }
+        (_, Some(Err(failure))) => Some(Err(failure)),
+        (_, _) => None,
+    };
+    LookFound { summary, root }
+}
+
+/// Whether a look shows a change of what is known.
+fn is_news(ask: &AskRoot, answer: &RootAnswer, summary: Option<Summary>) -> bool {
+    let summary = summary.or(answer.summary);
+    let known = ask.known.iter().flat_map(|known| &known.keys);
+    let keys_are_known = answer
+        .keys
+        .iter()
+        .map(|key| (&key.id, key.active))
+        .eq(known.map(|key| (&key.id, key.active)));
+    !keys_are_known
+        || summary.is_some() && ask.last_summary.is_some() && summary != ask.last_summary
 }
 
 /// Asks AWS to make a report, and takes it where it is there. Asking is the way to learn how far
@@ -118,11 +235,13 @@ async fn step(aws: &Aws, account: &Account) -> Result<Seen<Step>, Failure> {
     if generated.value == ReportState::InTheMaking {
         return Ok(Seen {
             value: Step::InTheMaking,
+            stamp: Stamp::live(generated.date, generated.received),
             skew: generated.skew,
         });
     }
     let answer = aws.fetch_report(account).await?;
     let skew = answer.skew;
+    let stamp = Stamp::live(answer.date, answer.received);
     let value = match &answer.value {
         // It ran out between the two calls; the next step has AWS make one.
         Fetched::InTheMaking | Fetched::Missing => Step::InTheMaking,
@@ -130,7 +249,7 @@ async fn step(aws: &Aws, account: &Account) -> Result<Seen<Step>, Failure> {
             Step::Read(Box::new(read(account, content, *generated, &answer)?))
         }
     };
-    Ok(Seen { value, skew })
+    Ok(Seen { value, stamp, skew })
 }
 
 fn read<T>(

@@ -106,6 +106,12 @@ impl Keeper {
         publish
     }
 
+    /// Takes note that something else changed that is kept.
+    pub(super) fn noted(&mut self, now: Moment) {
+        let due = self.last_begun.map_or(now, |begun| now.max(begun + GAP));
+        self.due = Some(self.due.map_or(due, |planned| planned.min(due)));
+    }
+
     /// When the loop has to look here again.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         match &self.running {

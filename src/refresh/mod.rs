@@ -10,7 +10,7 @@ mod backoff;
 mod keeper;
 mod watched;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +21,14 @@ use tracing::{error, info};
 use crate::account::{Account, AccountId};
 use crate::aws::Aws;
 use crate::clock::{Clock, Moment};
+use crate::evidence::Source;
 use crate::posture::Limits;
-use crate::store::{AccountCounts, State, Store};
+use crate::store::{
+    AccountCounts, KnownOrganization, Left, LeftReason, SavedAccount, State, Store,
+};
 
-use agenda::{Agenda, Item, Phase, Slots};
-use attempt::{Found, Task, attempt};
+use agenda::{Agenda, Item, Slots};
+use attempt::{Ask, Found, Task, attempt};
 pub use backoff::Backoff;
 pub use keeper::Keeper;
 use watched::{Now, Watched};
@@ -34,27 +37,59 @@ use watched::{Now, Watched};
 /// beside it, for a report that hangs must not make us blind.
 const OVERTAKE: Duration = Duration::from_secs(1);
 
-/// Which sources are asked.
+/// How long it is told that an account left.
+const LEFT_IS_TOLD: Duration = Duration::from_secs(24 * 3600);
+
+/// Which sources are asked, where an account has a way to ask them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sources {
     /// The credential report.
     pub report: bool,
     /// The account summary.
-    pub look: bool,
+    pub summary: bool,
 }
 
 impl Sources {
     /// The sources of one account. In aws-cn there are no root credentials to look for.
-    fn of(self, account: &Account) -> Self {
-        Self {
-            report: self.report,
-            look: self.look && account.partition().has_root_credentials(),
+    fn of(self, account: &Account) -> Used {
+        let has_root = account.partition().has_root_credentials();
+        Used {
+            report: self.report && account.access.is_some(),
+            summary: self.summary && account.access.is_some() && has_root,
+            root: account.root_session && has_root,
         }
     }
 }
 
+/// The sources of one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Used {
+    report: bool,
+    summary: bool,
+    root: bool,
+}
+
+impl Used {
+    fn looks(self) -> bool {
+        self.summary || self.root
+    }
+
+    /// In the order of [`Source::ALL`].
+    fn all(self) -> impl Iterator<Item = Source> {
+        Source::ALL
+            .into_iter()
+            .zip([self.report, self.summary, self.root])
+            .filter_map(|(source, used)| used.then_some(source))
+    }
+
+    fn live(self) -> impl Iterator<Item = Source> {
+        self.all()
+            .filter(|source| *source != Source::CredentialReport)
+    }
+}
+
 /// What the schedule goes by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How often each account is looked at.
     pub interval: Duration,
@@ -74,28 +109,54 @@ pub struct Settings {
     pub max_detail_series: usize,
 }
 
-/// The accounts to watch, as they become known.
-pub type Accounts = watch::Receiver<Option<AccountList>>;
+/// Whom to watch, and how: taken together, so that a reload is whole or nothing.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// Which configuration they come from, counted from 0.
+    pub generation: u64,
+    /// How to watch.
+    pub settings: Settings,
+    /// Whom; `None` until something is known.
+    pub list: Option<AccountList>,
+}
 
-/// A complete list of the accounts to watch.
+/// The accounts to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountList {
     /// The accounts.
     pub accounts: Vec<Arc<Account>>,
-    /// The caller's own account, where that is what is watched.
+    /// The caller's own account, where that is known.
     pub caller: Option<AccountId>,
-    /// Whether AWS or the configuration has confirmed the list in this run. A list from the state
-    /// file that has not been is used, but what it leaves out is not dropped.
+    /// Whether the list is whole, be it from the state file.
+    pub complete: bool,
+    /// Whether AWS or the configuration has confirmed it in this run. What a list leaves out that
+    /// has not been is not dropped.
     pub confirmed: bool,
+    /// Accounts that are not watched here, and why. One that is neither here nor in `accounts`
+    /// was removed.
+    pub absent: Arc<HashMap<AccountId, Absent>>,
+    /// The organization, to be kept across restarts.
+    pub organization: Option<Arc<KnownOrganization>>,
+}
+
+/// Why an account that exists is not watched by this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Another shard watches it.
+    OtherShard,
+    /// It is closed, suspended or not yet active.
+    Inactive,
+    /// The configuration excludes it.
+    Excluded,
 }
 
 /// What the schedule works with.
 #[derive(Debug)]
 pub struct Refresh {
-    /// What it goes by.
-    pub settings: Settings,
-    /// Whom it watches.
-    pub accounts: Accounts,
+    /// Whom it watches, and how.
+    pub orders: watch::Receiver<Orders>,
+    /// Where it tells the generation of the orders that it follows.
+    pub follows: watch::Sender<u64>,
     /// Whom it asks.
     pub aws: Arc<Aws>,
     /// Where what it learns is shown.
@@ -111,14 +172,15 @@ pub struct Refresh {
 /// Refreshes all accounts until `shutdown` completes, then saves the state and returns.
 pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
     let Refresh {
-        settings,
-        mut accounts,
+        mut orders,
+        follows,
         aws,
         store,
         clock,
         keeper,
-        state,
+        mut state,
     } = refresh;
+    let settings = orders.borrow().settings;
     store
         .exporter
         .note(|view| view.interval = settings.interval);
@@ -132,8 +194,11 @@ pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
         ever_joined: 0,
         looked_at: 0,
         detail_series: 0,
-        restored: state,
-        caller: None,
+        left: std::mem::take(&mut state.left),
+        organization: state.organization.take(),
+        caller: state.caller.take(),
+        restored: state.accounts,
+        follows,
         aws,
         store,
         clock,
@@ -141,17 +206,17 @@ pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
         random: fastrand::Rng::new(),
     };
     let mut shutdown = std::pin::pin!(shutdown);
-    let mut lists_end = false;
-    schedule.take_list(&mut accounts);
+    let mut orders_end = false;
+    schedule.take_orders(&mut orders);
     loop {
         schedule.dispatch();
         let wake = schedule.next_wake();
         tokio::select! {
             () = &mut shutdown => break,
             Some(found) = schedule.attempts.join_next_with_id() => schedule.joined(found),
-            changed = accounts.changed(), if !lists_end => match changed {
-                Ok(()) => schedule.take_list(&mut accounts),
-                Err(_) => lists_end = true,
+            changed = orders.changed(), if !orders_end => match changed {
+                Ok(()) => schedule.take_orders(&mut orders),
+                Err(_) => orders_end = true,
             },
             saved = keeper::saved(schedule.keeper.as_mut()) => schedule.saved(&saved),
             () = schedule.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
@@ -165,14 +230,21 @@ pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
     }
 }
 
+/// An attempt that runs.
+struct Running {
+    item: Item,
+    ask: Ask,
+    /// Whether it took one of the slots for accounts in trouble.
+    troubled: bool,
+}
+
 struct Schedule {
     settings: Settings,
     watched: HashMap<AccountId, Watched>,
     agenda: Agenda,
     slots: Slots,
     attempts: JoinSet<Found>,
-    /// Which attempt is whose, and whether it took one of the slots for accounts in trouble.
-    running: HashMap<task::Id, (Item, bool)>,
+    running: HashMap<task::Id, Running>,
     /// How many accounts have ever joined; gives each its place in the interval.
     ever_joined: u32,
     /// How many accounts have been looked at once.
@@ -180,8 +252,12 @@ struct Schedule {
     /// Series of IAM users by name, over all accounts.
     detail_series: usize,
     /// What was read from the state file and no account has claimed yet.
-    restored: State,
+    restored: BTreeMap<AccountId, SavedAccount>,
     caller: Option<AccountId>,
+    organization: Option<Arc<KnownOrganization>>,
+    /// Accounts that left.
+    left: BTreeMap<AccountId, Left>,
+    follows: watch::Sender<u64>,
     aws: Arc<Aws>,
     store: Arc<Store>,
     clock: Clock,
@@ -203,37 +279,61 @@ impl Schedule {
         self.agenda.next_wake().into_iter().chain(save).min()
     }
 
-    /// Makes the watched accounts those of the newest list.
-    fn take_list(&mut self, accounts: &mut Accounts) {
-        let Some(list) = accounts.borrow_and_update().clone() else {
-            return;
-        };
-        self.caller = list.caller;
-        let listed: HashMap<AccountId, &Arc<Account>> = list
-            .accounts
-            .iter()
-            .map(|account| (account.id, account))
-            .collect();
-        let gone: Vec<AccountId> = self
-            .watched
-            .keys()
-            .filter(|id| !listed.contains_key(id))
-            .copied()
-            .collect();
-        for id in gone {
-            self.leave(id);
+    /// Follows the newest orders.
+    fn take_orders(&mut self, orders: &mut watch::Receiver<Orders>) {
+        let Orders {
+            generation,
+            settings,
+            list,
+        } = orders.borrow_and_update().clone();
+        if settings != self.settings {
+            self.settings = settings;
+            self.slots.resize(settings.concurrency);
+            self.store
+                .exporter
+                .note(|view| view.interval = settings.interval);
+            let all: Vec<_> = self
+                .watched
+                .values()
+                .map(|one| Arc::clone(&one.account))
+                .collect();
+            for account in all {
+                self.adapt(account);
+            }
+        }
+        if let Some(list) = list {
+            self.take_list(&list);
+        }
+        self.follows.send_replace(generation);
+    }
+
+    /// Makes the watched accounts those of the list.
+    fn take_list(&mut self, list: &AccountList) {
+        self.caller = list.caller.or(self.caller);
+        if list.organization.is_some() || list.confirmed {
+            self.organization.clone_from(&list.organization);
+        }
+        let now = self.clock.moment();
+        self.left.retain(|_, left| now < left.until);
+        let listed: HashSet<AccountId> = list.accounts.iter().map(|account| account.id).collect();
+        if list.confirmed {
+            let gone: Vec<AccountId> = self
+                .watched
+                .keys()
+                .chain(self.restored.keys())
+                .filter(|id| !listed.contains(id))
+                .copied()
+                .collect();
+            for id in gone {
+                self.leave(id, list.absent.get(&id).copied(), now);
+            }
         }
         let mut new = Vec::new();
         for account in &list.accounts {
+            self.left.remove(&account.id);
             match self.watched.get_mut(&account.id) {
                 None => new.push(Arc::clone(account)),
-                Some(watched) if watched.account != *account => {
-                    if watched.account.access != account.access {
-                        self.aws.forget(account.id);
-                    }
-                    watched.account = Arc::clone(account);
-                    self.publish(account.id);
-                }
+                Some(watched) if watched.account != *account => self.adapt(Arc::clone(account)),
                 Some(_) => {}
             }
         }
@@ -241,44 +341,77 @@ impl Schedule {
         for (nth, account) in new.into_iter().enumerate() {
             self.join(account, nth, count);
         }
-        if list.confirmed {
-            // What nobody claims belongs to accounts that are watched no more.
-            self.restored.accounts.clear();
-        }
         let looked_at = self.looked_at;
+        let absent = |why: Absent| {
+            list.absent
+                .values()
+                .filter(|absent| **absent == why)
+                .count()
+        };
+        self.store.exporter.left(self.left.clone());
         self.store.exporter.note(|view| {
             view.looked_at = looked_at;
-            view.accounts = Some(AccountCounts {
-                monitored: listed.len(),
-                ..AccountCounts::default()
-            });
+            if list.complete {
+                view.accounts = Some(AccountCounts {
+                    monitored: list.accounts.len(),
+                    excluded: absent(Absent::Excluded),
+                    inactive: absent(Absent::Inactive),
+                });
+            }
         });
-        info!(
-            accounts = listed.len(),
-            new = count,
-            "the account list is known"
-        );
+        if let Some(keeper) = &mut self.keeper {
+            keeper.noted(now);
+        }
+        if count > 0 {
+            info!(accounts = listed.len(), new = count, "watching");
+        }
+    }
+
+    /// Goes on with an account under the settings of now.
+    fn adapt(&mut self, account: Arc<Account>) {
+        let id = account.id;
+        let Some(watched) = self.watched.get_mut(&id) else {
+            return;
+        };
+        if !watched.account.is_read_like(&account) {
+            self.aws.forget(id);
+        }
+        self.looked_at -= usize::from(watched.is_looked_at());
+        self.detail_series -= watched.detail_series();
+        watched.adapt(account, self.clock.moment(), &self.settings);
+        self.looked_at += usize::from(watched.is_looked_at());
+        self.detail_series += watched.detail_series();
+        for task in Task::ALL {
+            match watched.plan(task) {
+                Some(plan) if plan.running.is_none() => self.agenda.plan((id, task), plan.due),
+                Some(_) => {}
+                None => self.agenda.drop((id, task)),
+            }
+        }
+        self.publish(id);
     }
 
     fn join(&mut self, account: Arc<Account>, nth: usize, count: usize) {
         let now = self.clock.moment();
         let first = now + agenda::first_delay(nth, count, self.settings.interval);
-        let phase = Phase::of(self.ever_joined, self.settings.interval);
+        let place = self.ever_joined;
         self.ever_joined = self.ever_joined.wrapping_add(1);
         let id = account.id;
-        let saved = self.restored.accounts.remove(&id);
-        let watched = Watched::new(account, phase, first, now, saved, &self.settings);
+        let saved = self.restored.remove(&id);
+        let watched = Watched::new(account, place, first, now, saved, &self.settings);
         for task in Task::ALL {
             if let Some(plan) = watched.plan(task) {
                 self.agenda.plan((id, task), plan.due);
             }
         }
         self.detail_series += watched.detail_series();
+        self.looked_at += usize::from(watched.is_looked_at());
         self.store.put(watched.view(&self.settings));
         self.watched.insert(id, watched);
     }
 
-    fn leave(&mut self, id: AccountId) {
+    /// Lets go of an account, and says so for a day unless another shard goes on with it.
+    fn leave(&mut self, id: AccountId, absent: Option<Absent>, now: Moment) {
         if let Some(watched) = self.watched.remove(&id) {
             for task in Task::ALL {
                 self.agenda.drop((id, task));
@@ -286,8 +419,21 @@ impl Schedule {
             self.detail_series -= watched.detail_series();
             self.looked_at -= usize::from(watched.is_looked_at());
         }
+        self.restored.remove(&id);
         self.aws.forget(id);
         self.store.remove(id);
+        let reason = match absent {
+            Some(Absent::OtherShard) => {
+                info!(account = %id, "another shard watches this account now");
+                return;
+            }
+            Some(Absent::Inactive) => LeftReason::Closed,
+            Some(Absent::Excluded) => LeftReason::Excluded,
+            None => LeftReason::Removed,
+        };
+        info!(account = %id, reason = reason.as_str(), "no longer watching");
+        let until = now + LEFT_IS_TOLD;
+        self.left.insert(id, Left { reason, until });
     }
 
     /// Starts what is due, as far as slots are free.
@@ -313,9 +459,15 @@ impl Schedule {
                     self.store.put(watched.view(&self.settings));
                 }
             }
-            if keeper.is_due(now) {
-                let state = state_of(&self.watched, &self.restored, self.caller);
-                let posture = |id| Some(self.watched.get(&id)?.posture(&self.settings));
+        }
+        if self
+            .keeper
+            .as_ref()
+            .is_some_and(|keeper| keeper.is_due(now))
+        {
+            let state = self.state();
+            let posture = |id| Some(self.watched.get(&id)?.posture(&self.settings));
+            if let Some(keeper) = &mut self.keeper {
                 keeper.begin(state, posture, &self.clock);
             }
         }
@@ -344,15 +496,25 @@ impl Schedule {
         };
         plan.running = Some(now);
         let troubled = plan.failures > 0;
+        let ask = match task {
+            Task::Look => watched.ask(now, &self.settings),
+            Task::Report => Ask::default(),
+        };
         self.slots.take(troubled);
         let handle = self.attempts.spawn(attempt(
             Arc::clone(&self.aws),
             self.clock.clone(),
             account,
             task,
+            ask.clone(),
             self.settings.timeout,
         ));
-        self.running.insert(handle.id(), ((id, task), troubled));
+        let running = Running {
+            item: (id, task),
+            ask,
+            troubled,
+        };
+        self.running.insert(handle.id(), running);
     }
 
     /// An attempt has ended, well or not.
@@ -361,7 +523,12 @@ impl Schedule {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some((item, troubled)) = self.running.remove(&id) else {
+        let Some(Running {
+            item,
+            ask,
+            troubled,
+        }) = self.running.remove(&id)
+        else {
             return;
         };
         self.slots.release(troubled);
@@ -369,7 +536,7 @@ impl Schedule {
             |panic| {
                 // A defect of ours; the account must not be lost for it.
                 error!(account = %item.0, error = %panic, "an attempt broke off; please report this");
-                Found::broken_off(item.1)
+                Found::broken_off(item.1, &ask)
             },
             |(_, found)| found,
         );
@@ -391,7 +558,7 @@ impl Schedule {
         }
         let was_looked_at = watched.is_looked_at();
         match found {
-            Found::Look(found) => watched.looked(found, now, &self.settings),
+            Found::Look(found) => watched.looked(*found, now, &self.settings),
             Found::Report(found) => {
                 let others = self.detail_series - watched.detail_series();
                 let room = self.settings.max_detail_series.saturating_sub(others);
@@ -452,24 +619,19 @@ impl Schedule {
         }
     }
 
+    /// Everything that is to be kept.
     fn state(&self) -> State {
-        state_of(&self.watched, &self.restored, self.caller)
-    }
-}
-
-fn state_of(
-    watched: &HashMap<AccountId, Watched>,
-    restored: &State,
-    caller: Option<AccountId>,
-) -> State {
-    let mut accounts = restored.accounts.clone();
-    accounts.extend(
-        watched
-            .iter()
-            .filter_map(|(id, watched)| Some((*id, watched.saved()?))),
-    );
-    State {
-        caller: caller.or(restored.caller),
-        accounts,
+        let mut accounts = self.restored.clone();
+        accounts.extend(
+            self.watched
+                .iter()
+                .filter_map(|(id, watched)| Some((*id, watched.saved()?))),
+        );
+        State {
+            caller: self.caller,
+            organization: self.organization.clone(),
+            left: self.left.clone(),
+            accounts,
+        }
     }
 }

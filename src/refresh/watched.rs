@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+use super::Settings;
 use super::agenda::Phase;
-use super::attempt::{Read, Seen, Step, Task};
+use super::attempt::{Ask, AskRoot, LookFound, Read, RootSeen, Seen, Step, Task};
 use super::backoff::Backoff;
-use super::{Settings, Sources};
 use crate::account::Account;
 use crate::clock::{Moment, Timestamp};
-use crate::evidence::{Failure, Reason, Source};
+use crate::evidence::{Counts, Failure, Listed, Reason, RootKey, Source, Stamp, Summary};
 use crate::posture::{Awaited, Demand, Figure, Look, Posture, Record};
 use crate::report::UserFigures;
-use crate::store::{AccountView, ReportView, SavedAccount, SourceView, UserDetail};
+use crate::store::{AccountView, ReportView, RootKeys, SavedAccount, SourceView, UserDetail};
 
 /// How long AWS takes to let go of a report: it makes a new one when the last is so old.
 const REPORT_LIFE: Duration = Duration::from_secs(4 * 3600);
@@ -35,6 +35,9 @@ const POLLS: [Duration; 6] = [
     Duration::from_secs(15),
     Duration::from_secs(30),
 ];
+
+/// How often a root session is asked for what changes rarely: about once in its life.
+const DETAIL_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// Now, by both clocks, and a random number from 0 to 1 for jitter.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +70,14 @@ impl Plan {
     }
 }
 
+/// A live source: the one look asks all of them, but each has its own failures.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    source: Source,
+    due: Moment,
+    failures: u32,
+}
+
 /// A credential report in the making.
 #[derive(Clone, Copy, Debug)]
 struct Making {
@@ -80,45 +91,58 @@ pub(super) struct Watched {
     pub account: Arc<Account>,
     pub look: Option<Plan>,
     pub report: Option<Plan>,
+    /// The live sources in use.
+    live: Vec<Live>,
+    /// How many accounts had joined before this one: its place in the interval.
+    nth: u32,
     phase: Phase,
     record: Record,
     making: Option<Making>,
     view: Option<Arc<ReportView>>,
+    /// What the root session listed last, and when the rest is to be asked for again.
+    root_keys: Option<Arc<RootKeys>>,
+    detail_due: Moment,
+    last_summary: Option<Summary>,
     sources: Vec<SourceView>,
     /// The last posture that was logged.
     told: Posture,
 }
 
 impl Watched {
-    /// An account to watch from `now` on, first asked at `first`, with what is known of it from
-    /// before.
+    /// The `nth` account to watch, from `now` on, first asked at `first`, with what is known of it
+    /// from before.
     pub fn new(
         account: Arc<Account>,
-        phase: Phase,
+        nth: u32,
         first: Moment,
         now: Moment,
         saved: Option<SavedAccount>,
         settings: &Settings,
     ) -> Self {
-        let Sources { report, look } = settings.sources.of(&account);
-        let sources = [
-            (report, Source::CredentialReport),
-            (look, Source::AccountSummary),
-        ]
-        .into_iter()
-        .filter(|(used, _)| *used)
-        .map(|(_, source)| SourceView::new(source))
-        .collect();
+        let used = settings.sources.of(&account);
+        let live = used.live().map(|source| Live {
+            source,
+            due: first,
+            failures: 0,
+        });
         let mut watched = Self {
-            account,
-            look: look.then(|| Plan::new(first)),
-            report: report.then(|| Plan::new(first)),
-            phase,
-            record: Record::new(Awaited { report, look }),
+            look: used.looks().then(|| Plan::new(first)),
+            report: used.report.then(|| Plan::new(first)),
+            live: live.collect(),
+            nth,
+            phase: Phase::of(nth, settings.interval),
+            record: Record::new(Awaited {
+                report: used.report,
+                look: used.looks(),
+            }),
             making: None,
             view: None,
-            sources,
+            root_keys: None,
+            detail_due: first,
+            last_summary: None,
+            sources: used.all().map(SourceView::new).collect(),
             told: Posture::default(),
+            account,
         };
         if let Some(saved) = saved {
             watched.restore(saved, first, now, settings);
@@ -126,18 +150,88 @@ impl Watched {
         watched
     }
 
-    fn restore(&mut self, saved: SavedAccount, first: Moment, now: Moment, settings: &Settings) {
-        self.record = saved.record;
+    /// Goes on under other settings, or with an account that is read in another way. What is known
+    /// stays, and so does when the sources that stay are asked.
+    pub fn adapt(&mut self, account: Arc<Account>, now: Moment, settings: &Settings) {
+        let is_entered_anew = !self.account.is_read_like(&account);
+        self.account = account;
+        self.phase = Phase::of(self.nth, settings.interval);
+        let used = settings.sources.of(&self.account);
+        let latest = self.phase.next(now, settings.interval);
+        let replan = |due: Moment| {
+            if is_entered_anew {
+                now
+            } else {
+                due.min(latest)
+            }
+        };
+
+        let before = std::mem::take(&mut self.live);
+        self.live = used
+            .live()
+            .map(|source| {
+                let kept = before.iter().find(|live| live.source == source);
+                Live {
+                    source,
+                    due: kept.map_or(now, |live| replan(live.due)),
+                    failures: kept.map_or(0, |live| live.failures),
+                }
+            })
+            .collect();
+        self.look = used.looks().then(|| Plan {
+            due: self.next_look().unwrap_or(now),
+            ..self.look.unwrap_or_else(|| Plan::new(now))
+        });
+        self.report = used.report.then(|| match self.report {
+            Some(plan) if is_entered_anew && plan.failures > 0 => Plan { due: now, ..plan },
+            Some(plan) => plan,
+            None => Plan::new(now),
+        });
+        let before = std::mem::take(&mut self.sources);
+        self.sources = used
+            .all()
+            .map(|source| {
+                let kept = before.iter().find(|view| view.source == source);
+                kept.cloned().unwrap_or_else(|| SourceView::new(source))
+            })
+            .collect();
+        if !used.root {
+            self.root_keys = None;
+        }
+        self.stop_waiting();
+        self.record.settle(now);
+        self.keep_detail(settings);
+    }
+
+    /// Whatever waits for a source that is not asked waits in vain.
+    fn stop_waiting(&mut self) {
         if self.look.is_none() {
-            // Whatever waited for a look waits in vain.
             self.record.look_failed();
         }
-        self.view = saved.report;
+        if self.report.is_none() {
+            self.making = None;
+            self.record.report_failed();
+        }
+    }
+
+    fn keep_detail(&mut self, settings: &Settings) {
         if let Some(view) = self.view.as_mut().map(Arc::make_mut)
             && !settings.user_detail
         {
             view.detail = UserDetail::Off;
         }
+    }
+
+    fn restore(&mut self, saved: SavedAccount, first: Moment, now: Moment, settings: &Settings) {
+        self.record = saved.record;
+        self.stop_waiting();
+        self.view = saved.report;
+        self.root_keys = saved.root_keys.filter(|_| {
+            self.live
+                .iter()
+                .any(|live| live.source == Source::RootSession)
+        });
+        self.keep_detail(settings);
         for view in &mut self.sources {
             view.last_success = saved.last_success.get(&view.source).copied();
         }
@@ -187,6 +281,7 @@ impl Watched {
             account: Arc::clone(&self.account),
             posture: self.posture(settings),
             report: self.view.clone(),
+            root_keys: self.root_keys.clone(),
             sources: self.sources.clone(),
         }
     }
@@ -199,6 +294,7 @@ impl Watched {
         Some(SavedAccount {
             record: self.record.clone(),
             report: self.view.clone(),
+            root_keys: self.root_keys.clone(),
             report_due: self
                 .report
                 .filter(|_| self.view.is_some())
@@ -216,28 +312,139 @@ impl Watched {
         self.view.as_ref().map_or(0, |view| view.detail.series())
     }
 
+    /// What a look at `now` asks: each live source whose time has come.
+    pub fn ask(&self, now: Moment, settings: &Settings) -> Ask {
+        // Sources that are due a moment later come along: one look is one verdict.
+        let soon = now + settings.interval / 4;
+        let asked = |source| {
+            self.live
+                .iter()
+                .any(|live| live.source == source && live.due <= soon)
+        };
+        let summary = asked(Source::AccountSummary);
+        Ask {
+            summary,
+            root: asked(Source::RootSession).then(|| AskRoot {
+                with_summary: !summary,
+                detail: now >= self.detail_due,
+                known: self.root_keys.clone(),
+                last_summary: self.last_summary,
+            }),
+        }
+    }
+
+    /// When the next live source is due.
+    fn next_look(&self) -> Option<Moment> {
+        self.live.iter().map(|live| live.due).min()
+    }
+
     /// Takes what a look found.
-    pub fn looked(&mut self, found: Result<Seen<Look>, Failure>, now: Now, settings: &Settings) {
-        let Some(plan) = &mut self.look else { return };
-        plan.tried = true;
-        match found {
-            Ok(seen) => {
-                plan.failures = 0;
-                let from = now.moment.max(plan.due + settings.interval / 2);
-                plan.due = self.phase.next(from, settings.interval);
-                self.worked(Source::AccountSummary, now);
-                // Two looks that came closer than half an interval count as one.
-                self.record.look_arrived(seen.value, settings.interval / 2);
-            }
-            Err(failure) => {
-                plan.failures += 1;
-                let pause = Backoff::live(settings.interval).pause(plan.failures, now.draw);
-                plan.due = now.moment + pause;
-                self.failed(Source::AccountSummary, failure, now);
-                self.record.look_failed();
-            }
+    pub fn looked(&mut self, found: LookFound, now: Now, settings: &Settings) {
+        let LookFound { summary, root } = found;
+        let worked = [
+            summary.as_ref().map(Result::is_ok),
+            root.as_ref().map(Result::is_ok),
+        ];
+        let summary =
+            summary.and_then(|seen| self.heard(Source::AccountSummary, seen, now, settings));
+        let root = root.and_then(|seen| self.heard(Source::RootSession, seen, now, settings));
+        if let Some(look) = self.look_of(summary, root, now) {
+            // Two looks that came closer than half an interval count as one.
+            self.record.look_arrived(look, settings.interval / 2);
+        } else if worked.contains(&Some(false)) {
+            self.record.look_failed();
+        }
+        let next = self.next_look();
+        let failures = self.live.iter().map(|live| live.failures).min();
+        if let Some(plan) = &mut self.look {
+            plan.tried = true;
+            plan.failures = failures.unwrap_or_default();
+            plan.due = next.unwrap_or(plan.due);
         }
         self.settle(now, settings);
+    }
+
+    /// Books how a live source fared, and when it is asked again.
+    fn heard<T>(
+        &mut self,
+        source: Source,
+        seen: Result<Seen<T>, Failure>,
+        now: Now,
+        settings: &Settings,
+    ) -> Option<Seen<T>> {
+        let planned = self.look.map_or(now.moment, |plan| plan.due);
+        // Configured away while it was asked: its answer is not wanted any more.
+        let live = self.live.iter_mut().find(|live| live.source == source)?;
+        match seen {
+            Ok(seen) => {
+                live.failures = 0;
+                let from = now.moment.max(planned + settings.interval / 2);
+                live.due = self.phase.next(from, settings.interval);
+                self.worked(source, now);
+                Some(seen)
+            }
+            Err(failure) => {
+                live.failures += 1;
+                let pause = Backoff::live(settings.interval).pause(live.failures, now.draw);
+                live.due = now.moment + pause;
+                self.failed(source, failure, now);
+                None
+            }
+        }
+    }
+
+    /// One look from what the live sources said.
+    fn look_of(
+        &mut self,
+        summary: Option<Seen<Summary>>,
+        root: Option<Seen<RootSeen>>,
+        now: Now,
+    ) -> Option<Look> {
+        let stamps = [
+            summary.as_ref().map(|seen| seen.stamp),
+            root.as_ref().map(|seen| seen.stamp),
+        ];
+        // What the two say together was true when the earlier was given.
+        let stamp = stamps.into_iter().flatten().min_by_key(|stamp| stamp.at)?;
+        let said = summary
+            .map(|seen| seen.value)
+            .or_else(|| root.as_ref().and_then(|seen| seen.value.answer.summary));
+        self.last_summary = said.or(self.last_summary);
+        Some(Look {
+            stamp,
+            summary: said,
+            listed: root.map(|seen| self.listed(seen.stamp, seen.value, now)),
+        })
+    }
+
+    /// Keeps the keys that a root session listed, and counts them.
+    fn listed(&mut self, stamp: Stamp, seen: RootSeen, now: Now) -> Listed {
+        let RootSeen { answer, detail } = seen;
+        let mut keys = answer.keys;
+        let known = self.root_keys.take();
+        for (nth, key) in keys.iter_mut().enumerate() {
+            let before = known
+                .iter()
+                .flat_map(|known| &known.keys)
+                .find(|before| before.id == key.id);
+            let used = detail
+                .as_ref()
+                .and_then(|detail| detail.last_used.get(nth).cloned().flatten());
+            key.last_used = used.unwrap_or_else(|| before.and_then(|key| key.last_used.clone()));
+        }
+        let counts = count(&keys);
+        self.root_keys = Some(Arc::new(RootKeys { at: stamp.at, keys }));
+        let mut listed = Listed {
+            keys: Some(counts),
+            ..Listed::default()
+        };
+        if let Some(detail) = detail {
+            self.detail_due = now.moment + DETAIL_LIFE;
+            listed.certificates = detail.certificates;
+            listed.mfa = detail.mfa;
+            listed.password = detail.password;
+        }
+        listed
     }
 
     /// Takes what a step of the report found. `room` is how many series users may still take.
@@ -315,7 +522,12 @@ impl Watched {
         }
         if demand == Demand::LookAtOnce {
             match &mut self.look {
-                Some(plan) if plan.running.is_none() => plan.due = now.moment,
+                Some(plan) if plan.running.is_none() => {
+                    plan.due = now.moment;
+                    for live in &mut self.live {
+                        live.due = now.moment;
+                    }
+                }
                 Some(_) => {}
                 None => self.record.look_failed(),
             }
@@ -430,19 +642,30 @@ impl Watched {
         let was = before.map_or_else(|| "unknown".to_owned(), |before| before.value.to_string());
         if after.value == fine && before.is_none() {
             debug!(
-                account = %account.id, name = account.name, figure, value = after.value, was,
+                account = %account.id, figure, value = after.value, was,
                 evidence = %after.source, observed = %after.observed, "learnt"
             );
         } else if after.value == fine {
             info!(
-                account = %account.id, name = account.name, figure, value = after.value, was,
+                account = %account.id, figure, value = after.value, was,
                 evidence = %after.source, observed = %after.observed, "root finding is gone"
             );
         } else {
             warn!(
-                account = %account.id, name = account.name, figure, value = after.value, was,
+                account = %account.id, figure, value = after.value, was,
                 evidence = %after.source, observed = %after.observed, "root finding"
             );
         }
+    }
+}
+
+fn count(keys: &[RootKey]) -> Counts {
+    let count = |active: bool| {
+        let counted = keys.iter().filter(|key| !active || key.active);
+        u8::try_from(counted.count()).unwrap_or(u8::MAX)
+    };
+    Counts {
+        active: count(true),
+        present: count(false),
     }
 }

@@ -108,6 +108,15 @@ impl LeftReason {
     }
 }
 
+/// An account that is watched no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Why.
+    pub reason: LeftReason,
+    /// Until when that is told.
+    pub until: Moment,
+}
+
 /// What is shown of the exporter itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExporterView {
@@ -152,6 +161,8 @@ struct Inner {
     view: ExporterView,
     /// When the most overdue refresh was due, finished ones aside.
     oldest_due: Option<Moment>,
+    /// Accounts that left.
+    left: BTreeMap<AccountId, Left>,
 }
 
 impl Exporter {
@@ -166,8 +177,14 @@ impl Exporter {
         let lag = inner
             .oldest_due
             .map_or(Duration::ZERO, |due| moment.since(due));
+        let left = inner
+            .left
+            .iter()
+            .filter(|(_, left)| moment < left.until)
+            .map(|(id, left)| (*id, left.reason));
         ExporterView {
             lag,
+            left: left.collect(),
             ..inner.view.clone()
         }
     }
@@ -175,6 +192,11 @@ impl Exporter {
     /// Writes down anything that is shown as it is set.
     pub fn note(&self, write: impl FnOnce(&mut ExporterView)) {
         write(&mut self.lock().view);
+    }
+
+    /// Writes down which accounts left.
+    pub fn left(&self, left: BTreeMap<AccountId, Left>) {
+        self.lock().left = left;
     }
 
     /// Counts a call to AWS.

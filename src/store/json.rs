@@ -9,12 +9,11 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{AccountView, ReportView, SourceView};
+use super::{AccountView, ReportView, ShownKey, SourceView};
 use crate::account::AccountId;
 use crate::clock::{Moment, Timestamp};
 use crate::evidence::{Reason, Source};
 use crate::posture::Figure;
-use crate::report::{KeySlot, Slot};
 
 /// Accounts as JSON: `{"accounts":[…]}`.
 #[derive(Debug, Serialize)]
@@ -63,8 +62,9 @@ struct RootJson<'a> {
     password_last_used: Option<Rfc3339>,
     password_last_changed: Option<Rfc3339>,
     signing_certificates_active: Option<u8>,
-    /// The slots that hold a key, by the credential report: up to 4 hours old. A key that only a
-    /// live source has seen yet is counted above and is not among them.
+    /// The keys, by a root session where one is in use, else by the credential report, which is up
+    /// to 4 hours old. A key that only an account summary has seen yet is counted above and is not
+    /// among them.
     access_keys: Option<Vec<KeyJson<'a>>>,
 }
 
@@ -72,6 +72,8 @@ struct RootJson<'a> {
 struct KeyJson<'a> {
     /// `1` or `2`, as the label `key` of the metrics has it.
     key: &'static str,
+    /// The access key id, where a root session told it.
+    access_key_id: Option<&'a str>,
     active: bool,
     last_rotated: Option<Rfc3339>,
     last_used: Option<Rfc3339>,
@@ -157,26 +159,22 @@ impl<'a> RootJson<'a> {
                 .and_then(|root| root.password_last_changed)
                 .map(Rfc3339),
             signing_certificates_active: value(posture.certificates_active),
-            access_keys: root.and(report).map(|report| {
-                report
-                    .key_slots()
-                    .filter(|(_, key)| key.present())
-                    .map(KeyJson::of)
-                    .collect()
-            }),
+            access_keys: (root.is_some() || view.root_keys.is_some())
+                .then(|| view.root_keys().map(KeyJson::of).collect()),
         }
     }
 }
 
 impl<'a> KeyJson<'a> {
-    fn of((slot, key): (Slot, &'a KeySlot)) -> Self {
+    fn of(key: ShownKey<'a>) -> Self {
         Self {
-            key: slot.as_str(),
+            key: key.slot.as_str(),
+            access_key_id: key.id,
             active: key.active,
             last_rotated: key.last_rotated.map(Rfc3339),
             last_used: key.last_used.map(Rfc3339),
-            last_used_region: key.last_used_region.as_deref(),
-            last_used_service: key.last_used_service.as_deref(),
+            last_used_region: key.last_used_region,
+            last_used_service: key.last_used_service,
         }
     }
 }
@@ -234,7 +232,7 @@ mod tests {
     use crate::account::{Access, Account};
     use crate::evidence::Failure;
     use crate::posture::{Onset, Posture};
-    use crate::report::{RootRow, UserFigures};
+    use crate::report::{KeySlot, RootRow, UserFigures};
     use crate::store::UserDetail;
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -246,11 +244,13 @@ mod tests {
                 id: "000000000012".parse().unwrap(),
                 name: name.to_owned(),
                 region: "us-east-1".to_owned(),
-                access: Access::Caller,
+                access: Some(Access::Caller),
+                root_session: false,
                 labels: [].into(),
             }),
             posture: Posture::default(),
             report: None,
+            root_keys: None,
             sources: vec![SourceView::new(Source::AccountSummary)],
         }
     }
@@ -330,6 +330,8 @@ mod tests {
                     "signing_certificates_active": null,
                     "access_keys": [{
                         "key": "2",
+                        "access_key_id": null,
+                            "access_key_id": null,
                         "active": true,
                         "last_rotated": time,
                         "last_used": time,

@@ -5,6 +5,8 @@
 
 mod exporter;
 mod json;
+mod keys;
+mod organization;
 mod state;
 
 use std::collections::BTreeMap;
@@ -16,13 +18,15 @@ use crate::account::{Account, AccountId};
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::evidence::{Failure, Reason, Source};
 use crate::posture::Posture;
-use crate::report::{RootRow, Slot, UserFigures, UserRow};
+use crate::report::{RootRow, UserFigures, UserRow};
 
 pub use exporter::{
     AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
-    LeftReason, Outcome,
+    Left, LeftReason, Outcome,
 };
 pub use json::{AccountJson, AccountsJson};
+pub use keys::{RootKeys, ShownKey};
+pub use organization::{KnownMember, KnownOrganization};
 pub use state::{LoadError, SavedAccount, State, load, save};
 
 /// All that is shown of one account.
@@ -34,6 +38,8 @@ pub struct AccountView {
     pub posture: Posture,
     /// The credential report in use.
     pub report: Option<Arc<ReportView>>,
+    /// The keys that a root session listed last.
+    pub root_keys: Option<Arc<RootKeys>>,
     /// The sources in use, in the order of [`Source::ALL`].
     pub sources: Vec<SourceView>,
 }
@@ -51,15 +57,6 @@ pub struct ReportView {
     pub users: UserFigures,
     /// The IAM users by name.
     pub detail: UserDetail,
-}
-
-impl ReportView {
-    /// The root user's access key slots that hold a key, by the report.
-    pub fn key_slots(&self) -> impl Iterator<Item = (Slot, &crate::report::KeySlot)> {
-        self.root
-            .iter()
-            .flat_map(|root| Slot::ALL.into_iter().zip(&root.access_keys))
-    }
 }
 
 /// The IAM users of an account by name (`users.detail`).

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ReportView;
+use super::{KnownOrganization, Left, ReportView, RootKeys};
 use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::evidence::Source;
@@ -32,6 +32,9 @@ pub struct SavedAccount {
     pub record: Record,
     /// The credential report in use.
     pub report: Option<Arc<ReportView>>,
+    /// The keys that a root session listed last.
+    #[serde(default)]
+    pub root_keys: Option<Arc<RootKeys>>,
     /// When the next report is due.
     pub report_due: Option<Moment>,
     /// When each source last worked, by the local clock.
@@ -43,6 +46,12 @@ pub struct SavedAccount {
 pub struct State {
     /// The caller's own account, where that is what is watched.
     pub caller: Option<AccountId>,
+    /// The organization, as its last complete list had it.
+    #[serde(default)]
+    pub organization: Option<Arc<KnownOrganization>>,
+    /// Accounts that left in the last 24 hours.
+    #[serde(default)]
+    pub left: BTreeMap<AccountId, Left>,
     /// The accounts.
     pub accounts: BTreeMap<AccountId, SavedAccount>,
 }
@@ -144,6 +153,9 @@ fn rebased(document: Document<State>, clock: &Clock) -> State {
         account.record.rebase(shift);
         account.report_due = account.report_due.map(|due| due.shifted(shift));
     }
+    for left in state.left.values_mut() {
+        left.until = left.until.shifted(shift);
+    }
     state
 }
 
@@ -242,11 +254,14 @@ mod tests {
         let account = SavedAccount {
             record,
             report: None,
+            root_keys: None,
             report_due: Some(clock.moment() + Duration::from_secs(3600)),
             last_success: BTreeMap::from([(Source::AccountSummary, clock.now())]),
         };
         State {
             caller: None,
+            organization: None,
+            left: BTreeMap::new(),
             accounts: BTreeMap::from([(id(), account)]),
         }
     }

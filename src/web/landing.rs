@@ -109,7 +109,8 @@ mod tests {
                 id: id.parse().unwrap(),
                 name: "production".to_owned(),
                 region: "us-east-1".to_owned(),
-                access: Access::Caller,
+                access: Some(Access::Caller),
+                root_session: false,
                 labels: BTreeMap::new(),
             }),
             posture: Posture {
@@ -122,6 +123,7 @@ mod tests {
                 ..Posture::default()
             },
             report: None,
+            root_keys: None,
             sources: Vec::new(),
         }
     }

@@ -21,6 +21,7 @@ mod document;
 mod landing;
 mod listener;
 mod negotiate;
+mod reload;
 mod rendered;
 mod routes;
 mod shelf;
@@ -35,6 +36,7 @@ use tokio::task::JoinSet;
 use crate::metrics;
 
 pub use listener::{BindError, Listener, bind};
+pub use reload::{ReloadRequest, Reloaded, Reloads};
 pub use routes::Site;
 
 use listener::Audience;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub metrics: metrics::Options,
     /// What a client may take up.
     pub limits: Limits,
+    /// Whom to ask for a reload; without it the path is not there.
+    pub reloads: Option<Reloads>,
 }
 
 /// What a client may take up before it is refused or cut off.

@@ -4,7 +4,7 @@
 //! so nothing can be escaped from. Every answer is counted under a handler of a fixed set.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -14,28 +14,31 @@ use hyper::header::{
     ETAG, HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
 
 use super::listener::Audience;
 use super::negotiate::{self, Encoding};
 use super::rendered::{self, Renderings, Variant};
 use super::views::{View, Views};
-use super::{Limits, Settings, api, landing};
+use super::{Limits, Reloads, Settings, api, landing};
 use crate::clock::Moment;
 use crate::metrics;
 use crate::store::Store;
 
 const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
+const RELOAD: &str = "/-/reload";
 
 /// What requests are answered from.
 #[derive(Debug)]
 pub struct Site {
     store: Arc<Store>,
     telemetry_path: String,
-    metrics: Arc<metrics::Options>,
+    /// Replaced by a reload. Held for cloning a pointer only.
+    metrics: RwLock<Arc<metrics::Options>>,
     limits: Limits,
+    reloads: Option<Reloads>,
     /// `web.max_requests`.
     requests: Semaphore,
     renderings: Arc<Renderings>,
@@ -54,11 +57,17 @@ impl Site {
             views: Views::new(Arc::clone(&store)),
             store,
             telemetry_path: settings.telemetry_path,
-            metrics: Arc::new(settings.metrics),
+            metrics: RwLock::new(Arc::new(settings.metrics)),
             limits: settings.limits,
+            reloads: settings.reloads,
             requests: Semaphore::new(requests),
             renderings: Arc::default(),
         }
+    }
+
+    /// Shows the metrics differently from now on.
+    pub fn set_metrics(&self, options: metrics::Options) {
+        *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -74,6 +83,7 @@ impl Site {
         match (audience, path) {
             (_, HEALTHY) => Route::Healthy,
             (_, READY) => Route::Ready,
+            (Audience::Everyone, RELOAD) if self.reloads.is_some() => Route::Reload,
             (Audience::Everyone, path) if path == self.telemetry_path => Route::Metrics,
             (Audience::Everyone, "/") => Route::Landing,
             (Audience::Everyone, path) => View::at(path).map_or(Route::Nothing, Route::View),
@@ -86,7 +96,8 @@ impl Site {
             format: negotiate::format(headers),
             encoding: negotiate::encoding(headers),
         };
-        let (store, options) = (Arc::clone(&self.store), Arc::clone(&self.metrics));
+        let store = Arc::clone(&self.store);
+        let options = Arc::clone(&self.metrics.read().unwrap_or_else(PoisonError::into_inner));
         let made = self
             .renderings
             .get(variant, move |expected| {
@@ -148,6 +159,17 @@ impl Site {
             .with(X_FRAME_OPTIONS, "DENY")
     }
 
+    async fn reload(&self) -> Reply {
+        let word = match &self.reloads {
+            Some(reloads) => reloads.ask().await,
+            None => Err("there is nothing to reload".to_owned()),
+        };
+        match word {
+            Ok(done) => Reply::text(StatusCode::OK, done),
+            Err(why) => Reply::text(StatusCode::INTERNAL_SERVER_ERROR, why),
+        }
+    }
+
     fn ready(&self) -> Reply {
         // Of the view only the lag depends on the moment.
         let view = self.store.exporter.view(Moment::default());
@@ -176,6 +198,7 @@ enum Route {
     View(View),
     Healthy,
     Ready,
+    Reload,
     Nothing,
 }
 
@@ -188,7 +211,16 @@ impl Route {
             Self::Landing => "landing",
             Self::Healthy => "healthy",
             Self::Ready => "ready",
+            Self::Reload => "reload",
             Self::Nothing => "other",
+        }
+    }
+
+    /// The methods it answers, as `Allow` lists them.
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::Reload => "POST",
+            _ => "GET, HEAD",
         }
     }
 }
@@ -208,6 +240,7 @@ pub(super) async fn answer<B: Body>(
         None => match &route {
             Route::Healthy => Reply::text(StatusCode::OK, "OK"),
             Route::Ready => site.ready(),
+            Route::Reload => site.reload().await,
             // The permit is given back when the bytes are made. One that were held while the
             // client reads would let slow clients lock out the scrapers.
             Route::Metrics | Route::Landing | Route::View(_) => match site.requests.try_acquire() {
@@ -250,13 +283,17 @@ fn refusal<B: Body>(site: &Site, route: &Route, request: &Request<B>) -> Option<
             "no request here needs a body",
         ));
     }
-    if *route != Route::Nothing && !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let methods = route.methods();
+    let allowed = methods
+        .split(", ")
+        .any(|method| method == request.method().as_str());
+    if *route != Route::Nothing && !allowed {
         return Some(
             Reply::text(
                 StatusCode::METHOD_NOT_ALLOWED,
-                "this path answers GET and HEAD",
+                format_args!("this path answers {methods} only"),
             )
-            .with(ALLOW, "GET, HEAD"),
+            .with(ALLOW, methods),
         );
     }
     None
@@ -308,6 +345,7 @@ mod tests {
                 max_requests,
                 metrics: metrics::Options::default(),
                 limits: Limits::default(),
+                reloads: None,
             },
         )
     }

@@ -30,9 +30,7 @@ fn an_error_names_the_flag() {
         "--web.listen-address: \"nowhere\" is not an IP address and a port; write it like \
          \"127.0.0.1:10057\" or \"[::1]:10057\"\n\
          --shard.index: 3 is not below shard.total, 2; shards are counted from 0\n\
-         --web.config.file: is not supported by this version yet; remove it\n\
-         --config.enable-auto-reload: is not supported by this version yet; remove it\n\
-         --shard.total: is not supported by this version yet; remove it"
+         --web.config.file: is not supported by this version yet; remove it"
     );
 }
 
@@ -89,11 +87,6 @@ fn an_error_names_the_variable() {
             "STATE__PATH",
             "",
             "\"\" is empty; leave the setting out instead",
-        ),
-        (
-            "ORGANIZATION__ENABLED",
-            "true",
-            "is not supported by this version yet; remove it",
         ),
     ] {
         let variable = format!("AWS_ROOT_EXPORTER__{name}");
@@ -319,20 +312,12 @@ fn a_wrong_setting_of_the_process_is_told_with_place_value_and_remedy() {
             "reload.auto: \"false\" is text; write it without quotes",
         ),
         (
-            "reload.auto = true",
-            "reload.auto: is not supported by this version yet; remove it",
-        ),
-        (
             "shard.index = 1",
             "shard.index: 1 is not below shard.total, 1; shards are counted from 0",
         ),
         (
             "shard.total = 0",
             "shard.total: 0 is not a whole number from 1 to 4294967295",
-        ),
-        (
-            "shard.total = 2",
-            "shard.total: is not supported by this version yet; remove it",
         ),
     ] {
         refuses(text, &format!("config.toml: {line}"));
@@ -381,10 +366,6 @@ fn a_wrong_setting_of_aws_is_told_with_place_value_and_remedy() {
         (
             "organization.interval = \"0s\"",
             "organization.interval: \"0s\" is too short; the least is \"1s\"",
-        ),
-        (
-            "organization.enabled = true",
-            "organization.enabled: is not supported by this version yet; remove it",
         ),
         (
             "users.max_detail_series = 0",

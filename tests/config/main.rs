@@ -114,16 +114,16 @@ fn the_shipped_file_in_full_shows_defaults_and_examples() {
     assert_eq!(production.region, "us-east-1");
     assert_eq!(
         production.access,
-        Access::Role {
+        Some(Access::Role {
             arn: "arn:aws:iam::111122223333:role/aws-root-exporter".to_owned(),
             external_id: Some(Secret::new("example-external-id")),
-        }
+        })
     );
     assert_eq!(
         production.labels,
         BTreeMap::from([("team".to_owned(), "payments".to_owned())])
     );
-    assert_eq!(legacy.access, Access::Profile("legacy".to_owned()));
+    assert_eq!(legacy.access, Some(Access::Profile("legacy".to_owned())));
     assert_eq!(legacy.region, "us-gov-west-1");
 }
 
@@ -248,7 +248,7 @@ fn an_account_takes_the_region_of_the_caller_unless_it_has_its_own() {
         .map(|account| &account.region)
         .collect();
     assert_eq!(regions, ["eu-west-1", "cn-north-1"]);
-    assert_eq!(config.accounts[0].access, Access::Caller);
+    assert_eq!(config.accounts[0].access, Some(Access::Caller));
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn a_role_may_have_a_path() {
         arn: arn.to_owned(),
         external_id: None,
     };
-    assert_eq!(config.accounts[0].access, access);
+    assert_eq!(config.accounts[0].access, Some(access));
     let config = load_file("organization.role_name = \"audit/r\"", &[]).unwrap();
     assert_eq!(config.organization.role_name, "audit/r");
 }

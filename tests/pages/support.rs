@@ -48,6 +48,7 @@ impl Server {
             max_requests: 40,
             metrics: metrics::Options::default(),
             limits: Limits::default(),
+            reloads: None,
         };
         let site = Arc::new(Site::new(Arc::clone(&store), settings));
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -121,11 +122,13 @@ pub fn account(id: &str, name: &str) -> AccountView {
             id: id.parse().unwrap(),
             name: name.to_owned(),
             region: "us-east-1".to_owned(),
-            access: Access::Caller,
+            access: Some(Access::Caller),
+            root_session: false,
             labels: [].into(),
         }),
         posture: Posture::default(),
         report: None,
+        root_keys: None,
         sources: Vec::new(),
     }
 }

@@ -2,7 +2,8 @@
 
 use super::seen::{Checked, Seen, Verdict};
 use crate::posture::Figure;
-use crate::report::{KeySlot, Slot};
+use crate::report::Slot;
+use crate::store::ShownKey;
 
 const HEADER: [&str; 19] = [
     "account",
@@ -83,13 +84,13 @@ fn account(seen: &Seen) -> Vec<String> {
     record
 }
 
-fn key(key: Option<&KeySlot>) -> [String; 5] {
+fn key(key: Option<ShownKey<'_>>) -> [String; 5] {
     [
         text(key.map(|key| key.active)),
         text(key.and_then(|key| key.last_rotated)),
         text(key.and_then(|key| key.last_used)),
-        text(key.and_then(|key| key.last_used_region.as_ref())),
-        text(key.and_then(|key| key.last_used_service.as_ref())),
+        text(key.and_then(|key| key.last_used_region)),
+        text(key.and_then(|key| key.last_used_service)),
     ]
 }
 

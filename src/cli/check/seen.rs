@@ -8,8 +8,8 @@ use crate::clock::{Clock, Moment, Timestamp};
 use crate::config::Config;
 use crate::evidence::{Source, Stamp};
 use crate::posture::{Awaited, Figure, Limits, Record, ReportFacts};
-use crate::report::{KeySlot, Slot, UserFigures};
-use crate::store::{AccountView, ReportView, SourceView, UserDetail};
+use crate::report::{Slot, UserFigures};
+use crate::store::{AccountView, ReportView, ShownKey, SourceView, UserDetail};
 
 /// A saved report is judged as of the time it was made, whenever that was.
 const FOR_EVER: Limits = Limits {
@@ -53,8 +53,8 @@ pub(super) struct Key<'a> {
     pub slot: Option<Slot>,
     /// Whether it is active.
     pub active: bool,
-    /// What the report says of it.
-    pub told: Option<&'a KeySlot>,
+    /// What the report or a root session says of it.
+    pub told: Option<ShownKey<'a>>,
 }
 
 impl Checked {
@@ -99,6 +99,7 @@ impl Seen {
                 detail: UserDetail::Off,
                 root: report.root,
             })),
+            root_keys: None,
             sources: vec![source],
         };
         Self {
@@ -149,12 +150,9 @@ impl Seen {
         };
         let mut keys: Vec<Key<'_>> = self
             .view
-            .report
-            .iter()
-            .flat_map(|report| report.key_slots())
-            .filter(|(_, key)| key.present())
-            .map(|(slot, key)| Key {
-                slot: Some(slot),
+            .root_keys()
+            .map(|key| Key {
+                slot: Some(key.slot),
                 active: key.active,
                 told: Some(key),
             })
@@ -193,7 +191,8 @@ fn account(config: &Config, id: AccountId, region: &str) -> Account {
         id,
         name: String::new(),
         region: region.to_owned(),
-        access: Access::Caller,
+        access: Some(Access::Caller),
+        root_session: false,
         labels: std::collections::BTreeMap::new(),
     })
 }

@@ -11,7 +11,7 @@ use super::saved::Made;
 use super::seen::{Checked, Key, Seen, Verdict};
 use crate::clock::Timestamp;
 use crate::posture::Figure;
-use crate::report::KeySlot;
+use crate::store::ShownKey;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
@@ -186,15 +186,15 @@ fn key(key: &Key<'_>) -> String {
     format!("{name}  {state}, {since}, {}", last_used(told))
 }
 
-fn last_used(key: &KeySlot) -> String {
+fn last_used(key: ShownKey<'_>) -> String {
     let Some(time) = key.last_used else {
         return "never used".to_owned();
     };
     let mut text = format!("last used {}", minute(time));
-    if let Some(service) = &key.last_used_service {
+    if let Some(service) = key.last_used_service {
         let _ = write!(text, " for {}", shown(service));
     }
-    if let Some(region) = &key.last_used_region {
+    if let Some(region) = key.last_used_region {
         let _ = write!(text, " in {}", shown(region));
     }
     text

@@ -10,8 +10,8 @@ use crate::metrics::{Format, Options, render};
 use crate::posture::{Figure, Posture};
 use crate::report::{KeySlot, RootRow, UserFigures, UserRow};
 use crate::store::{
-    AccountCounts, AccountView, CallKey, Exporter, ExporterView, LeftReason, Outcome, ReportView,
-    Snapshot, SourceView, UserDetail,
+    AccountCounts, AccountView, CallKey, Exporter, ExporterView, Left, LeftReason, Outcome,
+    ReportView, Snapshot, SourceView, UserDetail,
 };
 
 /// When the snapshots of the tests are taken.
@@ -31,11 +31,13 @@ pub fn account(id: &str, name: &str) -> AccountView {
             id: id.parse().unwrap(),
             name: name.to_owned(),
             region: "us-east-1".to_owned(),
-            access: Access::Caller,
+            access: Some(Access::Caller),
+            root_session: false,
             labels: [].into(),
         }),
         posture: Posture::default(),
         report: None,
+        root_keys: None,
         sources: Vec::new(),
     }
 }
@@ -172,8 +174,12 @@ pub fn rich() -> Snapshot {
             excluded: 2,
             inactive: 3,
         });
-        view.left = [("000000000009".parse().unwrap(), LeftReason::Closed)].into();
     });
+    let left = Left {
+        reason: LeftReason::Closed,
+        until: MOMENT + Duration::from_secs(1),
+    };
+    exporter.left([("000000000009".parse().unwrap(), left)].into());
     exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5);
     Snapshot {
         exporter: exporter.view(MOMENT),

@@ -160,6 +160,7 @@ fn a_slot_tells_the_place_of_its_last_use_when_either_part_is_known() {
     let family = "aws_root_access_key_last_used_info";
     let root = |region: Option<&str>, service: Option<&str>| {
         let key = KeySlot {
+            active: true,
             last_used_region: region.map(str::to_owned),
             last_used_service: service.map(str::to_owned),
             ..KeySlot::default()

@@ -1,0 +1,103 @@
+//! One call: how it is sent with a session's credentials, timed, counted and classed.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::classify::classify;
+use super::tap::DateTap;
+use super::{Answer, Aws};
+use crate::clock::Moment;
+use crate::evidence::{Failure, Reason};
+
+/// Sends a request with a session's credentials: `send!(aws, sdk crate, service, operation,
+/// session, request)` is the [`Call`], its [`DateTap`] and the SDK's result.
+macro_rules! send {
+    ($aws:expr, $sdk:ident, $service:literal, $operation:literal, $session:expr, $request:expr) => {{
+        let tap = $crate::aws::tap::DateTap::default();
+        let started = $aws.clock.moment();
+        let with_session = $sdk::Config::builder()
+            .credentials_provider(::aws_credential_types::Credentials::clone(
+                &$session.credentials,
+            ))
+            .identity_cache($sdk::config::IdentityCache::no_cache());
+        let result = $request
+            .customize()
+            .config_override(with_session)
+            .interceptor(tap.clone())
+            .send()
+            .await;
+        let call = $crate::aws::call::Call {
+            service: $service,
+            operation: $operation,
+            started,
+        };
+        (call, tap, result)
+    }};
+}
+pub(super) use send;
+
+/// A call that has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Call {
+    pub service: &'static str,
+    pub operation: &'static str,
+    pub started: Moment,
+}
+
+impl Aws {
+    /// Counts a call that has ended, and classes its failure.
+    pub(super) fn book<T, E>(
+        &self,
+        call: Call,
+        tap: &DateTap,
+        result: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<Answer<T>, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let result = result
+            .map_err(|error| classify(&format!("{}:{}", call.service, call.operation), &error));
+        self.observe(
+            call,
+            result
+                .as_ref()
+                .map(|_| ())
+                .map_err(|failure| failure.reason),
+        );
+        result.map(|value| self.answered(value, tap))
+    }
+
+    /// Counts a call that has ended.
+    pub(super) fn observe(&self, call: Call, outcome: Result<(), Reason>) {
+        let took = self.clock.moment().since(call.started);
+        self.observer
+            .called(call.service, call.operation, outcome, took);
+    }
+
+    /// An answer of this moment.
+    pub(super) fn answered<T>(&self, value: T, tap: &DateTap) -> Answer<T> {
+        let now = self.clock.now();
+        let date = tap.date();
+        Answer {
+            value,
+            date: date.unwrap_or(now),
+            skew: date.map(|date| date.unix() - now.unix()),
+            received: self.clock.moment(),
+        }
+    }
+}
+
+impl<T> Answer<T> {
+    /// The same answer, read differently.
+    pub fn map<U>(self, read: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            value: read(self.value),
+            date: self.date,
+            skew: self.skew,
+            received: self.received,
+        }
+    }
+}
