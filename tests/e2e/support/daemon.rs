@@ -144,10 +144,10 @@ impl Daemon {
 }
 
 /// The address in the line by which the daemon says that it listens:
-/// `… msg=listening address=127.0.0.1:10057`. A test hangs on no other log line.
+/// `… message=listening address=127.0.0.1:10057`. A test hangs on no other log line.
 fn listening_address(line: &str) -> Option<SocketAddr> {
     let mut words = line.split_whitespace();
-    words.find(|word| matches!(*word, "msg=listening" | "msg=\"listening\""))?;
+    words.find(|word| *word == "message=listening")?;
     let address = words.find_map(|word| word.strip_prefix("address="))?;
     address.trim_matches('"').parse().ok()
 }
@@ -156,13 +156,13 @@ fn listening_address(line: &str) -> Option<SocketAddr> {
 fn the_listening_line_names_the_address() {
     let address = Some(SocketAddr::from(([127, 0, 0, 1], 10057)));
     for line in [
-        "ts=2026-11-24T04:14:59Z level=info msg=listening address=127.0.0.1:10057",
-        "level=info msg=\"listening\" address=\"127.0.0.1:10057\" tls=false",
+        "ts=2026-11-24T04:14:59Z level=info message=listening address=127.0.0.1:10057",
+        "level=info target=web message=listening address=\"127.0.0.1:10057\" tls=false",
     ] {
         assert_eq!(listening_address(line), address, "{line}");
     }
     assert_eq!(
-        listening_address("level=info msg=\"simulator listening\" address=127.0.0.1:1"),
+        listening_address("level=info message=\"simulator listening\" address=127.0.0.1:1"),
         None
     );
 }
