@@ -1,8 +1,9 @@
 //! End to end: the built binary as a child process, against programs that are not ours.
 //!
 //! moto stands in for AWS, a real Prometheus scrapes, promtool and Python's strict parser read
-//! what is served. Nothing in here reaches into the crate: what a test cannot see from outside
-//! is not its business. All modules are one binary, so that there is one link step.
+//! what is served; where AWS must have root keys, faults or an organization of a thousand accounts, the
+//! project's own simulator does. Nothing else of the crate is reached into: what a test cannot see
+//! from outside is not its business. All modules are one binary, so that there is one link step.
 //!
 //! `make test` installs the programs. Where one is missing a test fails; it never skips.
 #![allow(
@@ -12,6 +13,7 @@
 )]
 
 mod moto;
+mod organizations;
 mod prometheus;
 mod signals;
 mod support;

@@ -109,6 +109,11 @@ impl Daemon {
         http::get(self.address, path, headers)
     }
 
+    /// `POST path` without a body.
+    pub fn post(&self, path: &str) -> Response {
+        http::post(self.address, path)
+    }
+
     /// One scrape in the text format.
     pub fn scrape(&self) -> Exposition {
         let response = self.get("/metrics", &[ACCEPT_TEXT]);

@@ -37,9 +37,25 @@ impl Response {
 /// When the connection fails or the answer is not HTTP, which is for the caller to judge: the
 /// server may be about to start or to stop.
 pub fn try_get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
+    request("GET", address, path, headers)
+}
+
+/// `POST path` without a body, of a server that is known to be there.
+pub fn post(address: SocketAddr, path: &str) -> Response {
+    request("POST", address, path, &[("Content-Length", "0")])
+        .unwrap_or_else(|error| panic!("POST {path}: {error}"))
+}
+
+fn request(
+    method: &str,
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> io::Result<Response> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.push_str(name);
         request.push_str(": ");
