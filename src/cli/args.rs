@@ -264,6 +264,46 @@ pub struct PolicyArgs {
     /// Which policy or template.
     #[arg(value_enum)]
     pub kind: PolicyKind,
+    /// The ARN of the role that the exporter runs as, for whom the audit role trusts [default:
+    /// left to fill in].
+    #[arg(long, value_name = "ARN", value_parser = role_arn)]
+    pub hub: Option<String>,
+    /// The organization's id, o-..., for the conditions [default: the caller's own
+    /// organization, where a policy can say so].
+    #[arg(long, value_name = "ID", value_parser = organization_id)]
+    pub organization: Option<String>,
+}
+
+/// The shape that IAM gives a role's ARN.
+fn role_arn(text: &str) -> Result<String, String> {
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    match fields[..] {
+        ["arn", partition, "iam", "", account, resource]
+            if partition.starts_with("aws")
+                && account.parse::<AccountId>().is_ok()
+                && resource
+                    .strip_prefix("role/")
+                    .is_some_and(|name| !name.is_empty() && !name.contains(['*', '"'])) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("not the ARN of a role (arn:aws:iam::<12 digits>:role/<name>)".to_owned()),
+    }
+}
+
+/// Source: Organizations API Reference, `Organization`, pattern of `Id`.
+fn organization_id(text: &str) -> Result<String, String> {
+    let is_id = text.strip_prefix("o-").is_some_and(|id| {
+        (10..=32).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    });
+    if is_id {
+        Ok(text.to_owned())
+    } else {
+        Err("not the id of an organization (o- and 10 to 32 letters and digits)".to_owned())
+    }
 }
 
 /// What `policy` can print.

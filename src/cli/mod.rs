@@ -4,10 +4,13 @@ pub mod args;
 mod check;
 mod demo;
 mod log;
+mod policy;
+mod print;
 mod reload;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -45,10 +48,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(_) => not_built("check without --report"),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Policy(_) => not_built("policy"),
+        Command::Policy(policy) => match load(&invocation) {
+            Ok(config) => policy::run(policy, &config),
+            Err(errors) => refuse(&errors, USAGE),
+        },
         Command::Remediate(_) => not_built("remediate"),
         Command::Healthcheck(_) => not_built("healthcheck"),
-        Command::Print(_) => not_built("print"),
+        Command::Print(print) => print::run(print.file),
     }
 }
 
@@ -86,6 +92,27 @@ fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
 fn refuse(errors: &ConfigErrors, code: u8) -> ExitCode {
     eprintln!("{errors}");
     ExitCode::from(code)
+}
+
+/// Prints a command's answer, and says by the exit code whether that worked.
+fn print(text: &str) -> ExitCode {
+    match write(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("aws-root-exporter: cannot print: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes to standard output, in colour on a terminal that wants it (`NO_COLOR`). Who reads and
+/// leaves early has seen enough.
+fn write(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 fn not_built(what: &str) -> ExitCode {

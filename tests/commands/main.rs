@@ -4,4 +4,5 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod check_report;
+mod print;
 mod support;

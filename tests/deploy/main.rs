@@ -5,7 +5,9 @@
 //! fail and say so.
 
 mod aws;
+mod cloudformation;
 mod image;
 mod kubernetes;
+mod policies;
 mod support;
 mod systemd;

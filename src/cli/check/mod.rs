@@ -9,7 +9,6 @@ mod saved;
 mod seen;
 mod table;
 
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use self::seen::{Checked, Seen, Verdict};
@@ -73,10 +72,8 @@ fn tell(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> Exit
             }
         }
     }
-    match anstream::stdout().write_all(text.as_bytes()) {
+    match super::write(&text) {
         Ok(()) => ExitCode::from(code),
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::from(code),
         Err(error) => {
             eprintln!("aws-root-exporter: check: cannot print: {error}");
             // What nobody could read was not told.

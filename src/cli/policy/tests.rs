@@ -1,0 +1,265 @@
+//! What each policy lets do, and what none may.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::grants::Grants;
+use super::template;
+use crate::config::{Config, Overrides};
+
+fn config(text: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, text).unwrap();
+    crate::config::load(Some(&file), [], &Overrides::default()).unwrap()
+}
+
+const LISTED: &str = r#"
+[aws]
+region = "us-gov-west-1"
+
+[[accounts]]
+id = "000000000012"
+role_arn = "arn:aws-us-gov:iam::000000000012:role/audit/reader"
+external_id = "one"
+region = "us-gov-west-1"
+
+[[accounts]]
+id = "111122223333"
+role_arn = "arn:aws-us-gov:iam::111122223333:role/audit/reader"
+external_id = "one"
+region = "us-gov-west-1"
+
+[[accounts]]
+id = "222233334444"
+profile = "legacy"
+region = "us-gov-west-1"
+"#;
+
+/// As [`config`] would read it, were the organization all there is.
+fn organization(access: crate::config::MemberAccess) -> Config {
+    let mut config = config("");
+    config.organization.enabled = true;
+    config.organization.access = access;
+    config
+}
+
+fn actions(document: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect(document, &mut found);
+    found
+}
+
+fn collect(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(action) if name == "Action" => {
+                        found.insert(action.clone());
+                    }
+                    Value::Array(actions) if name == "Action" => {
+                        found.extend(actions.iter().map(|it| it.as_str().unwrap().to_owned()));
+                    }
+                    _ => collect(field, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn set<const N: usize>(actions: [&str; N]) -> BTreeSet<String> {
+    actions.map(str::to_owned).into()
+}
+
+const READ: [&str; 3] = [
+    "iam:GenerateCredentialReport",
+    "iam:GetAccountSummary",
+    "iam:GetCredentialReport",
+];
+
+#[test]
+fn an_exporter_that_watches_its_own_account_reads_it_and_nothing_more() {
+    let config = config("");
+    let hub = Grants::new(&config, None, None).hub().unwrap();
+    assert_eq!(actions(&hub), set(READ));
+}
+
+#[test]
+fn a_source_that_is_off_takes_no_right() {
+    let config = config("[sources]\ncredential_report = false\n");
+    let hub = Grants::new(&config, None, None).hub().unwrap();
+    assert_eq!(actions(&hub), set(["iam:GetAccountSummary"]));
+}
+
+#[test]
+fn listed_roles_are_entered_by_their_arns_alone() {
+    let config = config(LISTED);
+    let hub = Grants::new(&config, None, None).hub().unwrap();
+    assert_eq!(actions(&hub), set(["sts:AssumeRole"]));
+    assert_eq!(
+        hub["Statement"][0]["Resource"],
+        serde_json::json!([
+            "arn:aws-us-gov:iam::000000000012:role/audit/reader",
+            "arn:aws-us-gov:iam::111122223333:role/audit/reader",
+        ])
+    );
+}
+
+#[test]
+fn an_organization_takes_what_its_access_needs() {
+    use crate::config::MemberAccess::{Both, Role, Root};
+    let always = [
+        "organizations:DescribeOrganization",
+        "organizations:ListAccounts",
+    ];
+    for (access, entering) in [
+        (Role, vec!["sts:AssumeRole"]),
+        (Root, vec!["sts:AssumeRoot"]),
+        (Both, vec!["sts:AssumeRole", "sts:AssumeRoot"]),
+    ] {
+        let config = organization(access);
+        let hub = Grants::new(&config, None, None).hub().unwrap();
+        let expected: BTreeSet<String> = READ
+            .into_iter()
+            .chain(always)
+            .chain(entering)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(actions(&hub), expected, "{access:?}");
+    }
+    let mut config = organization(Role);
+    config.organization.tag_labels = vec!["team".to_owned()];
+    let hub = Grants::new(&config, None, None).hub().unwrap();
+    assert!(actions(&hub).contains("organizations:ListTagsForResource"));
+}
+
+#[test]
+fn root_sessions_of_the_daemon_can_only_look() {
+    let config = organization(crate::config::MemberAccess::Root);
+    let hub = Grants::new(&config, None, None).hub().unwrap();
+    let opens = hub["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|statement| statement["Action"] == "sts:AssumeRoot")
+        .unwrap();
+    assert_eq!(
+        opens["Condition"]["StringEquals"]["sts:TaskPolicyArn"],
+        "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
+    );
+}
+
+#[test]
+fn the_audit_role_trusts_one_role_under_a_condition() {
+    let listed = config(LISTED);
+    let hub = "arn:aws-us-gov:iam::999988887777:role/hub";
+    let roles = Grants::new(&listed, Some(hub), None).audit_roles().unwrap();
+    let role = &roles["Roles"][0];
+    assert_eq!(role["Accounts"][1], "111122223333");
+    assert_eq!(
+        (&role["Path"], &role["RoleName"]),
+        (&"/audit/".into(), &"reader".into())
+    );
+    let trust = &role["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(
+        trust["Principal"]["AWS"],
+        "arn:aws-us-gov:iam::999988887777:root"
+    );
+    assert_eq!(trust["Condition"]["ArnEquals"]["aws:PrincipalArn"], hub);
+    assert_eq!(trust["Condition"]["StringEquals"]["sts:ExternalId"], "one");
+    assert_eq!(roles["Roles"].as_array().unwrap().len(), 1);
+    assert_eq!(actions(&role["PolicyDocument"]), set(READ));
+
+    let bare = config("");
+    for (organization, expected) in [
+        (None, "${aws:ResourceOrgID}"),
+        (Some("o-a1b2c3d4e5"), "o-a1b2c3d4e5"),
+    ] {
+        let roles = Grants::new(&bare, None, organization)
+            .audit_roles()
+            .unwrap();
+        let trust = &roles["Roles"][0]["AssumeRolePolicyDocument"]["Statement"][0];
+        assert_eq!(
+            trust["Condition"]["StringEquals"]["aws:PrincipalOrgID"],
+            expected
+        );
+        // Not filled in, it names no account that there could be.
+        assert_eq!(
+            trust["Principal"]["AWS"],
+            "arn:aws:iam::HUB_ACCOUNT_ID:root"
+        );
+    }
+}
+
+#[test]
+fn the_template_has_the_configuration_s_values_as_defaults() {
+    let listed = config(LISTED);
+    let member = template::member_role(&Grants::new(&listed, None, None)).unwrap();
+    assert_eq!(member["Parameters"]["RoleName"]["Default"], "reader");
+    assert_eq!(member["Parameters"]["ExternalId"]["Default"], "one");
+    assert!(member["Parameters"]["HubRoleArn"].get("Default").is_none());
+    assert_eq!(
+        member["Resources"]["MemberRole"]["Properties"]["Path"],
+        "/audit/"
+    );
+    let hub = "arn:aws:iam::999988887777:role/hub";
+    let bare = config("");
+    let member =
+        template::member_role(&Grants::new(&bare, Some(hub), Some("o-a1b2c3d4e5"))).unwrap();
+    assert_eq!(
+        member["Parameters"]["RoleName"]["Default"],
+        "aws-root-exporter"
+    );
+    assert_eq!(
+        member["Parameters"]["OrganizationId"]["Default"],
+        "o-a1b2c3d4e5"
+    );
+    assert_eq!(member["Parameters"]["HubRoleArn"]["Default"], hub);
+}
+
+#[test]
+fn whoever_deletes_does_it_through_the_task_policy_alone() {
+    let listed = config(LISTED);
+    let policy = Grants::new(&listed, None, None).remediation().unwrap();
+    assert_eq!(
+        actions(&policy),
+        set(["organizations:DescribeOrganization", "sts:AssumeRoot"])
+    );
+    let opens = &policy["Statement"][0];
+    assert_eq!(
+        opens["Resource"][0],
+        "arn:aws-us-gov:iam::000000000012:root"
+    );
+    assert_eq!(
+        opens["Condition"]["StringEquals"]["sts:TaskPolicyArn"],
+        serde_json::json!([
+            "arn:aws-us-gov:iam::aws:policy/root-task/IAMAuditRootUserCredentials",
+            "arn:aws-us-gov:iam::aws:policy/root-task/IAMDeleteRootUserCredentials",
+        ])
+    );
+}
+
+#[test]
+fn no_policy_has_a_wildcard_for_an_action() {
+    for config in [
+        config(""),
+        config(LISTED),
+        organization(crate::config::MemberAccess::Both),
+    ] {
+        let grants = Grants::new(&config, None, None);
+        for document in [
+            grants.audit_roles(),
+            grants.hub(),
+            grants.remediation(),
+            template::member_role(&grants),
+        ] {
+            for action in actions(&document.unwrap()) {
+                assert!(!action.contains('*'), "{action}");
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! `policy` prints the rights that `deploy/aws` gives: whoever uses the one or the other gives the
+//! exporter the same.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::cloudformation::Stack;
+use super::support::{content, exporter, repository, silent, texts, venv, walk, yaml};
+
+const HUB: &str = "deploy/aws/hub.yaml";
+const MEMBER: &str = "deploy/aws/member-role.stackset.yaml";
+const REMEDIATION: &str = "deploy/aws/remediation.yaml";
+
+const HUB_ARN: &str = "arn:aws:iam::999988887777:role/aws-root-exporter-hub";
+const ORGANIZATION: &str = "o-a1b2c3d4e5";
+
+fn template(path: &str) -> Value {
+    yaml([repository(path)]).remove(0)
+}
+
+/// What `policy` prints under a configuration.
+fn printed(config: &str, line: &str) -> Value {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("config.toml"), config).unwrap();
+    let mut command = exporter();
+    command
+        .current_dir(folder.path())
+        .arg("policy")
+        .args(line.split(' '));
+    serde_json::from_str(&content(&mut command)).unwrap()
+}
+
+/// The statements of a role's only policy.
+fn statements(stack: &Stack<'_>, role: &str) -> Value {
+    stack.property(role, "Policies")[0]["PolicyDocument"]["Statement"].clone()
+}
+
+/// The text in which two templates may differ.
+fn without_descriptions(mut template: Value) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Object(fields) => {
+                // Two ways to write the same.
+                if let Some(Value::Array(path)) = fields.get("Fn::GetAtt") {
+                    let path: Vec<&str> = path.iter().filter_map(Value::as_str).collect();
+                    let path = path.join(".");
+                    fields.insert("Fn::GetAtt".to_owned(), path.into());
+                }
+                if fields.get("Description").is_some_and(Value::is_string) {
+                    fields.remove("Description");
+                }
+                fields.values_mut().for_each(strip);
+            }
+            _ => {}
+        }
+    }
+    strip(&mut template);
+    template
+}
+
+#[test]
+fn the_template_of_the_member_role_is_the_one_in_deploy() {
+    assert_eq!(
+        without_descriptions(printed("", "stackset")),
+        without_descriptions(template(MEMBER))
+    );
+}
+
+#[test]
+fn the_audit_role_is_what_the_template_makes() {
+    let template = template(MEMBER);
+    for (config, organization) in [
+        (
+            "[organization]\nexternal_id = \"abc\"\n",
+            Some(ORGANIZATION),
+        ),
+        ("[organization]\nexternal_id = \"abc\"\n", None),
+        ("", Some(ORGANIZATION)),
+    ] {
+        let external_id = if config.is_empty() { "" } else { "abc" };
+        let stack = Stack::new(
+            &template,
+            [
+                ("HubRoleArn", HUB_ARN),
+                ("OrganizationId", organization.unwrap_or_default()),
+                ("ExternalId", external_id),
+            ],
+        );
+        let made = |name: &str| stack.property("MemberRole", name);
+        let option = organization.map_or_else(String::new, |id| format!(" --organization {id}"));
+        let printed = printed(config, &format!("audit-role --hub {HUB_ARN}{option}"));
+        let role = &printed["Roles"][0];
+        assert_eq!(
+            role["AssumeRolePolicyDocument"],
+            made("AssumeRolePolicyDocument")
+        );
+        assert_eq!(role["RoleName"], made("RoleName"));
+        assert_eq!(
+            role["PolicyDocument"]["Statement"],
+            statements(&stack, "MemberRole")
+        );
+    }
+}
+
+#[test]
+fn the_hub_may_do_what_the_template_lets_it() {
+    let template = template(HUB);
+    let stack = Stack::new(&template, [("Access", "none"), ("Discovery", "false")]);
+    assert_eq!(
+        printed("", "hub")["Statement"],
+        statements(&stack, "HubRole")
+    );
+    for access in ["role", "root", "both"] {
+        let config = format!(
+            "[organization]\nenabled = true\naccess = \"{access}\"\ntag_labels = [\"team\"]\n"
+        );
+        let stack = Stack::new(
+            &template,
+            [("Access", access), ("OrganizationId", ORGANIZATION)],
+        );
+        assert_eq!(
+            printed(&config, &format!("hub --organization {ORGANIZATION}"))["Statement"],
+            statements(&stack, "HubRole")
+        );
+    }
+}
+
+#[test]
+fn whoever_deletes_may_do_what_the_template_lets_them() {
+    let template = template(REMEDIATION);
+    let stack = Stack::new(&template, [("TrustedPrincipalArn", HUB_ARN)]);
+    assert_eq!(
+        printed("", "remediate")["Statement"],
+        statements(&stack, "RemediationRole")
+    );
+    let stack = Stack::new(
+        &template,
+        [
+            ("TrustedPrincipalArn", HUB_ARN),
+            ("AccountId", "000000000012"),
+        ],
+    );
+    let config = "[[accounts]]\nid = \"000000000012\"\nprofile = \"x\"\n";
+    let mut printed = printed(config, "remediate")["Statement"].clone();
+    // A list of one is the same as the one.
+    printed[0]["Resource"] = printed[0]["Resource"][0].clone();
+    assert_eq!(printed, statements(&stack, "RemediationRole"));
+}
+
+#[test]
+fn cfn_lint_has_nothing_to_say_of_the_printed_template() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("member.json");
+    for config in [
+        "",
+        "[organization]\nexternal_id = \"abc\"\nrole_name = \"audit/reader\"\n",
+    ] {
+        let template = printed(config, &format!("stackset --organization {ORGANIZATION}"));
+        std::fs::write(&file, template.to_string()).unwrap();
+        silent(
+            Command::new(venv("cfn-lint"))
+                .args(["--include-checks", "I", "--"])
+                .arg(&file),
+        );
+    }
+}
+
+#[test]
+fn no_printed_policy_has_a_wildcard_for_an_action_or_a_partition_that_is_not_asked_for() {
+    let config = "[aws]\nregion = \"us-gov-west-1\"\n";
+    for kind in ["audit-role", "hub", "stackset", "remediate"] {
+        let printed = printed(config, kind);
+        walk(&printed, &mut |value| {
+            if let Some(action) = value.get("Action") {
+                assert!(!action.to_string().contains('*'), "{kind}: {action}");
+            }
+        });
+        assert!(
+            !printed.to_string().contains("arn:aws:"),
+            "{kind}: {printed}"
+        );
+    }
+}
+
+#[test]
+fn what_is_left_to_fill_in_is_said_and_what_cannot_be_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let run = |line: &str| {
+        let output = exporter()
+            .current_dir(folder.path())
+            .args(line.split(' '))
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), texts(&output).1)
+    };
+    let (code, said) = run("policy audit-role");
+    assert_eq!(code, 0);
+    assert!(said.contains("--hub"), "{said}");
+    for line in [
+        "policy audit-role --hub 999988887777",
+        "policy audit-role --hub arn:aws:iam::999988887777:role/*",
+        "policy stackset --organization 999988887777",
+    ] {
+        assert_eq!(run(line).0, 2, "{line}");
+    }
+}
