@@ -12,6 +12,7 @@
     reason = "a test says what it expects by failing, its helpers included"
 )]
 
+mod evidence;
 mod moto;
 mod organizations;
 mod prometheus;

@@ -1,0 +1,378 @@
+//! Never wrong, never late: a key created, removed, deactivated or hidden behind failures, as a
+//! scraper sees it. One interval is a second here.
+
+use std::time::{Duration, Instant};
+
+use aws_root_exporter::simulator::{Account, Fault, FaultKind};
+
+use crate::support::daemon::Daemon;
+use crate::support::exposition::Exposition;
+use crate::support::simulated::{Simulated, account, id, listed, now};
+use crate::support::{PATIENCE, eventually};
+
+const ACTIVE: &str = "aws_root_access_keys_active";
+const PRESENT: &str = "aws_root_access_keys_present";
+
+/// The one account of these tests.
+const ONE: u64 = 12;
+const OF: [(&str, &str); 1] = [("account", "000000000012")];
+
+/// A simulated AWS with the account, a report of an hour ago in store, and a daemon over it.
+fn start(change: impl FnOnce(&mut Account), rest: &str) -> (Simulated, Daemon) {
+    let mut account = account(ONE, "production");
+    change(&mut account);
+    account.store_report(now() - 3600);
+    let aws = Simulated::with([account]);
+    let daemon = aws.launch(&config(rest)).start();
+    daemon.wait_until_ready();
+    (aws, daemon)
+}
+
+fn config(rest: &str) -> String {
+    format!("refresh.interval = \"1s\"\n{rest}\n{}", listed(ONE))
+}
+
+fn figures(shown: &Exposition, active: f64, present: f64) -> Result<(), String> {
+    shown.expect(ACTIVE, &OF, active)?;
+    shown.expect(PRESENT, &OF, present)
+}
+
+fn unknown(shown: &Exposition) -> Result<(), String> {
+    match shown.value(ACTIVE, &OF).or(shown.value(PRESENT, &OF)) {
+        None => Ok(()),
+        Some(value) => Err(format!("{value} is shown where nothing is known")),
+    }
+}
+
+fn up(shown: &Exposition, source: &str, up: f64) -> Result<(), String> {
+    shown.expect("aws_account_up", &[OF[0], ("source", source)], up)
+}
+
+fn evidence(shown: &Exposition, source: &str) -> Result<(), String> {
+    let labels = [OF[0], ("source", source)];
+    shown.expect("aws_root_access_keys_evidence_info", &labels, 1.0)
+}
+
+/// Waits until AWS was looked at so many times more.
+fn looks(aws: &Simulated, more: u64) {
+    let before = aws.world.count(id(ONE), "GetAccountSummary");
+    eventually(PATIENCE, || {
+        let looks = aws.world.count(id(ONE), "GetAccountSummary") - before;
+        (looks >= more)
+            .then_some(())
+            .ok_or(format!("{looks} looks"))
+    });
+}
+
+#[test]
+fn a_key_created_after_the_report_is_seen_at_the_next_look() {
+    let (aws, daemon) = start(|_| {}, "");
+    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    // A look that is under way may have missed it; the next one does not.
+    looks(&aws, 2);
+    let shown = daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    evidence(&shown, "account_summary").unwrap();
+    assert_eq!(aws.world.count(id(ONE), "GenerateCredentialReport"), 1);
+}
+
+#[test]
+fn a_removed_key_is_gone_after_two_looks_and_not_after_one() {
+    let (aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+        },
+        "",
+    );
+    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    aws.world
+        .edit(id(ONE), |account| account.root.delete_keys());
+    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+}
+
+#[test]
+fn one_stale_answer_resolves_nothing() {
+    let (aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+        },
+        "",
+    );
+    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    // Eventual consistency: every other look says that there is none.
+    for _ in 0..6 {
+        aws.world.edit(id(ONE), |account| {
+            account
+                .summary
+                .overrides
+                .insert("AccountAccessKeysPresent", Some(0));
+        });
+        looks(&aws, 1);
+        aws.world
+            .edit(id(ONE), |account| account.summary.overrides.clear());
+        figures(&daemon.scrape(), 1.0, 1.0).unwrap();
+        looks(&aws, 1);
+        figures(&daemon.scrape(), 1.0, 1.0).unwrap();
+    }
+}
+
+#[test]
+fn an_inactive_key_is_present_and_not_active() {
+    let (_aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+            account.root.deactivate_keys();
+        },
+        "",
+    );
+    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    // Only the report knows that it is inactive.
+    evidence(&shown, "credential_report").unwrap();
+}
+
+#[test]
+fn the_zero_of_an_inactive_key_lives_as_long_as_its_report() {
+    let (_aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+            account.root.deactivate_keys();
+        },
+        // The report is an hour old at the start.
+        "refresh.max_staleness = \"3605s\"",
+    );
+    daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    daemon.scrape_until(|shown| {
+        shown.expect(PRESENT, &OF, 1.0)?;
+        match shown.value(ACTIVE, &OF) {
+            None => Ok(()),
+            Some(value) => Err(format!("still {value}")),
+        }
+    });
+}
+
+#[test]
+fn a_summary_of_two_beside_one_inactive_key_is_one_active() {
+    let (aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+            account.root.deactivate_keys();
+        },
+        "",
+    );
+    daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    daemon.scrape_until(|shown| figures(shown, 1.0, 2.0));
+}
+
+#[test]
+fn the_summary_alone_tells_zero_and_one() {
+    let (aws, daemon) = start(|_| {}, "sources.credential_report = false");
+    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    assert_eq!(aws.world.count(id(ONE), "GenerateCredentialReport"), 0);
+}
+
+#[test]
+fn the_report_alone_works() {
+    let (aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+        },
+        "sources.account_summary = false",
+    );
+    let shown = daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    evidence(&shown, "credential_report").unwrap();
+    assert_eq!(aws.world.count(id(ONE), "GetAccountSummary"), 0);
+}
+
+#[test]
+fn with_both_denied_nothing_is_known() {
+    let aws = Simulated::with([account(ONE, "production")]);
+    aws.world
+        .fault(Fault::new(FaultKind::AccessDenied).on("GetAccountSummary"));
+    aws.world
+        .fault(Fault::new(FaultKind::AccessDenied).on("GenerateCredentialReport"));
+    let daemon = aws.launch(&config("")).start();
+    daemon.wait_until_ready();
+    let shown = daemon.scrape();
+    unknown(&shown).unwrap();
+    for source in ["account_summary", "credential_report"] {
+        up(&shown, source, 0.0).unwrap();
+        let labels = [OF[0], ("source", source), ("reason", "access_denied")];
+        assert!(shown.value("aws_account_refresh_failures_total", &labels) >= Some(1.0));
+    }
+}
+
+#[test]
+fn a_denied_source_leaves_the_word_to_the_other() {
+    for denied in ["GetAccountSummary", "GenerateCredentialReport"] {
+        let mut account = account(ONE, "production");
+        account.root.create_key(1_700_000_000);
+        account.store_report(now() - 3600);
+        let aws = Simulated::with([account]);
+        aws.world
+            .fault(Fault::new(FaultKind::AccessDenied).on(denied));
+        let daemon = aws.launch(&config("")).start();
+        daemon.wait_until_ready();
+        daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    }
+}
+
+#[test]
+fn a_summary_without_the_entry_leaves_the_word_to_the_report() {
+    let (_aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+            account.root.deactivate_keys();
+            account.summary.remove("AccountAccessKeysPresent");
+        },
+        "",
+    );
+    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    up(&shown, "account_summary", 1.0).unwrap();
+}
+
+#[test]
+fn a_later_report_shows_the_key_that_failing_looks_miss() {
+    let mut account = account(ONE, "production");
+    account.store_report(now() - 4 * 3600 + 8);
+    let aws = Simulated::with([account]);
+    let daemon = aws.launch(&config("")).start();
+    daemon.wait_until_ready();
+    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    aws.world
+        .fault(Fault::new(FaultKind::Throttling).on("GetAccountSummary"));
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    let shown = daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    evidence(&shown, "credential_report").unwrap();
+    up(&shown, "account_summary", 0.0).unwrap();
+}
+
+#[test]
+fn a_refused_report_never_hides_live_evidence() {
+    let aws = Simulated::with([account(ONE, "production")]);
+    aws.world
+        .fault(Fault::new(FaultKind::LimitExceeded).on("GenerateCredentialReport"));
+    let daemon = aws.launch(&config("")).start();
+    daemon.wait_until_ready();
+    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    let labels = [OF[0], ("reason", "limit_exceeded")];
+    assert!(shown.value("aws_account_refresh_failures_total", &labels) >= Some(1.0));
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+}
+
+#[test]
+fn certificates_mfa_and_password_follow_the_live_answer() {
+    let (aws, daemon) = start(|_| {}, "");
+    daemon.scrape_until(|shown| {
+        shown.expect("aws_root_mfa_enabled", &OF, 1.0)?;
+        shown.expect("aws_root_signing_certificates_active", &OF, 0.0)
+    });
+    aws.world.edit(id(ONE), |account| {
+        account.root.mfa = false;
+        account.root.upload_certificate(now());
+    });
+    daemon.scrape_until(|shown| {
+        shown.expect("aws_root_mfa_enabled", &OF, 0.0)?;
+        shown.expect("aws_root_signing_certificates_active", &OF, 1.0)?;
+        shown.expect("aws_root_password_enabled", &OF, 1.0)
+    });
+}
+
+/// Two accounts: a fine one, and one with a key and without MFA.
+fn fine_and_alarming() -> (Simulated, String) {
+    let mut alarming = account(ONE, "production");
+    alarming.root.create_key(1_700_000_000);
+    alarming.root.mfa = false;
+    let aws = Simulated::with([alarming, account(13, "fine")]);
+    let config = format!(
+        "refresh.interval = \"1s\"\nrefresh.max_staleness = \"6s\"\n\
+         refresh.max_live_staleness = \"5s\"\nstate.path = \"state.json\"\n{}{}",
+        listed(ONE),
+        listed(13)
+    );
+    (aws, config)
+}
+
+const FINE: [(&str, &str); 1] = [("account", "000000000013")];
+
+fn alarms(shown: &Exposition) -> Result<(), String> {
+    figures(shown, 1.0, 1.0)?;
+    shown.expect("aws_root_mfa_enabled", &OF, 0.0)
+}
+
+fn all_is_true(shown: &Exposition) -> Result<(), String> {
+    alarms(shown)?;
+    shown.expect(ACTIVE, &FINE, 0.0)?;
+    shown.expect("aws_root_mfa_enabled", &FINE, 1.0)
+}
+
+#[test]
+fn fine_values_expire_alarming_ones_stay_also_over_a_kill() {
+    let (aws, config) = fine_and_alarming();
+    let launch = aws.launch(&config);
+    let state = launch.path("state.json");
+    let daemon = launch.start();
+    daemon.wait_until_ready();
+    daemon.scrape_until(all_is_true);
+
+    aws.world.fault(Fault::new(FaultKind::ServiceFailure));
+    daemon.scrape_until(|shown| {
+        alarms(shown)?;
+        let fine = [ACTIVE, PRESENT, "aws_root_mfa_enabled"];
+        match fine
+            .iter()
+            .find(|family| shown.value(family, &FINE).is_some())
+        {
+            None => Ok(()),
+            Some(family) => Err(format!("{family} is still shown")),
+        }
+    });
+    let started = Instant::now();
+    daemon.scrape();
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "a scrape waits for AWS"
+    );
+    let kept = std::fs::read(&state).unwrap();
+    daemon.process.signal("KILL");
+
+    let launch = aws.launch(&config);
+    std::fs::write(launch.path("state.json"), kept).unwrap();
+    let daemon = launch.start();
+    alarms(&daemon.scrape()).expect("known from the first scrape on");
+    daemon.wait_until_ready();
+    alarms(&daemon.scrape()).unwrap();
+
+    // AWS is back: ten intervals of backoff at most, and a report's fifteen.
+    aws.world.clear_faults();
+    let back = Instant::now();
+    daemon.scrape_until(all_is_true);
+    assert!(back.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn whoever_deletes_the_audit_role_does_not_look_fine_for_long() {
+    let (aws, daemon) = start(|_| {}, "refresh.max_live_staleness = \"4s\"");
+    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    aws.world.edit(id(ONE), |account| {
+        account.roles.clear();
+        account.root.create_key(now());
+    });
+    // Sessions that were given out live on at AWS; here they end with the role.
+    aws.world
+        .fault(Fault::new(FaultKind::AccessDenied).of(id(ONE)));
+    daemon.scrape_until(unknown);
+}
