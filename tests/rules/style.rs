@@ -1,0 +1,245 @@
+//! What every rule keeps to: names, labels, annotations, and no metric that nobody exposes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use aws_root_exporter::metrics;
+use serde_json::Value;
+
+use crate::support::{RULES, content, repository, yaml};
+
+/// Where the runbooks are read. docs/alerts.md says how to put another place into the files.
+const RUNBOOKS: &str =
+    "https://github.com/aws-root-exporter/aws-root-exporter/blob/main/deploy/runbooks/";
+
+/// Who is woken after how long: the public contract of the alerts.
+const ALERTS: &[(&str, &str, &str)] = &[
+    ("AWSRootAccessKeyActive", "0s", "critical"),
+    ("AWSRootAccessKeyUsed", "0s", "critical"),
+    ("AWSRootAccessKeyPresent", "0s", "warning"),
+    ("AWSRootConsoleSignIn", "0s", "warning"),
+    ("AWSRootMFADisabled", "15m", "critical"),
+    ("AWSRootSigningCertificateActive", "0s", "warning"),
+    ("AWSAccountUnreadable", "10m", "critical"),
+    ("AWSRootPostureUnknown", "15m", "warning"),
+    ("AWSRootEvidenceStale", "15m", "warning"),
+    ("AWSCredentialReportStale", "15m", "warning"),
+    ("AWSAccountRefreshFailing", "30m", "warning"),
+    ("AWSAccountsMissing", "10m", "warning"),
+    ("AWSOrganizationDiscoveryFailing", "30m", "warning"),
+    ("AWSRootExporterDown", "5m", "critical"),
+    ("AWSRootExporterReloadFailed", "5m", "warning"),
+    ("AWSRootExporterStateNotSaved", "15m", "warning"),
+    ("AWSRootExporterOverloaded", "15m", "warning"),
+    ("AWSIAMUserAccessKeyOld", "1h", "info"),
+    ("AWSIAMUserCredentialUnused", "1h", "info"),
+    ("AWSIAMUserConsoleWithoutMFA", "1h", "info"),
+    ("AWSIAMUserSigningCertificateActive", "1h", "info"),
+];
+
+/// Series of Prometheus itself.
+const PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
+
+fn rules() -> Vec<Value> {
+    let files = RULES.map(yaml);
+    let groups = files.iter().flat_map(|f| f["groups"].as_array().unwrap());
+    groups
+        .flat_map(|group| group["rules"].as_array().unwrap().clone())
+        .collect()
+}
+
+/// The rules that alert, by their names.
+pub fn alerts() -> BTreeMap<String, Value> {
+    let alerts: Vec<_> = rules()
+        .into_iter()
+        .filter(|rule| rule.get("alert").is_some())
+        .collect();
+    let by_name: BTreeMap<_, _> = alerts
+        .iter()
+        .map(|rule| (text(rule, "alert").to_owned(), rule.clone()))
+        .collect();
+    assert_eq!(by_name.len(), alerts.len(), "two alerts of one name");
+    by_name
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} is a text in {value}"))
+}
+
+/// Words of a `PromQL` text that stand where a metric's name can.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let mut without_strings = String::new();
+    let mut quote = None;
+    for character in text.chars() {
+        match quote {
+            Some(q) if character == q => quote = None,
+            Some(_) => {}
+            None if character == '"' || character == '\'' => quote = Some(character),
+            None => without_strings.push(character),
+        }
+    }
+    words(&without_strings)
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
+        .filter(|word| word.starts_with("aws_") || word.contains(':') || PROMETHEUS.contains(word))
+        .filter(|word| !["aws_service", "aws_region"].contains(word))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn promtool_takes_rules_and_example() {
+    for file in RULES {
+        content(
+            Command::new("promtool")
+                .args(["check", "rules", "--lint=all", "--lint-fatal"])
+                .arg(repository(file)),
+        );
+    }
+    content(
+        Command::new("promtool")
+            .args(["check", "config"])
+            .arg(repository("deploy/prometheus/prometheus.yml")),
+    );
+}
+
+#[test]
+fn the_alerts_are_those_of_the_contract() {
+    let found: Vec<_> = alerts()
+        .into_iter()
+        .map(|(name, rule)| {
+            let pause = text(&rule, "for").to_owned();
+            let severity = text(&rule["labels"], "severity").to_owned();
+            (name, pause, severity)
+        })
+        .collect();
+    let mut wanted: Vec<_> = ALERTS
+        .iter()
+        .map(|(name, pause, severity)| {
+            (
+                (*name).to_owned(),
+                (*pause).to_owned(),
+                (*severity).to_owned(),
+            )
+        })
+        .collect();
+    wanted.sort();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn names_labels_and_annotations_are_in_style() {
+    for (name, rule) in alerts() {
+        assert!(
+            name.starts_with("AWS")
+                && name.len() <= 40
+                && name.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "{name}"
+        );
+        let labels: BTreeSet<_> = rule["labels"].as_object().unwrap().keys().collect();
+        let known = BTreeSet::from(["severity", "rule_id"]);
+        assert!(
+            labels.iter().all(|label| known.contains(label.as_str())),
+            "{name}: {labels:?}"
+        );
+        let annotations = &rule["annotations"];
+        let keys: BTreeSet<_> = annotations.as_object().unwrap().keys().collect();
+        assert_eq!(keys.len(), 3, "{name}: {keys:?}");
+        let summary = text(annotations, "summary");
+        assert!(
+            !summary.contains("{{"),
+            "{name}: a summary is a fixed sentence"
+        );
+        assert!(
+            summary.ends_with('.') && summary.len() <= 100,
+            "{name}: {summary}"
+        );
+        let description = text(annotations, "description");
+        assert!(
+            description.ends_with('.') || description.ends_with("}}"),
+            "{name}: {description}"
+        );
+        if text(&rule, "expr").contains("account:")
+            || text(&rule, "expr").contains("account_source:")
+        {
+            assert!(
+                description.starts_with(
+                    "AWS account {{ $labels.account }} ({{ with printf \"aws_account_info{"
+                ),
+                "{name} names the account by id and name"
+            );
+        }
+        assert_eq!(
+            text(annotations, "runbook_url"),
+            format!("{RUNBOOKS}{name}.md")
+        );
+    }
+}
+
+#[test]
+fn no_alert_joins_the_name_in() {
+    // In an annotation it may be missing or twice; in an expression that would cost the page.
+    for rule in rules() {
+        let expression = text(&rule, "expr");
+        for word in ["group_left", "group_right", "account_name"] {
+            assert!(!expression.contains(word), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn recording_rules_are_named_by_level_metric_and_operation_and_all_used() {
+    let rules = rules();
+    let recorded: BTreeSet<_> = rules
+        .iter()
+        .filter_map(|rule| rule["record"].as_str())
+        .collect();
+    let mut used = BTreeSet::new();
+    for rule in &rules {
+        let words = metrics_in(text(rule, "expr"));
+        if rule.get("alert").is_some() {
+            used.extend(words.into_iter().filter(|word| word.contains(':')));
+        }
+    }
+    for name in &recorded {
+        assert_eq!(name.split(':').count(), 3, "{name}");
+    }
+    let used: BTreeSet<_> = used.iter().map(String::as_str).collect();
+    assert_eq!(recorded, used);
+}
+
+#[test]
+fn every_metric_is_in_the_catalogue() {
+    let catalogue = metrics::markdown();
+    for rule in rules() {
+        let mut names = metrics_in(text(&rule, "expr"));
+        if let Some(annotations) = rule["annotations"].as_object() {
+            let mut annotations = annotations.clone();
+            annotations.remove("runbook_url");
+            names.extend(
+                annotations
+                    .values()
+                    .flat_map(|a| words(a.as_str().unwrap())),
+            );
+        }
+        for name in names {
+            let known = PROMETHEUS.contains(&name.as_str())
+                || name.contains(':')
+                || catalogue.contains(&format!("| `{name}` |"));
+            assert!(known, "{name} is not in docs/metrics.md, used by {rule}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_metric_would_be_found() {
+    let found = metrics_in("max by (account) (aws_no_such{account=\"aws_x\"}) and up == 1");
+    assert_eq!(
+        found,
+        BTreeSet::from(["aws_no_such".to_owned(), "up".to_owned()])
+    );
+}
