@@ -1,19 +1,16 @@
 //! What the daemon serves, read by those who will read it: Prometheus, promtool, and Python's
 //! strict OpenMetrics parser. The demo is what they read.
 
-use std::fmt::Write as _;
+use std::io;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
-use std::{fs, io};
 
-use serde_json::Value;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
 use crate::support::daemon::{ACCEPT_TEXT, ANY_PORT, Daemon, Launch};
-use crate::support::process::Process;
-use crate::support::{PATIENCE, eventually, http, python, script};
+use crate::support::prometheus::Prometheus;
+use crate::support::{PATIENCE, eventually, python, script};
 
 const ACCEPT_OPENMETRICS: (&str, &str) = ("Accept", "application/openmetrics-text;version=1.0.0");
 
@@ -22,90 +19,6 @@ const STORY: Duration = Duration::from_secs(90);
 
 fn demo() -> Daemon {
     Launch::new(&["demo", "--accounts", "5", ANY_PORT]).start()
-}
-
-/// A Prometheus with one target, which it scrapes every second.
-struct Prometheus {
-    address: SocketAddr,
-    process: Process,
-    _folder: TempDir,
-}
-
-impl Prometheus {
-    fn scraping(target: SocketAddr) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let config = folder.path().join("prometheus.yml");
-        let text = format!(
-            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n  - job_name: aws-root-exporter\n    static_configs:\n      - targets: ['{target}']\n"
-        );
-        fs::write(&config, text).expect("the temporary folder is writable");
-        let mut command = Command::new("prometheus");
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.path().join("data").display()
-            ))
-            .arg("--web.listen-address=127.0.0.1:0");
-        let process = Process::start(command);
-        // It names the configured address first and the one it got afterwards.
-        let address = process.wait_for("where it listens", |line| {
-            let address = line.split("address=").nth(1)?.split(' ').next()?;
-            address.parse().ok().filter(|a: &SocketAddr| a.port() != 0)
-        });
-        let prometheus = Self {
-            address,
-            process,
-            _folder: folder,
-        };
-        eventually(PATIENCE, || {
-            let ready = http::get(prometheus.address, "/-/ready", &[]).status;
-            (ready == 200)
-                .then_some(())
-                .ok_or_else(|| format!("Prometheus is not ready: {ready}"))
-        });
-        prometheus
-    }
-
-    /// The `data` of an answer of the HTTP API.
-    fn ask(&self, path: &str) -> Value {
-        let response = http::get(self.address, path, &[]);
-        let answer: Value = serde_json::from_slice(&response.body).expect("the API speaks JSON");
-        assert_eq!(answer["status"], "success", "{path}: {answer}");
-        answer["data"].clone()
-    }
-
-    /// The samples of an instant query, each as its labels and its value.
-    fn query(&self, expression: &str) -> Vec<(Value, String)> {
-        let data = self.ask(&format!("/api/v1/query?query={}", in_query(expression)));
-        let result = data["result"].as_array().expect("an instant vector");
-        result
-            .iter()
-            .map(|sample| {
-                let value = sample["value"][1].as_str().expect("values are strings");
-                (sample["metric"].clone(), value.to_owned())
-            })
-            .collect()
-    }
-
-    /// The one value of a query that has one.
-    ///
-    /// # Errors
-    ///
-    /// When there is none or there are several, as before the first scrape.
-    fn value(&self, expression: &str) -> Result<String, String> {
-        match &self.query(expression)[..] {
-            [(_, value)] => Ok(value.clone()),
-            other => Err(format!("{expression} gives {other:?}")),
-        }
-    }
-}
-
-fn in_query(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        write!(encoded, "%{byte:02X}").expect("a string takes all");
-        encoded
-    })
 }
 
 /// Runs a program on this input and hands out what it answered.

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod exposition;
 pub mod http;
 pub mod process;
+pub mod prometheus;
 pub mod simulated;
 
 use std::thread;
