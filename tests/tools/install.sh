@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust: Prometheus (its server and promtool), Alertmanager and
-# the programs that judge deploy/ as Debian packages, Rust's own musl target, and the Python
-# packages of requirements.txt in the virtual environment .venv. Says one line for each thing it installs and nothing when all is there. It never needs a
-# service: the tests start each program themselves, on a port of their own.
+# the programs that judge deploy/ as Debian packages, Rust's own musl target, the Python packages
+# of requirements.txt in the virtual environment .venv, and the npm packages that judge the
+# dashboard. Says one line for each thing it installs and nothing when all is there. It never
+# needs a service: the tests start each program themselves, on a port of their own.
 set -euo pipefail
 
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -129,6 +130,19 @@ install_python_packages() {
     cp "$wanted" "$stamp"
 }
 
+# npm's packages lie beside the file that names them, which git ignores.
+install_dashboard_types() {
+    local folder=$root/tests/grafana/types
+    local stamp=$folder/node_modules/package-lock.json
+    # The stamp is written last, so that an install that was cut short is made anew.
+    if cmp -s "$folder/package-lock.json" "$stamp"; then return; fi
+    debian npm npm
+    say "installing TypeScript and Grafana's types into tests/grafana/types/node_modules"
+    quietly npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --no-update-notifier ||
+        fail "could not install the npm packages of tests/grafana/types (see above)"
+    cp "$folder/package-lock.json" "$stamp"
+}
+
 command -v cargo >/dev/null || fail "cargo is missing: install Rust with rustup (https://rustup.rs)"
 service prometheus prometheus promtool
 service prometheus-alertmanager prometheus-alertmanager amtool
@@ -138,3 +152,4 @@ debian docker-compose docker-compose
 debian musl-tools musl-gcc
 install_musl_target
 install_python_packages
+install_dashboard_types

@@ -1,0 +1,83 @@
+//! The files that hand the data source and the dashboard to a Grafana as it starts.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::dashboard::{Dashboard, path};
+use crate::support::python;
+
+/// Where deployments mount `grafana/aws-root-exporter.json`'s folder.
+const DASHBOARDS: &str = "/var/lib/grafana/dashboards";
+
+/// A YAML file as JSON.
+fn read(name: &str) -> Value {
+    let file = path(name);
+    let output = Command::new(python())
+        .args([
+            "-c",
+            "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap_or_else(|error| {
+            panic!("{}: {error}: run `make test`, which installs it", python())
+        });
+    assert!(
+        output.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_data_source_is_a_prometheus_that_is_the_default() {
+    let file = read("grafana/provisioning/datasources/prometheus.yml");
+
+    assert_eq!(file["apiVersion"], 1);
+    let [source] = &file["datasources"].as_array().unwrap()[..] else {
+        panic!("one data source")
+    };
+    let kind = Dashboard::read().variable("datasource").query.clone();
+    assert_eq!(source["type"], kind, "what the dashboard's variable offers");
+    assert_eq!(
+        source["isDefault"], true,
+        "what the variable chooses by itself"
+    );
+    assert!(source["uid"].is_string() && source["url"].as_str().unwrap().starts_with("http"));
+}
+
+#[test]
+fn the_dashboard_is_found_where_deployments_put_it() {
+    let file = read("grafana/provisioning/dashboards/aws-root-exporter.yml");
+
+    assert_eq!(file["apiVersion"], 1);
+    let [provider] = &file["providers"].as_array().unwrap()[..] else {
+        panic!("one provider")
+    };
+    assert_eq!(provider["type"], "file");
+    assert_eq!(provider["options"]["path"], DASHBOARDS);
+    // A change made in the browser would be lost at the next start.
+    assert_eq!(provider["allowUiUpdates"], false);
+}
+
+#[test]
+fn grafana_reads_every_file_there_is() {
+    // It reads the folders named so, and in them the files that end so.
+    for (folder, files) in [("datasources", 1), ("dashboards", 1)] {
+        let entries = fs::read_dir(path("grafana/provisioning").join(folder)).unwrap();
+        let names: Vec<_> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(names.len(), files, "{names:?}");
+        assert!(
+            names
+                .iter()
+                .all(|name| Path::new(name).extension().is_some_and(|e| e == "yml")),
+            "{names:?}"
+        );
+    }
+}
