@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use regex::Regex;
 use serde_json::Value;
 
 use crate::dashboard::{COLUMNS, Dashboard, Panel, text};
@@ -211,4 +212,75 @@ fn an_account_links_to_its_page_on_the_exporter() {
         }
     }
     assert_eq!(checked, 8, "four tables name accounts");
+}
+
+#[test]
+fn an_account_id_is_text_and_not_a_number_to_be_shortened() {
+    // Grafana formats a text that looks like a number by the field's unit: 999000000003 as "999 Bil",
+    // 000000000002 as "2". So a table's columns are text, and each number names its unit.
+    let dashboard = Dashboard::read();
+    for panel in dashboard.drawn().filter(|panel| panel.kind == "table") {
+        assert_eq!(
+            panel.field_config["defaults"]["unit"], "string",
+            "{}",
+            panel.title
+        );
+        let organize = panel.transformations.last().unwrap();
+        let renamed = organize["options"]["renameByName"].as_object().unwrap();
+        let overrides = panel.field_config["overrides"].as_array().unwrap();
+        for (field, column) in renamed {
+            let of_column = overrides
+                .iter()
+                .filter(|o| o["matcher"]["options"] == *column);
+            let properties = of_column.flat_map(|o| o["properties"].as_array().unwrap());
+            let has_unit = properties
+                .into_iter()
+                .any(|property| property["id"] == "unit");
+            assert_eq!(
+                has_unit,
+                field.starts_with("Value"),
+                "{}: {column}",
+                panel.title
+            );
+        }
+    }
+}
+
+#[test]
+fn a_table_keeps_and_names_every_value_it_asks_for() {
+    let dashboard = Dashboard::read();
+    for panel in dashboard.drawn().filter(|panel| panel.kind == "table") {
+        let find = |id: &str| {
+            panel
+                .transformations
+                .iter()
+                .find(|t| t["id"] == id)
+                .unwrap()
+        };
+        let kept = find("filterFieldsByName")["options"]["include"]["pattern"]
+            .as_str()
+            .unwrap();
+        let kept = Regex::new(kept).unwrap();
+        let organize = &find("organize")["options"];
+        let names = organize["renameByName"].as_object().unwrap();
+        for name in names.keys() {
+            assert!(kept.is_match(name), "{}: {name} is dropped", panel.title);
+            let place = &organize["indexByName"][name];
+            assert!(place.is_number(), "{}: {name} has no place", panel.title);
+        }
+        // The first query may be there for its labels alone.
+        let values = panel
+            .targets
+            .iter()
+            .skip(1)
+            .map(|t| format!("Value #{}", t.ref_id));
+        for value in values {
+            assert!(
+                names.contains_key(&value),
+                "{}: {value} has no name",
+                panel.title
+            );
+        }
+        assert!(!kept.is_match("Time"), "{}", panel.title);
+    }
 }

@@ -14,7 +14,7 @@ use crate::dashboard::{Dashboard, DataSource};
 use crate::promql::{self, RATE_INTERVAL};
 
 /// The units that are used here, out of the many that Grafana knows.
-const UNITS: [&str; 6] = ["bytes", "dateTimeFromNow", "none", "reqps", "s", "short"];
+const UNITS: [&str; 6] = ["bytes", "dateTimeFromNow", "none", "reqps", "s", "string"];
 
 fn is_templated(datasource: Option<&DataSource>) -> bool {
     datasource.is_some_and(|d| d.kind == "prometheus" && d.uid == "${datasource}")

@@ -7,6 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::dashboard::{Dashboard, Panel, Target};
+use crate::support::aws;
 use crate::support::daemon::{ANY_PORT, Daemon, Launch};
 use crate::support::prometheus::{Prometheus, in_query};
 use crate::support::{PATIENCE, eventually};
@@ -137,6 +138,12 @@ fn every_query_is_answered_on_the_demo() {
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(rows[0]["metric"]["account"], account.as_str());
     assert_eq!(rows[0]["metric"]["account_name"], "payments-production");
+    let columns = &dashboard.panel("Accounts that need action").targets;
+    assert!(
+        columns
+            .iter()
+            .all(|column| ALL.ask(&prometheus, column).len() == 1)
+    );
 
     // One account chosen: the queries about accounts speak of that one only.
     let one = Chosen {
@@ -216,6 +223,73 @@ fn two_replicas_that_differ_count_each_account_once() {
             );
         }
     }
+}
+
+#[test]
+fn who_blinds_the_exporter_is_seen() {
+    // Two accounts, one without a name, and an AWS that cannot be reached.
+    let nowhere = aws::environment("http://127.0.0.1:9", "testing", "testing");
+    let accounts = ["111122223333", "444455556666"];
+    let config = format!(
+        "[refresh]\ninterval = \"1s\"\n[[accounts]]\nid = \"{}\"\nname = \"payments\"\nrole_arn = \"{}\"\n[[accounts]]\nid = \"{}\"\nrole_arn = \"{}\"\n",
+        accounts[0],
+        aws::role(accounts[0]),
+        accounts[1],
+        aws::role(accounts[1]),
+    );
+    let blinded = Launch::new(&[ANY_PORT])
+        .environment(nowhere)
+        .config(&config)
+        .start();
+    let prometheus = Prometheus::scraping(blinded.address);
+    let dashboard = Dashboard::read();
+    let ask = |title: &str| -> Vec<Vec<Value>> {
+        let targets = dashboard.panel(title).targets.iter();
+        targets.map(|target| ALL.ask(&prometheus, target)).collect()
+    };
+
+    // Both queries of the table: which sources fail since when, and the reason.
+    let failing = eventually(PATIENCE, || {
+        let answers = ask("Sources that fail now");
+        let all = answers.iter().all(|series| series.len() == 4);
+        all.then_some(answers.clone())
+            .ok_or_else(|| format!("{answers:?}"))
+    });
+    for series in &failing[0] {
+        let labels = &series["metric"];
+        let named = if labels["account"] == accounts[0] {
+            "payments"
+        } else {
+            accounts[1]
+        };
+        assert_eq!(labels["account_name"], named);
+        assert!(
+            newest(series).abs() < f64::EPSILON,
+            "never worked: {series}"
+        );
+    }
+    assert!(
+        failing[1]
+            .iter()
+            .all(|series| series["metric"]["reason"] == "network")
+    );
+
+    let figure = |title: &str| ask(title)[0].iter().map(newest).collect::<Vec<_>>();
+    assert_eq!(figure("Accounts unknown"), [2.0]);
+    assert_eq!(
+        figure("Accounts with an active root access key"),
+        [0.0; 0],
+        "not 0"
+    );
+    // Every column has every row: what is unknown is said, not left out.
+    let columns = ask("Accounts that need action");
+    assert!(columns.iter().all(|rows| rows.len() == 2), "{columns:?}");
+    let keys_active: Vec<_> = columns[1].iter().map(newest).collect();
+    assert_eq!(
+        keys_active,
+        [-1.0, -1.0],
+        "which the table shows as unknown"
+    );
 }
 
 #[test]
