@@ -320,7 +320,7 @@ impl<'a> Grants<'a> {
 
 /// A policy of these statements.
 pub(super) fn document(statements: Vec<Value>) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    json!({ "Version": "2012-10-17", "Statement": Value::Array(statements) })
 }
 
 fn role_arn(account: &Account) -> Option<(&str, Option<&Secret>)> {
