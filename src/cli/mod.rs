@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod log;
 mod policy;
+mod preflight;
 mod print;
 mod reload;
 mod serve;
@@ -73,10 +74,9 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
-    if online {
-        return not_built("--config.check --online");
-    }
     match load(invocation) {
+        // The sources' own warnings are in the table; the log would say them twice.
+        Ok(config) if online => on_runtime(preflight::run(config)),
         Ok(config) => {
             let file = config
                 .source_file
@@ -126,6 +126,11 @@ fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode
         eprintln!("aws-root-exporter: cannot log: {error}");
         return ExitCode::FAILURE;
     }
+    on_runtime(daemon)
+}
+
+/// Runs to the end on the runtime of the process.
+fn on_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -136,7 +141,7 @@ fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode
             return ExitCode::FAILURE;
         }
     };
-    let exit = runtime.block_on(daemon);
+    let exit = runtime.block_on(task);
     // A thread that hangs on a disk must not keep the process from ending.
     runtime.shutdown_background();
     exit

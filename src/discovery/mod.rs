@@ -8,6 +8,7 @@ mod list;
 mod organization;
 mod shard;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::aws::Aws;
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
 use crate::evidence::{Failure, Reason};
-use crate::refresh::{Backoff, Orders, Settings};
+use crate::refresh::{AccountList, Backoff, Orders, Settings};
 use crate::store::{KnownOrganization, Store};
 
 use list::{Known, assemble};
@@ -257,15 +258,27 @@ impl Discovery {
             .collect();
         // Those that were never read first.
         due.sort_unstable();
+        let mut due: VecDeque<AccountId> = due.into_iter().map(|(_, id)| id).collect();
+        if due.is_empty() {
+            return;
+        }
         let mut shown = self.clock.moment();
-        for chunk in due.chunks(TAGS_AT_ONCE) {
-            if self.clock.moment() >= until {
-                break;
-            }
-            if let Err(failure) = self.read_tags_of(wanted, chunk).await {
-                warn!(reason = %failure.reason, error = failure.message,
-                    "tags of accounts cannot be read; they stay as they were until the next list");
-                break;
+        let mut throttled = 0;
+        while !due.is_empty() && self.clock.moment() < until {
+            let some: Vec<_> = due.drain(..due.len().min(TAGS_AT_ONCE)).collect();
+            match self.read_tags_of(wanted, some).await {
+                Ok(refused) if refused.is_empty() => throttled = 0,
+                Ok(refused) => {
+                    due.extend(refused);
+                    throttled += 1;
+                    self.pause(organization::throttle_backoff(), throttled)
+                        .await;
+                }
+                Err(failure) => {
+                    warn!(reason = %failure.reason, error = failure.message,
+                        "tags of accounts cannot be read; labels stay as they were until the next list");
+                    break;
+                }
             }
             let now = self.clock.moment();
             if now.since(shown) >= TAGS_TOGETHER {
@@ -273,51 +286,66 @@ impl Discovery {
                 shown = now;
             }
         }
-        if !due.is_empty() {
-            self.publish(wanted);
-        }
+        self.publish(wanted);
     }
 
+    /// Reads the tags of a few accounts at the same time. Gives back those that were throttled.
     async fn read_tags_of(
         &mut self,
         wanted: &Wanted,
-        chunk: &[(Option<crate::clock::Timestamp>, AccountId)],
-    ) -> Result<(), Failure> {
+        some: Vec<AccountId>,
+    ) -> Result<Vec<AccountId>, Failure> {
         let mut reading = JoinSet::new();
-        for (_, id) in chunk {
-            let (aws, id) = (Arc::clone(&self.aws), *id);
+        for id in some {
+            let aws = Arc::clone(&self.aws);
             let region = wanted.config.aws.region.clone();
             reading.spawn(async move { (id, aws.account_tags(&region, id).await) });
         }
         let keys = &wanted.config.organization.tag_labels;
-        let mut failed = None;
+        let mut throttled = Vec::new();
         while let Some(Ok((id, read))) = reading.join_next().await {
-            match read {
-                Ok(mut tags) => {
-                    tags.retain(|key, _| keys.contains(key));
-                    let now = self.clock.now();
-                    let member =
-                        self.known.organization.as_mut().and_then(|organization| {
-                            Arc::make_mut(organization).members.get_mut(&id)
-                        });
-                    if let Some(member) = member {
-                        member.tags = tags;
-                        member.tags_at = Some(now);
-                    }
+            let mut tags = match read {
+                Ok(tags) => tags,
+                Err(failure) if failure.reason == Reason::Throttled => {
+                    throttled.push(id);
+                    continue;
                 }
-                Err(failure) => failed = Some(failure),
+                Err(failure) => return Err(failure),
+            };
+            tags.retain(|key, _| keys.contains(key));
+            let now = self.clock.now();
+            let organization = self.known.organization.as_mut();
+            if let Some(member) = organization
+                .and_then(|organization| Arc::make_mut(organization).members.get_mut(&id))
+            {
+                member.tags = tags;
+                member.tags_at = Some(now);
             }
         }
-        match failed {
-            // Asked again with the next list at the latest; this is no hurry.
-            Some(failure) if failure.reason == Reason::Throttled => {
-                self.pause(Backoff::live(Duration::from_secs(2)), 2).await;
-                Ok(())
-            }
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        Ok(throttled)
     }
+}
+
+/// The accounts to watch as AWS lists them now: for who looks once and ends.
+///
+/// # Errors
+///
+/// A [`Failure`] where AWS does not say who the caller is or what the organization is made of.
+pub async fn list_once(config: &Config, aws: &Aws, clock: &Clock) -> Result<AccountList, Failure> {
+    let mut known = Known::default();
+    let region = &config.aws.region;
+    if config.organization.enabled || config.accounts.is_empty() {
+        known.caller = Some(aws.caller(region).await?.account);
+        known.caller_confirmed = true;
+    }
+    if config.organization.enabled {
+        let members = organization::read(aws, clock, region).await?;
+        let weighed = Scale::default().weigh(None, members);
+        known.organization = Some(Arc::new(weighed.organization));
+        known.organization_confirmed = true;
+    }
+    // Everything is known that a list is made from.
+    Ok(assemble(config, &known).unwrap_or_default())
 }
 
 fn orders(wanted: &Wanted, known: &Known) -> Orders {

@@ -16,9 +16,9 @@ const PATIENCE: u32 = 8;
 /// So many empty pages in a row are no list.
 const MOST_EMPTY_PAGES: usize = 100;
 
-/// The pauses after a throttled page: Organizations allows a few calls a second to all callers of
+/// The pauses after a throttled call: Organizations allows a few calls a second to all callers of
 /// the organization together.
-fn page_backoff() -> Backoff {
+pub(super) fn throttle_backoff() -> Backoff {
     Backoff::live(Duration::from_secs(1))
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn read(aws: &Aws, clock: &Clock, region: &str) -> Result<Vec<M
             Ok(answer) => answer.value,
             Err(failure) if failure.reason == Reason::Throttled && throttled < PATIENCE => {
                 throttled += 1;
-                let pause = page_backoff().pause(throttled, fastrand::f64());
+                let pause = throttle_backoff().pause(throttled, fastrand::f64());
                 clock.sleep_until(clock.moment() + pause).await;
                 continue;
             }

@@ -50,6 +50,12 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Whether a source of an account is asked.
+    #[must_use]
+    pub fn uses(self, account: &Account, source: Source) -> bool {
+        self.of(account).all().any(|used| used == source)
+    }
+
     /// The sources of one account. In aws-cn there are no root credentials to look for.
     fn of(self, account: &Account) -> Used {
         let has_root = account.partition().has_root_credentials();

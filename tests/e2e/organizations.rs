@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_root_exporter::simulator::{AccountState, Fault, FaultKind};
 
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::daemon::Daemon;
+use crate::support::aws::{CALLER_ACCOUNT, EXTERNAL_ID, Moto};
+use crate::support::daemon::{ANY_PORT, Daemon, Launch};
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{HUB, ROLE, Simulated, account, id};
-use crate::support::{PATIENCE, eventually};
+use crate::support::{PATIENCE, eventually, python, script};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -463,7 +463,7 @@ fn a_file_that_is_swapped_by_a_link_is_read_again_by_itself() {
     // As the kubelet lays a ConfigMap: file -> ..data/file, ..data -> a folder of this version.
     symlink("one", path("..data")).unwrap();
     symlink("..data/config.toml", path("config.toml")).unwrap();
-    let daemon = crate::support::daemon::Launch::new(&[crate::support::daemon::ANY_PORT])
+    let daemon = Launch::new(&[ANY_PORT])
         .environment(aws.environment())
         .argument("--config.file")
         .argument(path("config.toml").to_str().unwrap())
@@ -498,4 +498,84 @@ fn a_thousand_accounts_are_known_soon_and_asked_no_more_than_needed() {
             .ok_or_else(|| format!("{reports} reports"))
     });
     assert_eq!(aws.world.total("AssumeRole"), 1000);
+}
+
+/// Runs the script that changes moto's organization.
+fn moto_organization(endpoint: &str, arguments: &[&str]) -> String {
+    let output = std::process::Command::new(python())
+        .arg(script("moto_organization.py"))
+        .arg(endpoint)
+        .args(arguments)
+        .output()
+        .expect("Python runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn an_organization_of_moto_is_discovered_and_followed() {
+    let moto = Moto::plain();
+    let names: Vec<String> = (1..=25).map(|nth| format!("member {nth}")).collect();
+    let mut arguments = vec!["make"];
+    arguments.extend(names.iter().map(String::as_str));
+    let made = moto_organization(&moto.endpoint, &arguments);
+    let ids: std::collections::BTreeMap<String, String> = serde_json::from_str(&made).unwrap();
+    let mut wanted: BTreeSet<String> = ids.values().cloned().collect();
+    wanted.insert(CALLER_ACCOUNT.to_owned());
+
+    let daemon = Launch::new(&[ANY_PORT])
+        .environment(moto.environment())
+        .config(&config("tag_labels = [\"team\"]\n"))
+        .start();
+    let first = &ids["member 1"];
+    daemon.scrape_until(|shown| {
+        expect_accounts(shown, &wanted)?;
+        let labels = [
+            ("account", first.as_str()),
+            ("account_name", "member 1"),
+            ("label_team", "team of member 1"),
+        ];
+        shown.expect("aws_account_info", &labels, 1.0)?;
+        // moto's summary says that there is no key.
+        shown.expect(ACTIVE, &[("account", first)], 0.0)
+    });
+    wanted.insert(moto_organization(&moto.endpoint, &["add", "late"]));
+    daemon.scrape_until(|shown| expect_accounts(shown, &wanted));
+}
+
+#[test]
+fn the_online_check_tries_every_account_and_says_what_is_missing() {
+    let aws = fifty();
+    let run = |accounts: &str| {
+        Launch::new(&["--config.check", "--online"])
+            .environment(aws.environment())
+            .config(accounts)
+            .finish()
+    };
+    let finished = run(&config("access = \"both\"\ntag_labels = [\"team\"]\n"));
+    let out = finished.output.join("\n");
+    assert_eq!(finished.code, 1, "{out}");
+    assert!(out.contains("49 to watch, 0 excluded, 2 inactive"), "{out}");
+    let row = |number: u64| {
+        let found = finished
+            .output
+            .iter()
+            .find(|line| line.starts_with(&text(number)));
+        found.unwrap_or_else(|| panic!("no row of {number}: {out}"))
+    };
+    let words: Vec<_> = row(104).split_whitespace().rev().take(3).collect();
+    assert_eq!(words, ["ok", "assume_role", "assume_role"]);
+    assert!(out.contains("trust policy"), "{out}");
+    let words: Vec<_> = row(150).split_whitespace().rev().take(3).collect();
+    assert_eq!(words, ["ok", "ok", "ok"]);
+    assert!(out.contains("48 of 49 accounts"), "{out}");
+    assert!(
+        out.contains("AWS calls a day") && !out.contains(EXTERNAL_ID),
+        "{out}"
+    );
+
+    let listed = crate::support::simulated::listed;
+    let finished = run(&format!("{}{}", listed(120), listed(121)));
+    assert_eq!(finished.code, 0, "{:?}", finished.output);
 }

@@ -12,6 +12,7 @@ mod table;
 use std::process::ExitCode;
 
 use self::seen::{Checked, Seen, Verdict};
+pub(super) use self::table::shown;
 use super::USAGE;
 use super::args::{CheckArgs, CheckFormat};
 use crate::account::Partition;

@@ -295,7 +295,7 @@ fn age(age: Duration) -> String {
 }
 
 /// A text from outside, without what would move a terminal's cursor or change its colours.
-fn shown(text: &str) -> String {
+pub(in crate::cli) fn shown(text: &str) -> String {
     text.chars()
         .flat_map(|char| {
             let escaped = char.is_control().then(|| char.escape_default());

@@ -85,15 +85,17 @@ impl Launch {
         let mut process = Process::start(self.command);
         Finished {
             code: process.exit_code(PATIENCE),
+            output: process.lines_of(Stream::Out),
             errors: process.lines_of(Stream::Err),
         }
     }
 }
 
-/// How a run ended, and what it said on standard error.
+/// How a run ended, and what it said.
 #[derive(Debug)]
 pub struct Finished {
     pub code: i32,
+    pub output: Vec<String>,
     pub errors: Vec<String>,
 }
 

@@ -2,9 +2,9 @@
 //! child process and reaches it over loopback.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_root_exporter::account::AccountId;
+use aws_root_exporter::clock::Clock;
 use aws_root_exporter::simulator::{Account, Simulator, World};
 use tokio::runtime::Runtime;
 
@@ -23,8 +23,7 @@ pub const HUB: u64 = 999_000_000_001;
     reason = "the built binary runs by the machine's clock, and so must its simulated AWS"
 )]
 pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    i64::try_from(since.expect("after 1970").as_secs()).expect("in this epoch")
+    Clock::system().now().unix()
 }
 
 /// The id of that number.
