@@ -99,7 +99,15 @@ impl Kept {
             return inner.still_valid(now).ok_or_else(|| failure.clone());
         }
         match open.await {
-            Ok(session) => {
+            Ok(mut session) => {
+                // Credentials without an end are read again and again. While they stay the same
+                // they are the same account's, and nobody needs to ask STS whose they are.
+                if session.account.is_none()
+                    && let Some(held) = &inner.held
+                    && held.session.is(&session)
+                {
+                    session.account = held.session.account;
+                }
                 let now = clock.moment();
                 let margin = |lifetime: Duration| MARGIN.min(lifetime / 3);
                 inner.held = Some(Held {
@@ -322,6 +330,22 @@ mod tests {
         assert!(kept.get(&clock, refused()).await.is_ok());
         hand.advance(Duration::from_secs(1));
         assert!(kept.get(&clock, refused()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn credentials_that_stay_the_same_are_verified_once() {
+        let (clock, hand) = Clock::manual(Timestamp::default());
+        let kept = Kept::default();
+        let account: AccountId = "000000000012".parse().unwrap();
+        let read = |name: &'static str| async { Ok(session(name, None)) };
+        let first = kept.get(&clock, read("same")).await.unwrap();
+        kept.verified(&first, account).await;
+        hand.advance(UNDATED);
+        let again = kept.get(&clock, read("same")).await.unwrap();
+        assert_eq!(again.account, Some(account));
+        hand.advance(UNDATED);
+        let other = kept.get(&clock, read("other")).await.unwrap();
+        assert_eq!(other.account, None);
     }
 
     #[tokio::test]
