@@ -102,10 +102,12 @@ impl Aws {
                 self.observe(call, Ok(()));
                 return Ok(self.answered(fetched, &tap));
             }
-            let unreadable = matches!(
-                &result,
-                Err(SdkError::ResponseError(response)) if response.raw().status().is_success()
-            );
+            // The SDK gives what it cannot parse as an error of the service, of no kind it knows.
+            let unreadable = result
+                .as_ref()
+                .err()
+                .and_then(SdkError::raw_response)
+                .is_some_and(|response| response.status().is_success());
             let answer = self.book(call, &tap, result).map_err(|failure| {
                 // A broken connection is one; anything else that is no answer is no report.
                 if unreadable && failure.reason == Reason::Other {
