@@ -13,6 +13,7 @@
 )]
 
 mod evidence;
+mod figures;
 mod moto;
 mod organizations;
 mod prometheus;
