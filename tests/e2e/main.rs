@@ -17,5 +17,7 @@ mod figures;
 mod moto;
 mod organizations;
 mod prometheus;
+mod schedule;
+mod secrets;
 mod signals;
 mod support;

@@ -151,8 +151,13 @@ impl Daemon {
 }
 
 /// The address in the line by which the daemon says that it listens:
-/// `… message=listening address=127.0.0.1:10057`. A test hangs on no other log line.
+/// `… message=listening address=127.0.0.1:10057`, or the same in JSON. A test hangs on no other log
+/// line.
 fn listening_address(line: &str) -> Option<SocketAddr> {
+    if let Ok(event) = serde_json::from_str::<serde_json::Value>(line) {
+        let is_listening = event["message"] == "listening";
+        return is_listening.then(|| event["address"].as_str()?.parse().ok())?;
+    }
     let mut words = line.split_whitespace();
     words.find(|word| *word == "message=listening")?;
     let address = words.find_map(|word| word.strip_prefix("address="))?;
@@ -165,6 +170,7 @@ fn the_listening_line_names_the_address() {
     for line in [
         "ts=2026-11-24T04:14:59Z level=info message=listening address=127.0.0.1:10057",
         "level=info target=web message=listening address=\"127.0.0.1:10057\" tls=false",
+        r#"{"level":"INFO","message":"listening","address":"127.0.0.1:10057","target":"web"}"#,
     ] {
         assert_eq!(listening_address(line), address, "{line}");
     }

@@ -1,0 +1,146 @@
+//! When AWS is asked: no more often than it can say something new, and nobody waits for anybody.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use aws_root_exporter::simulator::{Fault, FaultKind, Ready};
+
+use crate::support::aws::{self, Silence};
+use crate::support::daemon::{ANY_PORT, Launch};
+use crate::support::simulated::{Simulated, account, id, listed, now};
+use crate::support::{PATIENCE, eventually};
+
+const ACTIVE: &str = "aws_root_access_keys_active";
+const GENERATE: &str = "GenerateCredentialReport";
+const GET: &str = "GetCredentialReport";
+const SUMMARY: &str = "GetAccountSummary";
+
+const ONE: u64 = 12;
+
+fn config(accounts: impl IntoIterator<Item = u64>, rest: &str) -> String {
+    let accounts: String = accounts.into_iter().map(listed).collect();
+    format!("refresh.interval = \"1s\"\nstate.path = \"state.json\"\n{rest}\n{accounts}")
+}
+
+/// Waits until the account was looked at so many times more.
+fn looks(aws: &Simulated, of: u64, more: u64) {
+    let before = aws.world.count(id(of), SUMMARY);
+    eventually(PATIENCE, || {
+        let looks = aws.world.count(id(of), SUMMARY) - before;
+        (looks >= more)
+            .then_some(())
+            .ok_or(format!("{looks} looks"))
+    });
+}
+
+#[test]
+fn a_fresh_report_is_asked_for_once_also_across_restarts() {
+    let mut account = account(ONE, "production");
+    account.store_report(now() - 3600);
+    let aws = Simulated::with([account]);
+    let asked = || [GENERATE, GET].map(|operation| aws.world.count(id(ONE), operation));
+    let mut kept = None;
+    for start in 1..=3 {
+        let launch = aws.launch(&config([ONE], ""));
+        let state = launch.path("state.json");
+        if let Some(kept) = &kept {
+            std::fs::write(&state, kept).unwrap();
+        }
+        let mut daemon = launch.start();
+        daemon.wait_until_ready();
+        looks(&aws, ONE, 3);
+        assert_eq!(asked(), [1, 1], "after start {start}");
+        daemon.process.signal("TERM");
+        // The folder is the daemon's; the last save is at the end of its process.
+        assert_eq!(daemon.process.exit_code(PATIENCE), 0);
+        kept = Some(std::fs::read(&state).unwrap());
+    }
+}
+
+#[test]
+fn a_report_is_renewed_when_four_hours_are_over_and_not_before() {
+    let mut account = account(ONE, "production");
+    let due = now() + 8;
+    account.store_report(due - 4 * 3600);
+    account.report.ready = Ready::After(0);
+    let aws = Simulated::with([account]);
+    let daemon = aws.launch(&config([ONE], "")).start();
+    daemon.wait_until_ready();
+    let generated = "aws_credential_report_generated_timestamp_seconds";
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds of this century are exact"
+    )]
+    let due_seconds = due as f64;
+    daemon.scrape_until(|shown| match shown.value(generated, &[]) {
+        Some(renewed) if renewed >= due_seconds => Ok(()),
+        other => Err(format!("generated {other:?}, to be renewed at {due}")),
+    });
+    let generates: Vec<i64> = aws
+        .world
+        .calls()
+        .iter()
+        .filter(|call| call.operation == Some(GENERATE.into()))
+        .map(|call| call.at)
+        .collect();
+    // The first start asked once; from then on nothing until AWS could give a new one.
+    assert!(
+        generates[0] < due && generates[1..].iter().all(|at| *at >= due),
+        "due at {due}, asked at {generates:?}"
+    );
+    looks(&aws, ONE, 2);
+    let gets = aws.world.count(id(ONE), GET);
+    assert!(gets <= 3, "{gets} times taken");
+}
+
+#[test]
+fn an_account_that_never_answers_delays_no_other() {
+    const SILENT: std::ops::Range<u64> = 100..108;
+    const FINE: std::ops::Range<u64> = 200..206;
+    let aws = Simulated::with(SILENT.chain(FINE).map(|number| account(number, "member")));
+    for number in SILENT {
+        aws.world
+            .fault(Fault::new(FaultKind::NeverAnswer).of(id(number)));
+    }
+    // Far fewer slots than accounts that never answer.
+    let rest = "refresh.concurrency = 4\nrefresh.timeout = \"1s\"";
+    let daemon = aws.launch(&config(SILENT.chain(FINE), rest)).start();
+    daemon.scrape_until(|shown| {
+        FINE.map(|number| id(number).to_string())
+            .try_for_each(|account| shown.expect(ACTIVE, &[("account", &account)], 0.0))
+    });
+    let before: Vec<u64> = FINE.map(|n| aws.world.count(id(n), SUMMARY)).collect();
+    looks(&aws, FINE.start, 5);
+    for (number, before) in FINE.zip(before) {
+        let looks = aws.world.count(id(number), SUMMARY) - before;
+        assert!(looks >= 3, "{number}: {looks} looks, where another had 5");
+    }
+    let shown = daemon.scrape();
+    for number in SILENT {
+        let account = id(number).to_string();
+        assert_eq!(shown.value(ACTIVE, &[("account", &account)]), None);
+        assert!(aws.world.most_at_once(id(number)) <= 2, "{number}");
+    }
+}
+
+#[test]
+fn an_aws_that_takes_calls_and_never_answers_holds_up_nothing() {
+    let silence = Silence::start();
+    let daemon = Launch::new(&[ANY_PORT])
+        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .config(&config(100..200, ""))
+        .start();
+    let _calls: Vec<TcpStream> = (0..4).map(|_| silence.take_caller()).collect();
+    // The quickest of several: what the machine does beside it is not measured.
+    let quickest = (0..20)
+        .map(|_| {
+            let asked = Instant::now();
+            let shown = daemon.scrape();
+            assert!(shown.all(ACTIVE, &[]).is_empty(), "nothing is known");
+            asked.elapsed()
+        })
+        .min();
+    assert!(quickest < Some(Duration::from_millis(100)), "{quickest:?}");
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.exit_code(Duration::from_secs(5)), 0);
+}
