@@ -20,4 +20,5 @@ mod prometheus;
 mod schedule;
 mod secrets;
 mod signals;
+mod state;
 mod support;
