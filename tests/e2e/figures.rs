@@ -334,3 +334,28 @@ fn a_bad_row_of_a_user_costs_that_row_alone() {
     let keys = value(&shown, "aws_iam_user_access_keys_active", 1);
     assert_eq!(keys, Some(1.0));
 }
+
+#[test]
+fn a_malformed_report_changes_nothing_that_was_known() {
+    let mut known = with_key(1);
+    // The next report is due in a few seconds, and has no root row.
+    let first = now() - 4 * HOUR + 8;
+    known.store_report(first);
+    known.report.rendering.root_rows = 0;
+    let aws = Simulated::with([known]);
+    let daemon = start(&aws, [1]);
+    daemon.scrape_until(|shown| up(shown, 1, 1.0));
+
+    let shown = daemon.scrape_until(|shown| up(shown, 1, 0.0));
+
+    assert_eq!(figures(&shown, 1), (Some(1.0), Some(1.0)));
+    let reasons: Vec<_> = failures(&shown, 1).into_keys().collect();
+    assert_eq!(reasons, ["report_malformed"]);
+    let generated = "aws_credential_report_generated_timestamp_seconds";
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds of this century are exact"
+    )]
+    let first = first as f64;
+    assert_eq!(value(&shown, generated, 1), Some(first));
+}
