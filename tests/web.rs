@@ -171,9 +171,9 @@ async fn each_path_has_its_answer() {
     let server = Server::start().await;
     assert_eq!(server.get("/metrics").await.status, 200);
     assert_eq!(server.get("/metrics?name=x").await.status, 200);
-    let landing = server.get("/").await;
-    assert_eq!(landing.status, 200);
-    assert!(landing.text().contains(r#"<a href="/metrics">"#));
+    let overview = server.get("/").await;
+    assert_eq!(overview.status, 200);
+    assert!(overview.text().contains(r#"<a href="./metrics">"#));
     let healthy = server.get("/-/healthy?").await;
     assert_eq!((healthy.status, healthy.text()), (200, "OK\n"));
     for path in [
@@ -194,7 +194,7 @@ async fn each_path_has_its_answer() {
 }
 
 #[tokio::test]
-async fn the_page_may_load_and_run_nothing_and_is_not_kept() {
+async fn the_page_may_load_and_run_nothing_and_is_kept_by_its_reader_alone() {
     let page = Server::start().await.get("/").await;
     assert_eq!(
         page.header("content-type"),
@@ -206,7 +206,7 @@ async fn the_page_may_load_and_run_nothing_and_is_not_kept() {
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("private, no-cache"));
 }
 
 #[tokio::test]

@@ -9,18 +9,17 @@
 //! * `routes` finds the answer to a request.
 //! * `negotiate` reads `Accept` and `Accept-Encoding`.
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
-//! * `views` finds what shows accounts: `api` as JSON.
+//! * `views` finds what shows accounts: `pages` for people, `api` as JSON.
 //! * `document` is such an answer, `shelf` makes them, one at a time.
-//! * `landing` is the page at `/`.
 //!
-//! TLS and passwords belong between `listener` and `connection`; more pages beside `landing`.
+//! TLS and passwords belong between `listener` and `connection`; more pages in `pages`.
 
 mod api;
 mod connection;
 mod document;
-mod landing;
 mod listener;
 mod negotiate;
+mod pages;
 mod reload;
 mod rendered;
 mod routes;
@@ -45,7 +44,7 @@ use listener::Audience;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `web.telemetry_path`: where the metrics are. It begins with a slash. At `/` it takes the
-    /// landing page's place; the paths of the probes it cannot take.
+    /// overview's place; the paths of the probes it cannot take.
     pub telemetry_path: String,
     /// `web.max_requests`: how many requests for metrics or pages are worked on at once; 0 is no
     /// limit, as in Prometheus' own exporters.

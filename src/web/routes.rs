@@ -17,11 +17,12 @@ use hyper::header::{
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
 
+use super::document::Document;
 use super::listener::Audience;
 use super::negotiate::{self, Encoding};
 use super::rendered::{self, Renderings, Variant};
 use super::views::{View, Views};
-use super::{Limits, Reloads, Settings, api, landing};
+use super::{Limits, Reloads, Settings, api, pages};
 use crate::clock::Moment;
 use crate::metrics;
 use crate::store::Store;
@@ -54,7 +55,7 @@ impl Site {
             some => some.min(Semaphore::MAX_PERMITS),
         };
         Self {
-            views: Views::new(Arc::clone(&store)),
+            views: Views::new(Arc::clone(&store), &settings.telemetry_path),
             store,
             telemetry_path: settings.telemetry_path,
             metrics: RwLock::new(Arc::new(settings.metrics)),
@@ -79,14 +80,13 @@ impl Site {
         self.store.exporter.served(Route::Nothing.handler(), code);
     }
 
-    fn route(&self, audience: Audience, path: &str) -> Route {
+    fn route(&self, audience: Audience, path: &str, query: &str) -> Route {
         match (audience, path) {
             (_, HEALTHY) => Route::Healthy,
             (_, READY) => Route::Ready,
             (Audience::Everyone, RELOAD) if self.reloads.is_some() => Route::Reload,
             (Audience::Everyone, path) if path == self.telemetry_path => Route::Metrics,
-            (Audience::Everyone, "/") => Route::Landing,
-            (Audience::Everyone, path) => View::at(path).map_or(Route::Nothing, Route::View),
+            (Audience::Everyone, path) => View::at(path, query).map_or(Route::Nothing, Route::View),
             _ => Route::Nothing,
         }
     }
@@ -124,39 +124,17 @@ impl Site {
     }
 
     async fn view(&self, view: View, headers: &HeaderMap) -> Reply {
-        let document = match self.views.get(view, negotiate::encoding(headers)).await {
-            Ok(Some(document)) => document,
-            Ok(None) => return Reply::new(StatusCode::NOT_FOUND, api::JSON, api::missing()),
-            Err(error) => {
-                tracing::error!(%error, "a page could not be made");
-                return Reply::text(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "this could not be made; the log says why",
-                );
-            }
+        let is_page = view.is_page();
+        let reply = match self.views.get(view, negotiate::encoding(headers)).await {
+            Ok(Some(document)) => Reply::document(document, headers),
+            Ok(None) if is_page => match pages::missing() {
+                Ok(page) => Reply::new(StatusCode::NOT_FOUND, pages::HTML, page.into()),
+                Err(error) => return Reply::unmade(&error),
+            },
+            Ok(None) => Reply::new(StatusCode::NOT_FOUND, api::JSON, api::missing()),
+            Err(error) => return Reply::unmade(&error),
         };
-        let (status, body) = if document.tag.is_known_to(headers) {
-            (StatusCode::NOT_MODIFIED, Bytes::new())
-        } else {
-            (StatusCode::OK, document.body)
-        };
-        let mut reply = Reply::new(status, document.content_type, body)
-            .with(VARY, "Accept-Encoding")
-            // For the reader's own use, and never without asking whether it is still true.
-            .with(CACHE_CONTROL, "private, no-cache");
-        if document.encoding == Encoding::Gzip {
-            reply = reply.with(CONTENT_ENCODING, "gzip");
-        }
-        reply.0.headers_mut().insert(ETAG, document.tag.header());
-        reply
-    }
-
-    fn landing(&self) -> Reply {
-        let page = landing::page(&self.store.snapshot(), &self.telemetry_path);
-        Reply::new(StatusCode::OK, "text/html; charset=utf-8", page.into())
-            .with(CONTENT_SECURITY_POLICY, landing::CONTENT_SECURITY_POLICY)
-            .with(REFERRER_POLICY, "no-referrer")
-            .with(X_FRAME_OPTIONS, "DENY")
+        if is_page { reply.guarded() } else { reply }
     }
 
     async fn reload(&self) -> Reply {
@@ -194,7 +172,6 @@ impl Site {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Route {
     Metrics,
-    Landing,
     View(View),
     Healthy,
     Ready,
@@ -208,7 +185,6 @@ impl Route {
         match self {
             Self::View(view) => view.handler(),
             Self::Metrics => "metrics",
-            Self::Landing => "landing",
             Self::Healthy => "healthy",
             Self::Ready => "ready",
             Self::Reload => "reload",
@@ -234,7 +210,8 @@ pub(super) async fn answer<B: Body>(
     audience: Audience,
     request: Request<B>,
 ) -> Response<Full<Bytes>> {
-    let route = site.route(audience, request.uri().path());
+    let uri = request.uri();
+    let route = site.route(audience, uri.path(), uri.query().unwrap_or_default());
     let mut reply = match refusal(site, &route, &request) {
         Some(reply) => reply,
         None => match &route {
@@ -243,7 +220,7 @@ pub(super) async fn answer<B: Body>(
             Route::Reload => site.reload().await,
             // The permit is given back when the bytes are made. One that were held while the
             // client reads would let slow clients lock out the scrapers.
-            Route::Metrics | Route::Landing | Route::View(_) => match site.requests.try_acquire() {
+            Route::Metrics | Route::View(_) => match site.requests.try_acquire() {
                 Err(_) => Reply::text(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "too many requests at once (web.max_requests); try again in a second",
@@ -251,7 +228,6 @@ pub(super) async fn answer<B: Body>(
                 .with(RETRY_AFTER, "1"),
                 Ok(_permit) => match &route {
                     Route::View(view) => site.view(view.clone(), request.headers()).await,
-                    Route::Landing => site.landing(),
                     _ => site.metrics(request.headers()).await,
                 },
             },
@@ -311,6 +287,41 @@ impl Reply {
             // Which accounts have a root key is nothing for a cache on the way.
             .with(CACHE_CONTROL, "no-store")
             .with(X_CONTENT_TYPE_OPTIONS, "nosniff")
+    }
+
+    /// A page or an answer of the API, or that the client has it already.
+    fn document(document: Document, headers: &HeaderMap) -> Self {
+        let (status, body) = if document.tag.is_known_to(headers) {
+            (StatusCode::NOT_MODIFIED, Bytes::new())
+        } else {
+            (StatusCode::OK, document.body)
+        };
+        let mut reply = Self::new(status, document.content_type, body)
+            .with(VARY, "Accept-Encoding")
+            // For the reader's own use, and never without asking whether it is still true.
+            .with(CACHE_CONTROL, "private, no-cache");
+        if document.encoding == Encoding::Gzip {
+            reply = reply.with(CONTENT_ENCODING, "gzip");
+        }
+        reply.0.headers_mut().insert(ETAG, document.tag.header());
+        reply
+    }
+
+    fn unmade(error: &std::io::Error) -> Self {
+        tracing::error!(%error, "a page could not be made");
+        Self::text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "this could not be made; the log says why",
+        )
+    }
+
+    /// What a browser may do with a page.
+    fn guarded(mut self) -> Self {
+        self.0
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, pages::content_security_policy());
+        self.with(REFERRER_POLICY, "no-referrer")
+            .with(X_FRAME_OPTIONS, "DENY")
     }
 
     /// One line of text.
@@ -402,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_telemetry_path_may_take_the_root_but_not_the_probes() {
-        let route = |telemetry: &str, path| site(telemetry, 1).route(Audience::Everyone, path);
+        let route = |telemetry: &str, path| site(telemetry, 1).route(Audience::Everyone, path, "");
         assert_eq!(route("/", "/"), Route::Metrics);
         assert_eq!(route("/probe/metrics", "/metrics"), Route::Nothing);
         assert_eq!(route("/probe/metrics", "/probe/metrics"), Route::Metrics);
@@ -412,7 +423,7 @@ mod tests {
     #[test]
     fn probes_see_the_health_paths_only() {
         let site = site("/metrics", 1);
-        let route = |path| site.route(Audience::Probes, path);
+        let route = |path| site.route(Audience::Probes, path, "");
         assert_eq!(route(HEALTHY), Route::Healthy);
         assert_eq!(route(READY), Route::Ready);
         assert_eq!(route("/metrics"), Route::Nothing);
@@ -431,10 +442,10 @@ mod tests {
             requests.into_iter().collect::<Vec<_>>(),
             [
                 (("healthy", 200), 1),
-                (("landing", 200), 1),
                 (("metrics", 200), 1),
                 (("other", 404), 2),
                 (("other", 431), 1),
+                (("overview", 200), 1),
                 (("ready", 503), 1),
             ]
         );

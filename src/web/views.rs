@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::api;
 use super::document::Document;
 use super::negotiate::Encoding;
+use super::pages;
 use super::shelf::Shelf;
 use crate::account::AccountId;
 use crate::store::Store;
@@ -15,6 +16,10 @@ use crate::store::Store;
 /// Something that shows accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum View {
+    /// `/`.
+    Overview(pages::Query),
+    /// `/accounts/{id}`.
+    Account(AccountId),
     /// `/api/v1/accounts`.
     ApiAccounts,
     /// `/api/v1/accounts/{id}`.
@@ -23,18 +28,29 @@ pub(super) enum View {
 
 impl View {
     /// The view at a path.
-    pub fn at(path: &str) -> Option<Self> {
-        let path = path.strip_prefix("/api/v1/accounts")?;
-        match path.strip_prefix('/') {
-            Some(id) => id.parse().ok().map(Self::ApiAccount),
-            None if path.is_empty() => Some(Self::ApiAccounts),
-            None => None,
+    pub fn at(path: &str, query: &str) -> Option<Self> {
+        if path == "/" {
+            return Some(Self::Overview(pages::Query::parse(query)));
         }
+        if let Some(id) = path.strip_prefix("/accounts/") {
+            return id.parse().ok().map(Self::Account);
+        }
+        match path.strip_prefix("/api/v1/accounts")? {
+            "" => Some(Self::ApiAccounts),
+            id => id.strip_prefix('/')?.parse().ok().map(Self::ApiAccount),
+        }
+    }
+
+    /// Whether it is for people.
+    pub fn is_page(&self) -> bool {
+        matches!(self, Self::Overview(_) | Self::Account(_))
     }
 
     /// The value of the label `handler`.
     pub fn handler(&self) -> &'static str {
         match self {
+            Self::Overview(_) => "overview",
+            Self::Account(_) => "account",
             Self::ApiAccounts | Self::ApiAccount(_) => "api",
         }
     }
@@ -44,14 +60,16 @@ impl View {
 #[derive(Debug)]
 pub(super) struct Views {
     store: Arc<Store>,
+    telemetry_path: Arc<str>,
     shelf: Shelf,
 }
 
 impl Views {
     /// Views of what is in the store.
-    pub fn new(store: Arc<Store>) -> Self {
+    pub fn new(store: Arc<Store>, telemetry_path: &str) -> Self {
         Self {
             store,
+            telemetry_path: telemetry_path.into(),
             shelf: Shelf::default(),
         }
     }
@@ -63,11 +81,16 @@ impl Views {
     /// When it cannot be made.
     pub async fn get(&self, view: View, encoding: Encoding) -> io::Result<Option<Document>> {
         let store = Arc::clone(&self.store);
+        let telemetry_path = Arc::clone(&self.telemetry_path);
         let key = (view.clone(), encoding);
         self.shelf
             .get(key, move || {
                 let snapshot = store.snapshot();
                 match view {
+                    View::Overview(query) => {
+                        pages::overview(&snapshot, &query, &telemetry_path, encoding).map(Some)
+                    }
+                    View::Account(id) => pages::account(&snapshot, id, encoding),
                     View::ApiAccounts => api::accounts(&snapshot, encoding).map(Some),
                     View::ApiAccount(id) => api::account(&snapshot, id, encoding),
                 }
@@ -93,8 +116,13 @@ mod tests {
             ("/api/v1/accounts/../accounts", None),
             ("/api/v1/accounts/%300000000012", None),
             ("/api/v1", None),
+            ("/accounts/000000000012", Some(View::Account(id))),
+            ("/accounts/12", None),
+            ("/accounts/", None),
+            ("/accounts", None),
+            ("//", None),
         ] {
-            assert_eq!(View::at(path), view, "{path}");
+            assert_eq!(View::at(path, ""), view, "{path}");
         }
     }
 }
