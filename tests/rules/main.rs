@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod routes;
 mod scenarios;
 mod style;
 mod support;

@@ -1,0 +1,131 @@
+//! Who hears of an alert, and what follows from what: the example for Alertmanager by amtool.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::style::alerts;
+use crate::support::{content, repository, yaml};
+
+const CONFIG: &str = "deploy/alertmanager/alertmanager.yml";
+
+fn config() -> PathBuf {
+    repository(CONFIG)
+}
+
+/// The receiver of an alert with these labels, by amtool.
+fn receiver(labels: &[String]) -> String {
+    let mut amtool = Command::new("amtool");
+    amtool
+        .args(["config", "routes", "test", "--config.file"])
+        .arg(config())
+        .args(labels);
+    content(&mut amtool).trim().to_owned()
+}
+
+#[test]
+fn amtool_takes_the_example() {
+    let said = content(Command::new("amtool").arg("check-config").arg(config()));
+
+    for part in ["route", "2 inhibit rules", "3 receivers"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn critical_pages_warning_is_a_ticket_info_a_digest() {
+    for (name, rule) in alerts() {
+        let severity = rule["labels"]["severity"].as_str().unwrap();
+        let mut labels = vec![format!("alertname={name}"), format!("severity={severity}")];
+        if rule["annotations"]["description"]
+            .as_str()
+            .unwrap()
+            .contains("$labels.account")
+        {
+            labels.push("account=111122223333".to_owned());
+        } else {
+            labels.push("job=aws-root-exporter".to_owned());
+        }
+        let wanted = match severity {
+            "critical" => "pager",
+            "warning" => "ticket",
+            _ => "digest",
+        };
+        assert_eq!(receiver(&labels), wanted, "{labels:?}");
+    }
+}
+
+#[test]
+fn alerts_of_others_get_the_default() {
+    for name in ["InstanceDown", "AWSBillingAlarm"] {
+        let labels = [format!("alertname={name}"), "severity=critical".to_owned()];
+        assert_eq!(receiver(&labels), "ticket", "{name}");
+    }
+}
+
+#[test]
+fn root_alerts_are_grouped_by_account() {
+    let example = yaml(CONFIG);
+    let routes = example["route"]["routes"].as_array().unwrap();
+    let of_accounts: Vec<_> = routes
+        .iter()
+        .filter(|route| {
+            route["matchers"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("account != \"\""))
+        })
+        .collect();
+    assert_eq!(of_accounts.len(), 2);
+    for route in of_accounts {
+        assert_eq!(route["group_by"], json!(["account"]), "{route}");
+    }
+}
+
+#[test]
+fn an_alert_inhibits_others_of_its_account_only() {
+    let example = yaml(CONFIG);
+    let rules = example["inhibit_rules"].as_array().unwrap();
+    for rule in rules {
+        assert_eq!(rule["equal"], json!(["account"]), "{rule}");
+        // Without an account on both sides Alertmanager takes two absent labels for equal.
+        for side in ["source_matchers", "target_matchers"] {
+            let matcher = rule[side][0].as_str().unwrap();
+            let names = matcher.split('"').nth(1).unwrap();
+            for name in names.split('|') {
+                let alert = &alerts()[name];
+                let expression = alert["expr"].as_str().unwrap();
+                assert!(
+                    expression.contains("account"),
+                    "{name} has no account: {expression}"
+                );
+            }
+        }
+    }
+    assert!(
+        !rules
+            .iter()
+            .any(|rule| rule.to_string().contains("AWSRootExporterDown")),
+        "an exporter that is down silences no account"
+    );
+}
+
+#[test]
+fn no_secret_stands_in_the_example() {
+    fn walk(value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    let secret =
+                        key.ends_with("_key") || key.ends_with("url") || key.contains("password");
+                    assert!(!secret, "{key}: use the option that reads a file");
+                    walk(value);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(walk),
+            _ => {}
+        }
+    }
+    walk(&yaml(CONFIG)["receivers"]);
+}
