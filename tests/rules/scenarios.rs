@@ -252,3 +252,10 @@ fn every_alert_stands_every_course_of_events() {
     }
     content(&mut promtool);
 }
+
+#[test]
+fn what_single_alerts_know_holds() {
+    let files = ["root.test.yml", "exporter.test.yml"];
+    let files = files.map(|name| repository("tests/rules").join(name));
+    content(Command::new("promtool").args(["test", "rules"]).args(files));
+}
