@@ -16,6 +16,7 @@ mod evidence;
 mod figures;
 mod moto;
 mod organizations;
+mod paging;
 mod prometheus;
 mod schedule;
 mod secrets;

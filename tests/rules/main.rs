@@ -9,6 +9,7 @@
 
 mod cases;
 mod routes;
+mod runbooks;
 mod scenarios;
 mod style;
 mod support;

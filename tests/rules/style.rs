@@ -83,6 +83,18 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
     words(&without_strings)
 }
 
+/// The series of a query that nobody exposes and no rule records.
+pub fn unknown_metrics(query: &str) -> BTreeSet<String> {
+    let catalogue = metrics::markdown();
+    metrics_in(query)
+        .into_iter()
+        .filter(|name| {
+            let family = name.strip_suffix("_bucket").unwrap_or(name);
+            !PROMETHEUS.contains(&name.as_str()) && !catalogue.contains(&format!("| `{family}` |"))
+        })
+        .collect()
+}
+
 fn words(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'))
         .filter(|word| word.starts_with("aws_") || word.contains(':') || PROMETHEUS.contains(word))

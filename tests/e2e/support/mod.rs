@@ -3,13 +3,16 @@
 //! Waits are polls or condition variables with a bound; nothing sleeps for a fixed time and
 //! nothing is tried again that should have worked.
 
+pub mod alertmanager;
 pub mod aws;
 pub mod daemon;
 pub mod exposition;
 pub mod http;
+pub mod paging;
 pub mod process;
 pub mod prometheus;
 pub mod simulated;
+pub mod webhook;
 
 use std::thread;
 use std::time::{Duration, Instant};

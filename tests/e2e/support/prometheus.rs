@@ -11,32 +11,52 @@ use tempfile::TempDir;
 use super::process::Process;
 use super::{PATIENCE, eventually, http};
 
-/// A Prometheus that scrapes every second.
+/// A Prometheus that listens on a port of its own, with its data in a folder of its own.
 pub struct Prometheus {
-    address: SocketAddr,
+    pub address: SocketAddr,
     pub process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Prometheus {
-    /// With one target, an exporter under the job that the docs name.
+    /// With one target, an exporter under the job that the docs name, scraped every second.
     pub fn scraping(target: SocketAddr) -> Self {
         Self::configured(&format!(
             "  - job_name: aws-root-exporter\n    static_configs:\n      - targets: ['{target}']\n"
         ))
     }
 
-    /// With these entries of `scrape_configs`.
+    /// With these entries of `scrape_configs`, every second.
     pub fn configured(scrape_configs: &str) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let config = folder.path().join("prometheus.yml");
-        let text = format!(
+        Self::with(&format!(
             "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n{scrape_configs}"
-        );
-        fs::write(&config, text).expect("the temporary folder is writable");
+        ))
+    }
+
+    /// With this configuration.
+    pub fn with(config: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        fs::write(folder.path().join("prometheus.yml"), config)
+            .expect("the temporary folder is writable");
+        Self::start(folder)
+    }
+
+    /// Kills it and starts it again on its data.
+    pub fn restarted(self) -> Self {
+        let Self {
+            process, folder, ..
+        } = self;
+        drop(process);
+        Self::start(folder)
+    }
+
+    fn start(folder: TempDir) -> Self {
         let mut command = Command::new("prometheus");
         command
-            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--config.file={}",
+                folder.path().join("prometheus.yml").display()
+            ))
             .arg(format!(
                 "--storage.tsdb.path={}",
                 folder.path().join("data").display()
@@ -51,7 +71,7 @@ impl Prometheus {
         let prometheus = Self {
             address,
             process,
-            _folder: folder,
+            folder,
         };
         eventually(PATIENCE, || {
             let ready = http::get(prometheus.address, "/-/ready", &[]).status;

@@ -1,0 +1,62 @@
+//! A real Alertmanager with the routes and inhibitions of `deploy/`, its receivers a webhook.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::{PATIENCE, eventually, http};
+
+pub struct Alertmanager {
+    pub address: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Alertmanager {
+    /// The example as it stands, but every receiver of it is this webhook.
+    pub fn telling(webhook: SocketAddr) -> Self {
+        let example = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/deploy/alertmanager/alertmanager.yml"
+        );
+        let example = fs::read_to_string(example).expect("the example is there");
+        let (routes, receivers) = example.split_once("\nreceivers:\n").expect("its receivers");
+        let mut config = format!("{routes}\nreceivers:\n");
+        for line in receivers.lines().filter(|l| l.starts_with("  - name: ")) {
+            config.push_str(&format!(
+                "{line}\n    webhook_configs:\n      - url: http://{webhook}/\n"
+            ));
+        }
+        let folder = TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("alertmanager.yml");
+        fs::write(&path, config).expect("the temporary folder is writable");
+        let mut command = Command::new("prometheus-alertmanager");
+        command
+            .arg(format!("--config.file={}", path.display()))
+            .arg(format!(
+                "--storage.path={}",
+                folder.path().join("data").display()
+            ))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .arg("--cluster.listen-address=");
+        let process = Process::start(command);
+        let address = process.wait_for("where it listens", |line| {
+            let address = line.split("address=").nth(1)?.split(' ').next()?;
+            address.parse().ok().filter(|a: &SocketAddr| a.port() != 0)
+        });
+        eventually(PATIENCE, || {
+            let ready = http::try_get(address, "/-/ready", &[]).map_err(|e| e.to_string())?;
+            (ready.status == 200)
+                .then_some(())
+                .ok_or_else(|| format!("Alertmanager is not ready: {}", ready.status))
+        });
+        Self {
+            address,
+            _process: process,
+            _folder: folder,
+        }
+    }
+}
