@@ -1,6 +1,7 @@
 //! A runbook for each alert, and an alert for each runbook; what is pasted from one works.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
@@ -66,9 +67,11 @@ fn every_query_can_be_pasted() {
             assert_eq!(unknown_metrics(query), BTreeSet::new(), "{name}: {query}");
             count += 1;
             let query = query.replace('\'', "''");
-            rules.push_str(&format!(
-                "      - record: query:{count}\n        expr: '{query}'\n"
-            ));
+            writeln!(
+                rules,
+                "      - record: query:{count}\n        expr: '{query}'"
+            )
+            .unwrap();
         }
     }
     assert!(count > 40, "{count} queries");

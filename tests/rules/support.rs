@@ -32,8 +32,8 @@ pub fn content(command: &mut Command) -> String {
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),
-        "{:?} ended with {}:\n{out}{}",
-        command.get_program(),
+        "{} ended with {}:\n{out}{}",
+        command.get_program().to_string_lossy(),
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );

@@ -1,5 +1,6 @@
 //! A real Alertmanager with the routes and inhibitions of `deploy/`, its receivers a webhook.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -26,9 +27,11 @@ impl Alertmanager {
         let (routes, receivers) = example.split_once("\nreceivers:\n").expect("its receivers");
         let mut config = format!("{routes}\nreceivers:\n");
         for line in receivers.lines().filter(|l| l.starts_with("  - name: ")) {
-            config.push_str(&format!(
-                "{line}\n    webhook_configs:\n      - url: http://{webhook}/\n"
-            ));
+            writeln!(
+                config,
+                "{line}\n    webhook_configs:\n      - url: http://{webhook}/"
+            )
+            .unwrap();
         }
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("alertmanager.yml");

@@ -68,10 +68,9 @@ scrape_configs:
     /// Starts a daemon on a port of its own, the only target from then on.
     pub fn start_daemon(&mut self) {
         let accounts = [(HERO, "payments"), (OTHER, "other")];
-        let accounts: String = accounts
-            .iter()
-            .map(|(number, name)| format!("{}name = \"{name}\"\n", listed(*number)))
-            .collect();
+        let accounts =
+            accounts.map(|(number, name)| listed(number) + &format!("name = \"{name}\"\n"));
+        let accounts = accounts.concat();
         let config = format!(
             "[refresh]\ninterval = \"2s\"\nmax_live_staleness = \"10s\"\n[state]\npath = \"{}\"\n{accounts}",
             self.folder.path().join("state.json").display()
