@@ -3,6 +3,11 @@
 //!
 //! `make test` installs the programs (`tests/tools/install.sh`). Where one is missing, its tests
 //! fail and say so.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test says what it expects by failing, its helpers included"
+)]
 
 mod aws;
 mod cloudformation;

@@ -148,6 +148,7 @@ service prometheus prometheus promtool
 service prometheus-alertmanager prometheus-alertmanager amtool
 debian systemd systemd-analyze systemd-socket-activate
 debian buildah buildah
+debian iproute2 ip
 debian docker-compose docker-compose
 debian musl-tools musl-gcc
 install_musl_target
