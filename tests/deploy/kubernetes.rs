@@ -7,12 +7,12 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::{content, finish, repository, texts, venv, yaml};
+use super::support::{content, exporter, finish, repository, silent, texts, venv, yaml};
 
 const OVERLAYS: [&str; 2] = ["single", "sharded"];
 
 /// Kinds of the Prometheus operator, of which Kubernetes' schemas know nothing.
-const OPERATOR: [&str; 1] = ["ServiceMonitor"];
+const OPERATOR: [&str; 2] = ["PrometheusRule", "ServiceMonitor"];
 
 /// What is applied, as a file in this folder.
 fn build(kustomization: &Path, folder: &TempDir) -> PathBuf {
@@ -116,7 +116,10 @@ fn the_optional_components_fit() {
         |objects: &[Value], kind: &str| objects.iter().filter(|o| o["kind"] == kind).count();
 
     let objects = with(&["without-prometheus-operator"]);
-    assert_eq!(OPERATOR.map(|kind| kinds(&objects, kind)), [0]);
+    assert_eq!(OPERATOR.map(|kind| kinds(&objects, kind)), [0, 0]);
+
+    let objects = with(&["iam-users"]);
+    assert_eq!(kinds(&objects, "PrometheusRule"), 2);
 
     let objects = with(&["without-volume"]);
     let set = &one(&objects, "StatefulSet")["spec"];
@@ -126,6 +129,29 @@ fn the_optional_components_fit() {
         volumes
             .iter()
             .any(|v| v["name"] == "state" && v["emptyDir"].is_object())
+    );
+}
+
+#[test]
+fn the_rules_are_those_of_prometheus() {
+    let made = TempDir::new().expect("a temporary folder");
+    let kubernetes = repository("deploy/kubernetes");
+    silent(Command::new(kubernetes.join("prometheus-rules.sh")).arg(made.path()));
+    for file in [
+        "base/prometheus-rule.yaml",
+        "components/iam-users/prometheus-rule.yaml",
+    ] {
+        let read = |folder: &Path| fs::read_to_string(folder.join(file)).unwrap();
+        assert!(
+            read(made.path()) == read(&kubernetes),
+            "{file} is not what deploy/prometheus says: run deploy/kubernetes/prometheus-rules.sh"
+        );
+    }
+    let spec = &yaml([kubernetes.join("base/prometheus-rule.yaml")])[0]["spec"];
+    let rules = &yaml([repository("deploy/prometheus/aws-root-exporter.rules.yml")])[0];
+    assert_eq!(
+        spec, rules,
+        "what Prometheus reads is what the operator reads"
     );
 }
 
@@ -195,6 +221,45 @@ fn a_pod_may_do_nothing_but_its_work() {
         namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"],
         "restricted"
     );
+}
+
+/// The arguments, variables and settings of each overlay are good ones to this binary.
+#[test]
+fn the_binary_takes_what_the_pods_say() {
+    for name in OVERLAYS {
+        let objects = overlay(name);
+        let folder = TempDir::new().expect("a temporary folder");
+        let config = folder.path().join("config.toml");
+        let text = one(&objects, "ConfigMap")["data"]["config.toml"]
+            .as_str()
+            .unwrap();
+        fs::write(&config, text).unwrap();
+        let container = container(&objects);
+        let arguments = container["args"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|argument| {
+                let argument = argument.as_str().unwrap();
+                argument.replace(
+                    "/etc/aws-root-exporter/config.toml",
+                    config.to_str().unwrap(),
+                )
+            });
+        let total = variable(container, "AWS_ROOT_EXPORTER__SHARD__TOTAL")["value"]
+            .as_str()
+            .unwrap();
+        // Kubernetes would say the ordinal: here the last one.
+        let index = (total.parse::<u32>().unwrap() - 1).to_string();
+        let output = exporter()
+            .args(arguments)
+            .arg("--config.check")
+            .env("AWS_ROOT_EXPORTER__SHARD__INDEX", index)
+            .env("AWS_ROOT_EXPORTER__SHARD__TOTAL", total)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}: {}", texts(&output).1);
+    }
 }
 
 #[test]
