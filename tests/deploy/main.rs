@@ -11,6 +11,7 @@
 
 mod aws;
 mod cloudformation;
+mod compose;
 mod image;
 mod kubernetes;
 mod policies;

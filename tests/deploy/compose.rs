@@ -1,0 +1,111 @@
+//! `deploy/compose`: the exporter with its Prometheus, Alertmanager and Grafana.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::support::{content, exporter, finish, repository, silent, texts, yaml};
+
+const FOLDER: &str = "deploy/compose";
+
+fn compose() -> Value {
+    yaml([repository(FOLDER).join("compose.yaml")]).remove(0)
+}
+
+#[test]
+fn both_profiles_are_valid() {
+    for profile in ["demo", "real"] {
+        silent(
+            Command::new("docker-compose")
+                .args(["--profile", profile, "config", "--quiet"])
+                .current_dir(repository(FOLDER)),
+        );
+    }
+}
+
+/// promtool reads the configuration where the container has it: with the rules beside it.
+#[test]
+fn prometheus_takes_its_configuration_and_the_rules() {
+    let etc = TempDir::new().expect("a temporary folder");
+    for volume in compose()["services"]["prometheus"]["volumes"]
+        .as_array()
+        .unwrap()
+    {
+        let mut parts = volume.as_str().unwrap().split(':');
+        let (from, to) = (parts.next().unwrap(), parts.next().unwrap());
+        if let Some(to) = to.strip_prefix("/etc/prometheus/") {
+            content(
+                Command::new("cp")
+                    .arg("-a")
+                    .arg(repository(FOLDER).join(from))
+                    .arg(etc.path().join(to)),
+            );
+        }
+    }
+    let output = finish(
+        Command::new("promtool")
+            .args(["check", "config", "--lint-fatal"])
+            .arg(etc.path().join("prometheus.yml")),
+    );
+    let (out, err) = texts(&output);
+    assert!(output.status.success(), "{out}{err}");
+    for rules in fs::read_dir(repository("deploy/prometheus")).unwrap() {
+        let name = rules.unwrap().file_name().into_string().unwrap();
+        let read = out.contains(&format!("rules/{name}"));
+        assert_eq!(read, name.ends_with(".rules.yml"), "{name}: {out}");
+    }
+}
+
+/// The rules about the exporter ask for its job by name, Prometheus for its host by the alias that
+/// both profiles give it.
+#[test]
+fn prometheus_finds_the_exporter_of_either_profile() {
+    let prometheus = yaml([repository(FOLDER).join("prometheus.yml")]).remove(0);
+    let jobs = prometheus["scrape_configs"].as_array().unwrap();
+    let job = jobs
+        .iter()
+        .find(|job| job["job_name"] == "aws-root-exporter")
+        .unwrap();
+    assert_eq!(job["static_configs"][0]["targets"][0], "exporter:10057");
+    let compose = compose();
+    for service in ["exporter-demo", "exporter"] {
+        let networks = &compose["services"][service]["networks"];
+        assert_eq!(networks["default"]["aliases"][0], "exporter");
+    }
+}
+
+/// The exporter's page is a shopping list: nothing is open to the network by itself.
+#[test]
+fn every_port_is_open_to_this_machine_alone() {
+    for (name, service) in compose()["services"].as_object().unwrap() {
+        for port in service["ports"].as_array().unwrap() {
+            let port = port.as_str().unwrap();
+            assert!(port.starts_with("127.0.0.1:"), "{name}: {port}");
+        }
+    }
+}
+
+#[test]
+fn the_binary_takes_the_configuration_of_the_real_profile() {
+    let config = repository(FOLDER).join("exporter/config.toml");
+    let whole = fs::read_to_string(&config).unwrap();
+    let folder = TempDir::new().expect("a temporary folder");
+    let organization = folder.path().join("config.toml");
+    // As it stands, and with the example of an organization put to use.
+    let used: Vec<_> = whole
+        .lines()
+        .map(|line| {
+            let example = line.strip_prefix('#').filter(|rest| !rest.starts_with(' '));
+            example.unwrap_or(line)
+        })
+        .collect();
+    fs::write(&organization, used.join("\n")).unwrap();
+    for file in [config.as_path(), Path::new(&organization)] {
+        let mut command = exporter();
+        command.arg("--config.check").arg("--config.file").arg(file);
+        content(&mut command);
+    }
+}
