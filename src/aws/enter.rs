@@ -17,7 +17,7 @@ use crate::evidence::{Failure, Reason};
 const SESSION_NAME: &str = "aws-root-exporter";
 
 /// How long a root session lives, in seconds: the most that sts:AssumeRoot allows.
-const ROOT_SESSION_SECONDS: i32 = 900;
+pub(super) const ROOT_SESSION_SECONDS: i32 = 900;
 
 /// The way into an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,14 +245,14 @@ impl Aws {
             .target_principal(account.id.to_string())
             .task_policy_arn(
                 PolicyDescriptorType::builder()
-                    .arn(audit_policy(account.partition()))
+                    .arn(task_policy(account.partition(), AUDIT))
                     .build(),
             )
             .duration_seconds(ROOT_SESSION_SECONDS);
         let (call, tap, result) = send!(self, aws_sdk_sts, "sts", "AssumeRoot", caller, request);
         let answer = self
             .book(call, &tap, result)
-            .map_err(|failure| explain_root_refusal(failure, account.id))?;
+            .map_err(|failure| explain_root_refusal(failure, account.id, AUDIT))?;
         let Some(given) = answer.value.credentials else {
             return Err(Failure::new(
                 Reason::AssumeRole,
@@ -267,15 +267,18 @@ impl Aws {
 }
 
 /// The task policy that lets a root session look at the root user's credentials.
+const AUDIT: &str = "IAMAuditRootUserCredentials";
+
+/// The ARN of a task policy.
 ///
 /// Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
-fn audit_policy(partition: Partition) -> String {
-    format!("arn:{partition}:iam::aws:policy/root-task/IAMAuditRootUserCredentials")
+pub(super) fn task_policy(partition: Partition, name: &str) -> String {
+    format!("arn:{partition}:iam::aws:policy/root-task/{name}")
 }
 
 /// A session of STS. Its lifetime is taken by AWS's own clock, so that a local one that is wrong
 /// does not end it early.
-fn opened(
+pub(super) fn opened(
     given: aws_sdk_sts::types::Credentials,
     date: Timestamp,
     account: Option<AccountId>,
@@ -298,7 +301,7 @@ fn opened(
 /// AWS answers "access denied" both where the caller lacks the permission and where the
 /// organization has the feature off, is none, or the account is its management account. Only in
 /// the first case does it name the policy that allows or denies.
-fn explain_root_refusal(failure: Failure, account: AccountId) -> Failure {
+pub(super) fn explain_root_refusal(failure: Failure, account: AccountId, task: &str) -> Failure {
     if failure.reason != Reason::AccessDenied && failure.reason != Reason::Unsupported {
         return failure;
     }
@@ -309,7 +312,7 @@ fn explain_root_refusal(failure: Failure, account: AccountId) -> Failure {
             Reason::AccessDenied,
             format!(
                 "{}; allow the caller sts:AssumeRoot on arn:*:iam::{account}:root with the task \
-                 policy IAMAuditRootUserCredentials",
+                 policy {task}",
                 failure.message
             ),
         );

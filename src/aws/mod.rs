@@ -7,6 +7,7 @@
 
 mod call;
 mod classify;
+pub mod delete;
 mod enter;
 mod organization;
 mod questions;

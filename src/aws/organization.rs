@@ -43,6 +43,37 @@ pub struct AccountPage {
 }
 
 impl Aws {
+    /// organizations:DescribeOrganization: the management account of the caller's organization.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`]; [`Reason::Unsupported`] where the caller is in no organization.
+    pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
+        self.with_caller(|caller| async move {
+            let request = self.clients(region).organizations.describe_organization();
+            let (call, tap, result) = send!(
+                self,
+                aws_sdk_organizations,
+                "organizations",
+                "DescribeOrganization",
+                caller,
+                request
+            );
+            self.book(call, &tap, result)?
+                .value
+                .organization
+                .and_then(|it| it.master_account_id)
+                .and_then(|id| id.parse().ok())
+                .ok_or_else(|| {
+                    Failure::new(
+                        Reason::Other,
+                        "organizations:DescribeOrganization: the answer names no management account",
+                    )
+                })
+        })
+        .await
+    }
+
     /// organizations:ListAccounts: one page of the organization's accounts.
     ///
     /// # Errors

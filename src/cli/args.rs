@@ -14,6 +14,9 @@ use crate::account::AccountId;
 use crate::build::{REVISION, RUSTC, VERSION};
 use crate::config::{LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
 
+mod examples;
+pub mod reference;
+
 static LONG_VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{VERSION} (revision {REVISION}, rustc {RUSTC})"));
 
@@ -50,6 +53,10 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// Print an embedded file.
     Print(PrintArgs),
+    /// Print a shell's completions.
+    Completions(clap_complete::Shell),
+    /// Print a manual page.
+    Man(Option<String>),
 }
 
 /// Reads the command line, the program's name first.
@@ -77,6 +84,7 @@ where
     name = "aws-root-exporter",
     version = LONG_VERSION.as_str(),
     disable_help_subcommand = true,
+    after_help = examples::PROGRAM,
     subcommand_value_name = "COMMAND",
 )]
 struct Cli {
@@ -93,20 +101,53 @@ enum CliCommand {
     /// Run the daemon; the same as no command.
     Serve(ServeArgs),
     /// Run the daemon over an embedded AWS simulator: no AWS account, no network.
+    #[command(after_help = examples::DEMO)]
     Demo(DemoCommand),
     /// Look once at every configured account or at saved reports, and say what is found.
     ///
+    /// A second look, some seconds later, is taken where the first would lower what an account's
+    /// credential report says; a report in the making is waited for, two minutes at most.
+    ///
     /// Exits with 0 when no account has a root key, 1 when one has, 3 when something could not be
-    /// judged, 2 for wrong usage or configuration.
+    /// judged, 2 for wrong usage or configuration. 1 wins over 3. A saved report is judged as of the
+    /// time it was made.
+    #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Print the least-privilege policy or template that this configuration needs.
+    ///
+    /// AWS is not asked. The external ids of the configuration are part of what audit-role and
+    /// stackset print.
+    #[command(after_help = examples::POLICY)]
     Policy(PolicyArgs),
     /// Show which root keys an account has and, when told to, delete them.
+    ///
+    /// Asks AWS afresh, through a root session of the organization (sts:AssumeRoot), and changes
+    /// nothing unless both --delete and --confirm are given; each deletion is logged and proven by
+    /// another look. For the management account, and where there are no root sessions, it prints
+    /// how to do it in the console.
+    ///
+    /// Exits with 0 when it showed what there is or deleted what was asked, 1 when something kept it
+    /// from that, 2 for wrong usage or configuration.
+    #[command(after_help = examples::REMEDIATE)]
     Remediate(RemediateArgs),
     /// Ask a running daemon whether it is healthy; exits with 0 or 1.
     Healthcheck(HealthcheckArgs),
     /// Print a file this binary was built with.
+    #[command(after_help = examples::PRINT)]
     Print(PrintArgs),
+    /// Print the completions for a shell.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// Which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands.
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// Which command [default: the program].
+        command: Option<String>,
+    },
 }
 
 impl CliCommand {
@@ -119,13 +160,19 @@ impl CliCommand {
             Self::Remediate(_) => "remediate",
             Self::Healthcheck(_) => "healthcheck",
             Self::Print(_) => "print",
+            Self::Completions { .. } => "completions",
+            Self::Man { .. } => "man",
         }
     }
 
     fn reads_the_configuration(&self) -> bool {
         match self {
             Self::Serve(_) | Self::Check(_) | Self::Policy(_) | Self::Remediate(_) => true,
-            Self::Demo(_) | Self::Healthcheck(_) | Self::Print(_) => false,
+            Self::Demo(_)
+            | Self::Healthcheck(_)
+            | Self::Print(_)
+            | Self::Completions { .. }
+            | Self::Man { .. } => false,
         }
     }
 
@@ -397,6 +444,8 @@ impl Cli {
             Some(CliCommand::Remediate(remediate)) => remediate.confirmed()?,
             Some(CliCommand::Healthcheck(healthcheck)) => Command::Healthcheck(healthcheck),
             Some(CliCommand::Print(print)) => Command::Print(print),
+            Some(CliCommand::Completions { shell }) => Command::Completions(shell),
+            Some(CliCommand::Man { command }) => Command::Man(command),
         };
         Ok(Invocation {
             command,

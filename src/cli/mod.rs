@@ -8,6 +8,7 @@ mod policy;
 mod preflight;
 mod print;
 mod reload;
+mod remediate;
 mod serve;
 
 use std::ffi::OsString;
@@ -15,7 +16,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use self::args::{Command, Invocation};
+use self::args::{Command, Invocation, reference};
 use crate::config::{self, Config, ConfigErrors};
 
 /// Wrong usage or configuration.
@@ -46,16 +47,35 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Check(check) => match load(&invocation) {
             Ok(config) if !check.reports.is_empty() => check::saved_reports(check, &config),
-            Ok(_) => not_built("check without --report"),
+            Ok(config) => daemon(
+                &quiet(&invocation, &config),
+                check::accounts(check, &config),
+            ),
             Err(errors) => refuse(&errors, USAGE),
         },
         Command::Policy(policy) => match load(&invocation) {
             Ok(config) => policy::run(policy, &config),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Remediate(_) => not_built("remediate"),
+        Command::Remediate(arguments) => match load(&invocation) {
+            Ok(config) => daemon(&config.log.clone(), async move {
+                remediate::run(arguments, &config).await
+            }),
+            Err(errors) => refuse(&errors, USAGE),
+        },
         Command::Healthcheck(_) => not_built("healthcheck"),
         Command::Print(print) => print::run(print.file),
+        Command::Completions(shell) => print(&reference::completions(*shell)),
+        Command::Man(command) => match reference::man(command.as_deref()) {
+            Some(page) => print(&page),
+            None => {
+                eprintln!(
+                    "aws-root-exporter: man: there is no such command; `aws-root-exporter --help` \
+                     lists them"
+                );
+                ExitCode::from(USAGE)
+            }
+        },
     }
 }
 
@@ -120,7 +140,18 @@ fn not_built(what: &str) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// Runs a daemon on the runtime of the process.
+/// A command says what it found by itself; its log says more only to who asks for it.
+fn quiet(invocation: &Invocation, config: &Config) -> config::Log {
+    match invocation.overrides.log_level {
+        Some(_) => config.log.clone(),
+        None => config::Log {
+            level: tracing::Level::ERROR,
+            ..config.log.clone()
+        },
+    }
+}
+
+/// Runs a daemon or a command on the runtime of the process.
 fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode {
     if let Err(error) = log::init(log) {
         eprintln!("aws-root-exporter: cannot log: {error}");

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use super::args::PrintFile;
 
 const CONFIG: &str = include_str!("../../config.toml");
+const RULES: &str = include_str!("../../deploy/prometheus/aws-root-exporter.rules.yml");
+const DASHBOARD: &str = include_str!("../../grafana/aws-root-exporter.json");
 
 /// Prints the file, byte for byte.
 pub(super) fn run(file: PrintFile) -> ExitCode {
-    match file {
-        PrintFile::Config => super::print(CONFIG),
-        PrintFile::Rules => super::not_built("print rules"),
-        PrintFile::Alertmanager => super::not_built("print alertmanager"),
-        PrintFile::Dashboard => super::not_built("print dashboard"),
-    }
+    super::print(match file {
+        PrintFile::Config => CONFIG,
+        PrintFile::Rules => RULES,
+        PrintFile::Alertmanager => return super::not_built("print alertmanager"),
+        PrintFile::Dashboard => DASHBOARD,
+    })
 }

@@ -59,6 +59,38 @@ pub struct Discovery {
     store: Arc<Store>,
 }
 
+/// The accounts to watch, found out once. `None` for the list where nothing could be found out; a
+/// failure beside a list says that it is not the whole.
+pub async fn once(
+    config: &Config,
+    aws: &Aws,
+    clock: &Clock,
+) -> (Option<AccountList>, Option<Failure>) {
+    let mut known = Known::default();
+    let failure = find_out(config, aws, clock, &mut known).await.err();
+    (assemble(config, &known), failure)
+}
+
+async fn find_out(
+    config: &Config,
+    aws: &Aws,
+    clock: &Clock,
+    known: &mut Known,
+) -> Result<(), Failure> {
+    if !config.organization.enabled && !config.accounts.is_empty() {
+        return Ok(());
+    }
+    known.caller = Some(aws.caller(&config.aws.region).await?.account);
+    known.caller_confirmed = true;
+    if config.organization.enabled {
+        let listed = organization::read(aws, clock, &config.aws.region).await?;
+        let weighed = Scale::default().weigh(None, listed);
+        known.organization = Some(Arc::new(weighed.organization));
+        known.organization_confirmed = true;
+    }
+    Ok(())
+}
+
 impl Discovery {
     /// Begins with what the configuration says and the state file remembers. Asks nobody yet.
     #[must_use]

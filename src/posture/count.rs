@@ -226,6 +226,11 @@ impl Tally {
         }
     }
 
+    /// Whether a look said "none" that needs a second to be believed.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubted.is_some()
+    }
+
     /// Whether live evidence says that some exist and nothing explains them.
     pub fn is_unexplained(&self, report: Option<Base>) -> bool {
         matches!(

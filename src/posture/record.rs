@@ -301,6 +301,13 @@ impl Record {
         self.cold.is_some()
     }
 
+    /// Whether another look would decide something: one that says none is not believed alone, or a
+    /// report contradicts it.
+    #[must_use]
+    pub fn wants_look(&self) -> bool {
+        self.challenger.is_some() || self.keys.is_in_doubt() || self.certificates.is_in_doubt()
+    }
+
     fn is_unexplained(&self) -> bool {
         let report = self.report;
         self.keys

@@ -8,6 +8,7 @@ mod agenda;
 mod attempt;
 mod backoff;
 mod keeper;
+mod once;
 mod watched;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -31,6 +32,7 @@ use agenda::{Agenda, Item, Slots};
 use attempt::{Ask, Found, Task, attempt};
 pub use backoff::Backoff;
 pub use keeper::Keeper;
+pub use once::{once, settings_once};
 use watched::{Now, Watched};
 
 /// How long a report's step may keep its account to itself once a look is due: then the look runs

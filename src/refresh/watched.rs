@@ -286,6 +286,33 @@ impl Watched {
         }
     }
 
+    /// What is to be shown when nothing more is asked: nothing is worth waiting for any longer.
+    pub fn view_at_the_end(&mut self, now: Moment, settings: &Settings) -> AccountView {
+        self.record.look_failed();
+        self.record.report_failed();
+        self.record.settle(now);
+        self.view(settings)
+    }
+
+    /// Whether the evidence wants another look: the last would lower what is known, or a report
+    /// contradicts it.
+    pub fn wants_look(&self) -> bool {
+        self.record.wants_look()
+    }
+
+    /// Whether a report is in the making.
+    pub fn waits_for_report(&self) -> bool {
+        self.making.is_some()
+    }
+
+    /// The sources that are down, and why.
+    pub fn last_failures(&self) -> impl Iterator<Item = (Source, Reason)> {
+        self.sources
+            .iter()
+            .filter(|view| view.up == Some(false))
+            .filter_map(|view| Some((view.source, view.last_failure.as_ref()?.1.reason)))
+    }
+
     /// What is to be kept of the account across a restart; nothing while nothing may be shown.
     pub fn saved(&self) -> Option<SavedAccount> {
         if self.record.is_cold() {

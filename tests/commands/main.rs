@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod check_live;
 mod check_report;
 mod print;
+mod remediate;
+mod simulated;
 mod support;
+mod usage;

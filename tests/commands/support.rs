@@ -28,6 +28,13 @@ impl Bench {
         }
     }
 
+    /// The same bench with these variables in the binary's environment.
+    pub fn with(mut self, environment: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let named = |(name, value): (&str, String)| (name.to_owned(), value);
+        self.environment.extend(environment.into_iter().map(named));
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -5,18 +5,20 @@ use crate::posture::Figure;
 use crate::report::Slot;
 use crate::store::ShownKey;
 
-const HEADER: [&str; 19] = [
+const HEADER: [&str; 21] = [
     "account",
     "name",
     "verdict",
     "root_access_keys_active",
     "root_access_keys_present",
     "root_mfa_enabled",
+    "key_1_id",
     "key_1_active",
     "key_1_last_rotated",
     "key_1_last_used",
     "key_1_last_used_region",
     "key_1_last_used_service",
+    "key_2_id",
     "key_2_active",
     "key_2_last_rotated",
     "key_2_last_used",
@@ -38,7 +40,7 @@ pub(super) fn print(checked: &[Checked]) -> String {
     for checked in checked {
         match checked {
             Checked::Account(seen) => write(&account(seen)),
-            Checked::Torn { file, why } => write(&torn(file, why)),
+            Checked::Unread { what, why, .. } => write(&torn(what, why)),
         }
     }
     // Flushing to memory cannot fail, and what was written is UTF-8.
@@ -58,11 +60,8 @@ fn account(seen: &Seen) -> Vec<String> {
     ];
     let keys = seen.keys();
     for slot in Slot::ALL {
-        let told = keys
-            .iter()
-            .find(|key| key.slot == Some(slot))
-            .and_then(|key| key.told);
-        record.extend(key(told));
+        let told = keys.iter().filter_map(|key| key.told);
+        record.extend(key(told.into_iter().find(|told| told.slot == slot)));
     }
     let failures: Vec<String> = seen
         .view
@@ -84,8 +83,9 @@ fn account(seen: &Seen) -> Vec<String> {
     record
 }
 
-fn key(key: Option<ShownKey<'_>>) -> [String; 5] {
+fn key(key: Option<ShownKey<'_>>) -> [String; 6] {
     [
+        text(key.and_then(|key| key.id)),
         text(key.map(|key| key.active)),
         text(key.and_then(|key| key.last_rotated)),
         text(key.and_then(|key| key.last_used)),

@@ -12,7 +12,7 @@ pub(super) fn print(checked: &[Checked]) -> String {
         .iter()
         .filter_map(|checked| match checked {
             Checked::Account(seen) => Some(account(seen)),
-            Checked::Torn { .. } => None,
+            Checked::Unread { .. } => None,
         })
         .collect();
     let mut all = json!({ "accounts": accounts });
@@ -37,7 +37,13 @@ fn account(seen: &Seen) -> Value {
 
 fn report(checked: &Checked) -> Option<Value> {
     match checked {
-        Checked::Torn { file, why } => Some(json!({ "file": file, "account": null, "error": why })),
+        Checked::Unread {
+            what,
+            why,
+            is_report: true,
+            ..
+        } => Some(json!({ "file": what, "account": null, "error": why })),
+        Checked::Unread { .. } => None,
         Checked::Account(seen) => {
             let (file, _) = seen.saved.as_ref()?;
             Some(json!({ "file": file, "account": seen.view.account.id, "error": null }))

@@ -5,6 +5,7 @@
 
 mod csv;
 mod json;
+pub(super) mod live;
 mod saved;
 mod seen;
 mod table;
@@ -45,12 +46,16 @@ pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode 
                 config,
                 &clock,
             ))),
-            Err(why) => Checked::Torn {
-                file: report.file,
-                why,
-            },
+            Err(why) => Checked::torn(report.file, why),
         })
         .collect();
+    tell(arguments, checked, &clock)
+}
+
+/// Looks at every account and says what is found.
+pub(super) async fn accounts(arguments: &CheckArgs, config: &Config) -> ExitCode {
+    let clock = Clock::system();
+    let checked = live::look(config, &clock).await;
     tell(arguments, checked, &clock)
 }
 
@@ -68,8 +73,8 @@ fn tell(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> Exit
     };
     if arguments.format != CheckFormat::Table {
         for checked in &checked {
-            if let Checked::Torn { file, why } = checked {
-                eprintln!("aws-root-exporter: check --report {file}: {why}");
+            if let Checked::Unread { what, why, .. } = checked {
+                eprintln!("aws-root-exporter: check: {what}: {why}");
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::clock::{Clock, Moment, Timestamp};
 use crate::config::Config;
 use crate::evidence::{Source, Stamp};
 use crate::posture::{Awaited, Figure, Limits, Record, ReportFacts};
-use crate::report::{Slot, UserFigures};
+use crate::report::UserFigures;
 use crate::store::{AccountView, ReportView, ShownKey, SourceView, UserDetail};
 
 /// A saved report is judged as of the time it was made, whenever that was.
@@ -17,13 +17,16 @@ const FOR_EVER: Limits = Limits {
     max_live_staleness: std::time::Duration::from_secs(1_000 * 365 * 86_400),
 };
 
-/// One account, or one report that names none.
+/// One account, or something that names none.
 pub(super) enum Checked {
     Account(Box<Seen>),
-    /// A saved report that cannot be read, and why.
-    Torn {
-        file: String,
+    /// What could not be read (a saved report, the organization), why, and what to do next.
+    Unread {
+        what: String,
         why: String,
+        next: &'static str,
+        /// Whether it is a saved report.
+        is_report: bool,
     },
 }
 
@@ -49,24 +52,52 @@ pub(super) enum Verdict {
 
 /// One root access key as far as it is known.
 pub(super) struct Key<'a> {
-    /// Its slot in the report; `None` for one that no report has yet.
-    pub slot: Option<Slot>,
     /// Whether it is active.
     pub active: bool,
-    /// What the report or a root session says of it.
+    /// What a report or a root session says of it; `None` of one that neither has yet.
     pub told: Option<ShownKey<'a>>,
 }
 
 impl Checked {
+    /// A saved report that cannot be read.
+    pub fn torn(file: String, why: String) -> Self {
+        Self::Unread {
+            what: file,
+            why,
+            next: "save the report again: aws iam generate-credential-report, then aws iam \
+                get-credential-report",
+            is_report: true,
+        }
+    }
+
+    /// Something else that cannot be read.
+    pub fn unread(what: &str, why: String, next: &'static str) -> Self {
+        Self::Unread {
+            what: what.to_owned(),
+            why,
+            next,
+            is_report: false,
+        }
+    }
+
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Account(seen) => seen.verdict(),
-            Self::Torn { .. } => Verdict::Unknown,
+            Self::Unread { .. } => Verdict::Unknown,
         }
     }
 }
 
 impl Seen {
+    /// What AWS has just shown.
+    pub fn live(view: AccountView, moment: Moment) -> Self {
+        Self {
+            view,
+            saved: None,
+            moment,
+        }
+    }
+
     /// What a saved report shows.
     pub fn in_report(file: &str, opened: Opened, config: &Config, clock: &Clock) -> Self {
         let Opened { report, made } = opened;
@@ -143,7 +174,7 @@ impl Seen {
                 .is_some_and(|report| report.root.is_none())
     }
 
-    /// The root access keys that exist: those of the report, and those created since.
+    /// The root access keys that exist: those that were told one by one, and those created since.
     pub fn keys(&self) -> Vec<Key<'_>> {
         let Verdict::Found { active, present } = self.verdict() else {
             return Vec::new();
@@ -151,17 +182,15 @@ impl Seen {
         let mut keys: Vec<Key<'_>> = self
             .view
             .root_keys()
-            .map(|key| Key {
-                slot: Some(key.slot),
-                active: key.active,
-                told: Some(key),
+            .map(|told| Key {
+                active: told.active,
+                told: Some(told),
             })
             .collect();
         let mut active_left =
             usize::from(active).saturating_sub(keys.iter().filter(|key| key.active).count());
         while keys.len() < usize::from(present) {
             keys.push(Key {
-                slot: None,
                 active: active_left > 0,
                 told: None,
             });

@@ -110,20 +110,17 @@ fn line(text: &mut String, cells: &[(String, Style); 5], widths: [usize; 5]) {
 fn row(checked: &Checked, now: Timestamp) -> Row {
     match checked {
         Checked::Account(seen) => account(seen, now),
-        Checked::Torn { file, why } => Row {
+        Checked::Unread {
+            what, why, next, ..
+        } => Row {
             cells: [
-                (shown(file), PLAIN),
+                (shown(what), PLAIN),
                 (String::new(), PLAIN),
                 ("unknown".to_owned(), UNSURE),
                 (String::new(), PLAIN),
                 (String::new(), PLAIN),
             ],
-            details: vec![
-                shown(why),
-                "next  save the report again: aws iam generate-credential-report, then aws iam \
-                 get-credential-report"
-                    .to_owned(),
-            ],
+            details: vec![shown(why), format!("next  {next}")],
         },
     }
 }
@@ -144,6 +141,15 @@ fn account(seen: &Seen, now: Timestamp) -> Row {
         ],
         details,
     }
+}
+
+/// How many keys there are, and then each of them.
+pub(super) fn key_lines(seen: &Seen, now: Timestamp) -> Vec<String> {
+    let (count, _) = keys(seen);
+    std::iter::once(count)
+        .chain(seen.keys().iter().map(key))
+        .chain(notes(seen, now))
+        .collect()
 }
 
 fn keys(seen: &Seen) -> (String, Style) {
@@ -171,13 +177,13 @@ fn mfa(seen: &Seen, figure: Option<Figure>) -> (String, Style) {
 
 /// Which key, since when, last used when and where.
 fn key(key: &Key<'_>) -> String {
-    let name = match key.slot {
-        Some(slot) => format!("key {}", slot.as_str()),
-        None => "a key".to_owned(),
-    };
     let state = if key.active { "active" } else { "inactive" };
-    let Some(told) = key.told else {
-        return format!("{name}  {state}, created since the last credential report");
+    let Some(told) = &key.told else {
+        return format!("a key  {state}, created since the last credential report");
+    };
+    let name = match told.id {
+        Some(id) => shown(id),
+        None => format!("key {}", told.slot.as_str()),
     };
     let since = told.last_rotated.map_or_else(
         || "since an unknown time".to_owned(),
@@ -186,7 +192,8 @@ fn key(key: &Key<'_>) -> String {
     format!("{name}  {state}, {since}, {}", last_used(told))
 }
 
-fn last_used(key: ShownKey<'_>) -> String {
+/// When and where a key was last used.
+fn last_used(key: &ShownKey<'_>) -> String {
     let Some(time) = key.last_used else {
         return "never used".to_owned();
     };
@@ -218,6 +225,15 @@ fn notes(seen: &Seen, now: Timestamp) -> Vec<String> {
             notes.push(format!("{} does not say when it was made", shown(file)));
         }
         Some((_, Made::At(_))) | None => {}
+    }
+    if seen.saved.is_none()
+        && seen.verdict() == Verdict::Unknown
+        && let Some(report) = &seen.view.report
+    {
+        notes.push(format!(
+            "its credential report is {} old: too old to tell what holds now",
+            age(now.since(report.generated)),
+        ));
     }
     if seen.has_no_root_credentials() {
         notes.push(format!(

@@ -69,7 +69,7 @@ impl<'a> Grants<'a> {
 
     /// The role in each watched account: whom it trusts and what it may do.
     pub fn audit_roles(&self) -> Option<Value> {
-        let policy = document(vec![self.read_own_account()?]);
+        let policy = document(&[self.read_own_account()?]);
         let roles: Vec<Value> = self
             .roles()
             .into_iter()
@@ -104,7 +104,7 @@ impl<'a> Grants<'a> {
         .into_iter()
         .flatten()
         .collect();
-        (!statements.is_empty()).then(|| document(statements))
+        (!statements.is_empty()).then(|| document(&statements))
     }
 
     /// What a person needs to delete root keys: to look first, then to delete, and to know which
@@ -122,7 +122,7 @@ impl<'a> Grants<'a> {
         } else {
             json!(listed)
         };
-        Some(document(vec![
+        Some(document(&[
             json!({
                 "Sid": "OpenRootSessions",
                 "Effect": "Allow",
@@ -210,7 +210,7 @@ impl<'a> Grants<'a> {
             }
             None => {}
         }
-        document(vec![json!({
+        document(&[json!({
             "Sid": "Exporter",
             "Effect": "Allow",
             "Principal": { "AWS": format!("arn:{partition}:iam::{account}:root") },
@@ -319,8 +319,8 @@ impl<'a> Grants<'a> {
 }
 
 /// A policy of these statements.
-pub(super) fn document(statements: Vec<Value>) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": Value::Array(statements) })
+pub(super) fn document(statements: &[Value]) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 fn role_arn(account: &Account) -> Option<(&str, Option<&Secret>)> {

@@ -8,7 +8,7 @@ use crate::account::Secret;
 /// `deploy/aws/member-role.stackset.yaml`, with the configuration's values as the defaults of its
 /// parameters.
 pub(super) fn member_role(grants: &Grants<'_>) -> Option<Value> {
-    let policy = document(vec![grants.read_own_account()?]);
+    let policy = document(&[grants.read_own_account()?]);
     let (role, external_id) = grants.member_role();
     let name = role.rsplit('/').next().unwrap_or(role);
     let path = role
@@ -108,7 +108,7 @@ fn equals(parameter: &str) -> Value {
 
 /// As [`Grants`] writes it, with the parameters in the place of what is known only there.
 fn trust() -> Value {
-    document(vec![json!({
+    document(&[json!({
         "Sid": "Exporter",
         "Effect": "Allow",
         "Principal": { "AWS": { "Fn::Sub": [

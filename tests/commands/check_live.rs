@@ -1,0 +1,200 @@
+//! `check` over a simulated AWS.
+
+use aws_root_exporter::simulator::{Fault, FaultKind, Operation};
+use serde_json::Value;
+
+use crate::simulated::{DAY, HUB, ROLE, Simulated, id, listed, now, organization};
+use crate::support::{Bench, Ran};
+
+fn check(simulated: &Simulated, config: &str, flags: &str) -> Ran {
+    let bench = simulated.bench();
+    bench.file("config.toml", config);
+    bench.run(&format!("check {flags}"))
+}
+
+#[test]
+fn without_a_configuration_it_is_the_caller_s_own_account() {
+    let simulated = Simulated::with([]);
+    check(&simulated, "", "")
+        .exits(0)
+        .says(&id(HUB).to_string())
+        .says("1 account: 0 with root access keys, 1 without.");
+}
+
+#[test]
+fn a_key_that_was_created_since_the_report_is_found() {
+    let simulated = Simulated::with([12]);
+    let hour_ago = now() - 3600;
+    simulated.world.edit(id(12), |account| {
+        account.store_report(hour_ago);
+        account.root.create_key(now());
+    });
+    check(&simulated, &listed([12]), "")
+        .exits(1)
+        .says("000000000012")
+        .says("1 active")
+        .says("created since the last credential report");
+}
+
+#[test]
+fn a_key_that_was_deleted_since_the_report_is_gone_after_a_second_look() {
+    let simulated = Simulated::with([12]);
+    let hour_ago = now() - 3600;
+    simulated.world.edit(id(12), |account| {
+        account.root.create_key(now() - 10 * DAY);
+        account.store_report(hour_ago);
+        account.root.delete_keys();
+    });
+    check(&simulated, &listed([12]), "").exits(0).says("none");
+    let looks = simulated.world.count(id(12), Operation::GetAccountSummary);
+    assert_eq!(looks, 2, "looks");
+}
+
+#[test]
+fn one_look_is_enough_where_there_is_nothing_to_lower() {
+    let simulated = Simulated::with([12, 13]);
+    simulated.world.edit(id(13), |account| {
+        account.root.create_key(now() - 10 * DAY);
+        account.root.use_key(0, now() - DAY, "eu-west-3", "sts");
+    });
+    check(&simulated, &listed([12, 13]), "")
+        .exits(1)
+        .says("for sts in eu-west-3")
+        .says("2 accounts: 1 with root access keys, 1 without.");
+    for number in [12, 13] {
+        let looks = simulated
+            .world
+            .count(id(number), Operation::GetAccountSummary);
+        assert_eq!(looks, 1, "looks at {number}");
+    }
+}
+
+#[test]
+fn an_inactive_key_that_is_left_is_a_finding() {
+    let simulated = Simulated::with([12]);
+    simulated.world.edit(id(12), |account| {
+        account.root.create_key(now() - 10 * DAY);
+        account.root.deactivate_keys();
+    });
+    check(&simulated, &listed([12]), "")
+        .exits(1)
+        .says("1 inactive")
+        .says("aws-root-exporter remediate --account 000000000012");
+}
+
+#[test]
+fn an_account_that_lets_nobody_in_cannot_be_judged() {
+    let simulated = Simulated::with([12, 13]);
+    simulated.world.edit(id(13), |account| {
+        account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
+    });
+    for (flags, says) in [
+        ("", "unknown"),
+        ("--format csv", "unknown"),
+        ("--only-findings", "000000000013"),
+    ] {
+        check(&simulated, &listed([12, 13]), flags)
+            .exits(3)
+            .says(says)
+            .says("assume_role");
+    }
+}
+
+#[test]
+fn a_failure_that_passes_costs_nothing() {
+    let simulated = Simulated::with([12]);
+    simulated.world.fault(
+        Fault::new(FaultKind::Throttling)
+            .of(id(12))
+            .on(Operation::GetAccountSummary)
+            .times(1),
+    );
+    check(&simulated, &listed([12]), "").exits(0);
+}
+
+#[test]
+fn a_report_that_never_comes_does_not_hold_up_the_answer() {
+    let simulated = Simulated::with([12]);
+    simulated.world.fault(
+        Fault::new(FaultKind::AccessDenied)
+            .of(id(12))
+            .on(Operation::GenerateCredentialReport),
+    );
+    check(&simulated, &listed([12]), "")
+        .exits(0)
+        .says("credential_report: access_denied");
+}
+
+#[test]
+fn an_organization_is_checked_whole_by_roles_and_by_root_sessions() {
+    let simulated = Simulated::with(101..=130);
+    simulated.world.edit(id(117), |account| {
+        account.root.create_key(now() - 10 * DAY);
+    });
+    for access in ["role", "root", "both"] {
+        let ran = check(&simulated, &organization(access), "--format json").exits(1);
+        let all: Value = serde_json::from_str(&ran.out).unwrap();
+        let accounts = all["accounts"].as_array().unwrap();
+        assert_eq!(accounts.len(), 31, "{access}");
+        let found: Vec<&Value> = accounts
+            .iter()
+            .filter(|account| account["root"]["access_keys_active"] != 0)
+            .collect();
+        assert_eq!(found.len(), 1, "{access}: {found:#?}");
+        assert_eq!(found[0]["account"], "000000000117");
+        assert_eq!(found[0]["name"], "account-117");
+        assert!(all.get("reports").is_none());
+    }
+}
+
+#[test]
+fn a_root_session_names_the_key() {
+    let simulated = Simulated::with([12]);
+    let key = simulated.world.edit(id(12), |account| {
+        let key = account.root.create_key(now() - 10 * DAY).unwrap();
+        account.root.use_key(0, now() - DAY, "eu-west-3", "sts");
+        key
+    });
+    check(&simulated, &organization("root"), "--only-findings")
+        .exits(1)
+        .says(&format!("{key}  active, since "))
+        .says("for sts in eu-west-3");
+}
+
+#[test]
+fn who_cannot_tell_the_accounts_says_so() {
+    Bench::new()
+        .with([
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ])
+        .run("check")
+        .exits(3)
+        .says("credentials");
+    let simulated = Simulated::with([12]);
+    simulated.world.organization(|it| it.enabled = false);
+    check(&simulated, &(organization("role") + &listed([12])), "")
+        .exits(3)
+        .says("organization")
+        .says("000000000012");
+}
+
+#[test]
+fn a_pipe_sees_no_progress_and_no_log() {
+    let simulated = Simulated::with([12, 13]);
+    let ran = check(&simulated, &listed([12, 13]), "").exits(0);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_wrong_configuration_is_wrong_usage() {
+    let simulated = Simulated::with([]);
+    check(&simulated, "[[accounts]]\nid = \"12\"\n", "")
+        .exits(2)
+        .complains("12 digits");
+    simulated
+        .bench()
+        .run("check --config.file gone.toml")
+        .exits(2)
+        .complains("gone.toml");
+}
