@@ -10,7 +10,7 @@ BUILD_FLAGS ?=
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools lint lint-rust lint-deps bench image
+.PHONY: help demo test test-tools lint lint-rust lint-deps bench bench-rules image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint-deps: ## check licences, sources and forbidden crates
 		echo "cargo-deny is missing: installing it, which takes some minutes, once"; \
 		$(CARGO) install --locked cargo-deny --version '^0.20'; }
 	$(CARGO) deny --locked check bans licenses sources
+
+bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
+	python3 benches/rules.py
 
 bench: ## run the benchmarks
 	$(CARGO) bench --locked
