@@ -10,7 +10,7 @@ BUILD_FLAGS ?=
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools lint lint-rust lint-deps bench bench-rules image
+.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-rules image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ lint-deps: ## check licences, sources and forbidden crates
 
 bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
 	python3 benches/rules.py
+
+screenshots: test-tools ## make the pictures of the README anew, in docs/images
+	$(CARGO) build --locked
+	cd tests/browser && node screenshots.js
 
 bench: ## run the benchmarks
 	$(CARGO) bench --locked

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust: Prometheus (its server and promtool), Alertmanager and
 # the programs that judge deploy/ as Debian packages, Rust's own musl target, the Python packages
-# of requirements.txt in the virtual environment .venv, and the npm packages that judge the
-# dashboard. Says one line for each thing it installs and nothing when all is there. It never
+# of requirements.txt in the virtual environment .venv, the npm packages that judge the
+# dashboard, and what drives Chromium over the pages. Says one line for each thing it installs and nothing when all is there. It never
 # needs a service: the tests start each program themselves, on a port of their own.
 set -euo pipefail
 
@@ -143,6 +143,19 @@ install_dashboard_types() {
     cp "$folder/package-lock.json" "$stamp"
 }
 
+install_browser_tests() {
+    local folder=$root/tests/browser
+    local stamp=$folder/node_modules/package-lock.json
+    debian chromium chromium
+    debian nodejs node
+    if cmp -s "$folder/package-lock.json" "$stamp"; then return; fi
+    debian npm npm
+    say "installing playwright-core and axe-core into tests/browser/node_modules"
+    quietly npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --no-update-notifier ||
+        fail "could not install the npm packages of tests/browser (see above)"
+    cp "$folder/package-lock.json" "$stamp"
+}
+
 command -v cargo >/dev/null || fail "cargo is missing: install Rust with rustup (https://rustup.rs)"
 service prometheus prometheus promtool
 service prometheus-alertmanager prometheus-alertmanager amtool
@@ -154,3 +167,4 @@ debian musl-tools musl-gcc
 install_musl_target
 install_python_packages
 install_dashboard_types
+install_browser_tests
