@@ -66,16 +66,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Healthcheck(_) => not_built("healthcheck"),
         Command::Print(print) => print::run(print.file),
         Command::Completions(shell) => print(&reference::completions(*shell)),
-        Command::Man(command) => match reference::man(command.as_deref()) {
-            Some(page) => print(&page),
-            None => {
+        Command::Man(command) => {
+            if let Some(page) = reference::man(command.as_deref()) {
+                print(&page)
+            } else {
                 eprintln!(
                     "aws-root-exporter: man: there is no such command; `aws-root-exporter --help` \
                      lists them"
                 );
                 ExitCode::from(USAGE)
             }
-        },
+        }
     }
 }
 

@@ -414,9 +414,27 @@ impl Watched {
                 live.failures += 1;
                 let pause = Backoff::live(settings.interval).pause(live.failures, now.draw);
                 live.due = now.moment + pause;
+                if live.failures == 1 && is_refusal(failure.reason) {
+                    self.doubt_report_access(source, now);
+                }
                 self.failed(source, failure, now);
                 None
             }
+        }
+    }
+
+    /// A live source that worked is refused: whoever did that may have blinded the report too,
+    /// which would not be asked for hours. One step of it tells now.
+    fn doubt_report_access(&mut self, source: Source, now: Now) {
+        let worked = self
+            .source(source)
+            .is_some_and(|view| view.up == Some(true));
+        if let Some(plan) = &mut self.report
+            && worked
+            && source == Source::AccountSummary
+            && plan.failures == 0
+        {
+            plan.due = plan.due.min(now.moment);
         }
     }
 
@@ -684,6 +702,14 @@ impl Watched {
             );
         }
     }
+}
+
+/// Whether AWS refused, which an answer that is merely late or lost does not mean.
+fn is_refusal(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::AccessDenied | Reason::AccountMismatch | Reason::AssumeRole | Reason::Credentials
+    )
 }
 
 fn count(keys: &[RootKey]) -> Counts {

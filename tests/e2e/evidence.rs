@@ -374,5 +374,10 @@ fn whoever_deletes_the_audit_role_does_not_look_fine_for_long() {
     // Sessions that were given out live on at AWS; here they end with the role.
     aws.world
         .fault(Fault::new(FaultKind::AccessDenied).of(id(ONE)));
+    // That nothing can be read is told at once, though no report is due for hours.
+    daemon.scrape_until(|shown| {
+        up(shown, "account_summary", 0.0)?;
+        up(shown, "credential_report", 0.0)
+    });
     daemon.scrape_until(unknown);
 }

@@ -76,7 +76,7 @@ fn a_report_is_renewed_when_four_hours_are_over_and_not_before() {
         Some(renewed) if renewed >= due_seconds => Ok(()),
         other => Err(format!("generated {other:?}, to be renewed at {due}")),
     });
-    let generates: Vec<i64> = aws
+    let asked_to_make: Vec<i64> = aws
         .world
         .calls()
         .iter()
@@ -85,8 +85,8 @@ fn a_report_is_renewed_when_four_hours_are_over_and_not_before() {
         .collect();
     // The first start asked once; from then on nothing until AWS could give a new one.
     assert!(
-        generates[0] < due && generates[1..].iter().all(|at| *at >= due),
-        "due at {due}, asked at {generates:?}"
+        asked_to_make[0] < due && asked_to_make[1..].iter().all(|at| *at >= due),
+        "due at {due}, asked at {asked_to_make:?}"
     );
     looks(&aws, ONE, 2);
     let gets = aws.world.count(id(ONE), GET);

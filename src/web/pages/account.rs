@@ -91,6 +91,10 @@ pub(super) struct Users {
 }
 
 impl Page<'_> {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "a template hands out references"
+    )]
     fn time(&self, time: &Timestamp) -> Times {
         Times::of(*time, self.now)
     }

@@ -99,6 +99,10 @@ struct Judged<'a> {
 }
 
 impl Page<'_> {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "a template hands out references"
+    )]
     fn time(&self, time: &Timestamp) -> Times {
         Times::of(*time, self.now)
     }
