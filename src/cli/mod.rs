@@ -99,6 +99,10 @@ fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
         // The sources' own warnings are in the table; the log would say them twice.
         Ok(config) if online => on_runtime(preflight::run(config)),
         Ok(config) => {
+            if let Err(error) = serve::open_web_config(&config) {
+                eprintln!("{error}");
+                return ExitCode::from(USAGE);
+            }
             let file = config
                 .source_file
                 .as_ref()

@@ -103,6 +103,11 @@ impl Reloader {
                 if fixed.len() == 1 { "it" } else { "them" },
             ));
         }
+        let site = Arc::clone(&self.site);
+        tokio::task::spawn_blocking(move || site.reload_web_config())
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
         let config = Arc::new(config);
         let generation = self.wanted.borrow().generation + 1;
         self.wanted.send_replace(Wanted {

@@ -36,12 +36,9 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         }
     };
     // A port that is taken must be told before AWS is asked anything.
-    let (listeners, health) = match bind(&config).await {
-        Ok(bound) => bound,
-        Err(failure) => {
-            eprintln!("{failure}");
-            return ExitCode::FAILURE;
-        }
+    let (guard, listeners, health) = match open_ports(&config).await {
+        Ok(ports) => ports,
+        Err(exit) => return exit,
     };
     info!(version = VERSION, "aws-root-exporter starts");
 
@@ -95,10 +92,8 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         until(stopped.clone()),
     ));
     let (reloads, requests) = web::Reloads::channel();
-    let site = Arc::new(web::Site::new(
-        Arc::clone(&store),
-        site_settings(&config, reloads),
-    ));
+    let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
+    let site = Arc::new(site.guarded_by(guard));
     let reloader = Reloader {
         load,
         running: config,
@@ -144,6 +139,38 @@ async fn bind(
         None => None,
     };
     Ok((listeners, health))
+}
+
+/// The addresses to answer on and what guards them; what is wrong with either has been told.
+async fn open_ports(
+    config: &Config,
+) -> Result<
+    (
+        Option<Arc<web::WebConfig>>,
+        Vec<web::Listener>,
+        Option<web::Listener>,
+    ),
+    ExitCode,
+> {
+    // The guard first: without it no port is bound.
+    let guard = open_web_config(config).map_err(|failure| {
+        eprintln!("{failure}");
+        ExitCode::from(failure.exit_code())
+    })?;
+    let (listeners, health) = bind(config).await.map_err(|failure| {
+        eprintln!("{failure}");
+        ExitCode::FAILURE
+    })?;
+    Ok((guard, listeners, health))
+}
+
+/// The web configuration file, where one is named.
+pub(super) fn open_web_config(
+    config: &Config,
+) -> Result<Option<Arc<web::WebConfig>>, web::WebConfigError> {
+    let path = config.web.config_file.as_deref();
+    let opened = path.map(web::WebConfig::open).transpose()?;
+    Ok(opened.map(Arc::new))
 }
 
 fn load_state(config: &Config, clock: &Clock) -> State {

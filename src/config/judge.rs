@@ -55,11 +55,6 @@ pub(super) fn judge(
         users: users(&merged.section("users")),
         source_file: None,
     };
-    for (section, key) in config.not_built_yet() {
-        merged
-            .section(section)
-            .fail(key, "is not supported by this version yet; remove it");
-    }
     match merged.into_errors() {
         errors if errors.is_empty() => Ok(config),
         errors => Err(ConfigErrors::Invalid(errors)),

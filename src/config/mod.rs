@@ -300,18 +300,6 @@ impl Default for Users {
     }
 }
 
-impl Config {
-    /// The settings that this version reads but does not act on yet, as section and key. They are
-    /// errors, for a setting that is silently ignored is worse than one that is refused.
-    #[must_use]
-    pub fn not_built_yet(&self) -> Vec<(&'static str, &'static str)> {
-        [(self.web.config_file.is_some(), ("web", "config_file"))]
-            .into_iter()
-            .filter_map(|(used, setting)| used.then_some(setting))
-            .collect()
-    }
-}
-
 /// The label that a tag becomes, without its `label_` prefix: every character that a Prometheus
 /// label cannot have is an underscore.
 ///

@@ -1,4 +1,5 @@
-//! One connection: HTTP/1 on it, and an end for those that dribble.
+//! One connection: TLS where it is asked for, HTTP/1 or HTTP/2 on it, and an end for those that
+//! dribble.
 //!
 //! What a connection may wait for is one deadline at a time, which follows from its phase: for a
 //! request, for the rest of a request's head, or for the client to take the answer. The stream
@@ -12,37 +13,95 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
+use hyper::header::{CONTENT_LENGTH, HeaderValue};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
 
 use super::Limits;
 use super::listener::Audience;
 use super::routes::{self, Site};
+use super::streams::{MAX_STREAMS, Pieces, Streams};
 
 /// How long the rest of a request is thrown away after its refusal. Closing at once would make
 /// the system send a reset, which may overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Answers the requests on a connection until it ends or a limit ends it.
+/// How an HTTP/2 connection begins, as far as it takes to tell it from HTTP/1.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+/// Answers the requests on a connection until it ends, a limit ends it, or the sender of
+/// `stopped` is gone and nothing is under way on it.
 pub(super) async fn serve(
     stream: TcpStream,
     audience: Audience,
     site: Arc<Site>,
     graceful: Watcher,
+    mut stopped: watch::Receiver<()>,
 ) {
     // Without it the last piece of an answer can wait for the client's acknowledgement. Where it
     // fails the connection is gone, as reading will tell.
     let _ = stream.set_nodelay(true);
+    // The time for a TLS handshake is part of the time for the first request's head.
+    let start = Instant::now();
+    let patience = start + site.limits().head_timeout;
+    let rules = match site.guard(audience) {
+        Some(guard) => Some(guard.current().await),
+        None => None,
+    };
+    if let Some(tls) = rules.as_ref().and_then(|rules| rules.tls.as_ref()) {
+        let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+        // Before there is HTTP on it nothing is under way that the stop should wait for.
+        let accepted = tokio::select! {
+            accepted = timeout_at(patience, accepting) => accepted,
+            _ = stopped.changed() => return,
+        };
+        match accepted {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                serve_http2(stream, start, audience, site, graceful).await;
+            }
+            Ok(Ok(stream)) => serve_http1(stream, start, audience, site, graceful).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a connection was cut off: its TLS handshake took too long"),
+        }
+        return;
+    }
+    let mut first = [0; PREFACE.len()];
+    let peeked = tokio::select! {
+        peeked = timeout_at(patience, stream.peek(&mut first)) => peeked,
+        _ = stopped.changed() => return,
+    };
+    let first = match peeked {
+        Ok(Ok(read)) => &first[..read],
+        // Gone, or silent.
+        Ok(Err(_)) | Err(_) => return,
+    };
+    // A client that knows beforehand that this is HTTP/2 sends its preface in one piece.
+    if first == PREFACE && rules.is_none_or(|rules| rules.http2) {
+        serve_http2(stream, start, audience, site, graceful).await;
+    } else {
+        serve_http1(stream, start, audience, site, graceful).await;
+    }
+}
+
+async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    stream: S,
+    start: Instant,
+    audience: Audience,
+    site: Arc<Site>,
+    graceful: Watcher,
+) {
     let limits = site.limits();
-    let progress = Arc::new(Progress::new());
+    let progress = Arc::new(Progress::since(start));
     let stream = Observed {
         stream,
         progress: Arc::clone(&progress),
@@ -64,20 +123,7 @@ pub(super) async fn serve(
         .header_read_timeout(None)
         .max_header_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
-    let mut served = pin!(graceful.watch(served));
-    let mut alarm = pin!(sleep_until(progress.deadline(limits)));
-    let end = std::future::poll_fn(|cx| {
-        if let Poll::Ready(end) = served.as_mut().poll(cx) {
-            return Poll::Ready(Some(end));
-        }
-        let deadline = progress.deadline(limits);
-        if alarm.deadline() != deadline {
-            alarm.as_mut().reset(deadline);
-        }
-        alarm.as_mut().poll(cx).map(|()| None)
-    })
-    .await;
-    match end {
+    match until_late(graceful.watch(served), || progress.deadline(limits)).await {
         // What hyper refuses by itself never comes to the routes, and counts all the same.
         Some(Err(error)) if error.is_parse_too_large() => site.count_refused(431),
         Some(Err(error)) if error.is_parse() && !error.is_parse_version_h2() => {
@@ -86,6 +132,63 @@ pub(super) async fn serve(
         Some(Ok(()) | Err(_)) => {}
         None => tracing::debug!("a connection was cut off: it took too long"),
     }
+}
+
+async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    start: Instant,
+    audience: Audience,
+    site: Arc<Site>,
+    graceful: Watcher,
+) {
+    let limits = site.limits().clone();
+    let streams = Arc::new(Streams::since(start));
+    let service = service_fn(|request: Request<Incoming>| {
+        let open = streams.open();
+        let site = Arc::clone(&site);
+        async move {
+            let head = request.method() == Method::HEAD;
+            let mut response = routes::answer(&site, audience, request).await;
+            let length = HeaderValue::from(response.body().size_hint().lower());
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            let body = if head {
+                Bytes::new()
+            } else {
+                let collected = response.body_mut().collect().await;
+                collected.unwrap_or_default().to_bytes()
+            };
+            Ok::<_, Infallible>(response.map(|_| Pieces::new(body, open)))
+        }
+    });
+    let served = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(stream), service);
+    let end = until_late(graceful.watch(served), || streams.deadline(&limits)).await;
+    if end.is_none() {
+        tracing::debug!("a connection was cut off: it took too long");
+    }
+}
+
+/// Drives a connection to its end; `None` when its deadline, which may move, comes first.
+async fn until_late<T>(
+    served: impl Future<Output = T>,
+    deadline: impl Fn() -> Instant,
+) -> Option<T> {
+    let mut served = pin!(served);
+    let mut alarm = pin!(sleep_until(deadline()));
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(end) = served.as_mut().poll(cx) {
+            return Poll::Ready(Some(end));
+        }
+        let deadline = deadline();
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        alarm.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }
 
 /// What a connection is waiting for.
@@ -113,8 +216,8 @@ enum Phase {
 struct Progress(Mutex<(Phase, Instant)>);
 
 impl Progress {
-    fn new() -> Self {
-        Self(Mutex::new((Phase::Head, Instant::now())))
+    fn since(start: Instant) -> Self {
+        Self(Mutex::new((Phase::Head, start)))
     }
 
     fn lock(&self) -> MutexGuard<'_, (Phase, Instant)> {
@@ -293,7 +396,7 @@ mod tests {
     #[test]
     fn each_phase_has_its_own_patience() {
         let limits = Limits::default();
-        let progress = Progress::new();
+        let progress = Progress::since(Instant::now());
         assert_eq!(patience(&progress), limits.head_timeout);
         progress.request(false);
         assert_eq!(patience(&progress), limits.answer_timeout);
@@ -307,7 +410,7 @@ mod tests {
     #[test]
     fn a_dribble_buys_no_time() {
         let limits = Limits::default();
-        let progress = Progress::new();
+        let progress = Progress::since(Instant::now());
         let before = progress.deadline(&limits);
         progress.read();
         assert_eq!(progress.deadline(&limits), before);
@@ -316,7 +419,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_made_and_not_taken_buys_no_time() {
         let limits = Limits::default();
-        let progress = Progress::new();
+        let progress = Progress::since(Instant::now());
         progress.request(false);
         let before = progress.deadline(&limits);
         progress.answered();
@@ -325,7 +428,7 @@ mod tests {
 
     #[test]
     fn flushing_before_the_answer_is_made_ends_nothing() {
-        let progress = Progress::new();
+        let progress = Progress::since(Instant::now());
         progress.request(false);
         progress.flushed();
         assert_eq!(progress.lock().0, Phase::Answering { body: false });

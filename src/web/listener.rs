@@ -133,8 +133,13 @@ impl Listener {
         loop {
             tokio::select! {
                 (stream, permit) = next(&self.socket, &room, &mut door) => {
-                    let serving =
-                        connection::serve(stream, audience, Arc::clone(&site), graceful.watcher());
+                    let serving = connection::serve(
+                        stream,
+                        audience,
+                        Arc::clone(&site),
+                        graceful.watcher(),
+                        stopped.clone(),
+                    );
                     connections.spawn(async move {
                         serving.await;
                         drop(permit);

@@ -5,18 +5,21 @@
 //!
 //! * [`bind`] takes an address, [`serve`] answers on it until it is told to stop.
 //! * `listener` accepts connections, as many as the limits allow, and drains them at the end.
-//! * `connection` speaks HTTP on one connection and cuts those that dribble.
+//! * `connection` speaks TLS and HTTP on one connection and cuts those that dribble.
+//! * `guard` is TLS, passwords and what else the web configuration file asks for.
+//! * `streams` are the requests of an HTTP/2 connection.
 //! * `routes` finds the answer to a request.
 //! * `negotiate` reads `Accept` and `Accept-Encoding`.
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
 //! * `views` finds what shows accounts: `pages` for people, `api` as JSON.
 //! * `document` is such an answer, `shelf` makes them, one at a time.
 //!
-//! TLS and passwords belong between `listener` and `connection`; more pages in `pages`.
+//! More pages belong in `pages`.
 
 mod api;
 mod connection;
 mod document;
+mod guard;
 mod listener;
 mod negotiate;
 mod pages;
@@ -24,6 +27,7 @@ mod reload;
 mod rendered;
 mod routes;
 mod shelf;
+mod streams;
 mod views;
 
 use std::sync::Arc;
@@ -34,6 +38,7 @@ use tokio::task::JoinSet;
 
 use crate::metrics;
 
+pub use guard::{WebConfig, WebConfigError};
 pub use listener::{BindError, Listener, bind};
 pub use reload::{ReloadRequest, Reloaded, Reloads};
 pub use routes::Site;

@@ -11,13 +11,14 @@ use http_body_util::Full;
 use hyper::body::Body;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY,
+    ETAG, HOST, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
 
 use super::document::Document;
+use super::guard::{Refusal, WebConfig, WebConfigError};
 use super::listener::Audience;
 use super::negotiate::{self, Encoding};
 use super::rendered::{self, Renderings, Variant};
@@ -31,6 +32,9 @@ const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 const RELOAD: &str = "/-/reload";
 
+/// What a client without a password is told, and how `healthcheck` knows who answers.
+pub(crate) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\"UTF-8\"";
+
 /// What requests are answered from.
 #[derive(Debug)]
 pub struct Site {
@@ -39,6 +43,7 @@ pub struct Site {
     /// Replaced by a reload. Held for cloning a pointer only.
     metrics: RwLock<Arc<metrics::Options>>,
     limits: Limits,
+    guard: Option<Arc<WebConfig>>,
     reloads: Option<Reloads>,
     /// `web.max_requests`.
     requests: Semaphore,
@@ -60,9 +65,33 @@ impl Site {
             telemetry_path: settings.telemetry_path,
             metrics: RwLock::new(Arc::new(settings.metrics)),
             limits: settings.limits,
+            guard: None,
             reloads: settings.reloads,
             requests: Semaphore::new(requests),
             renderings: Arc::default(),
+        }
+    }
+
+    /// The site behind the TLS and the passwords of a web configuration file.
+    #[must_use]
+    pub fn guarded_by(self, guard: Option<Arc<WebConfig>>) -> Self {
+        Self { guard, ..self }
+    }
+
+    /// Reads the web configuration file again, where there is one. May block for reading it.
+    ///
+    /// # Errors
+    ///
+    /// When it is not good; then nothing changes.
+    pub fn reload_web_config(&self) -> Result<(), WebConfigError> {
+        self.guard.as_ref().map_or(Ok(()), |guard| guard.reload())
+    }
+
+    /// What stands before the paths that an audience sees. Probes see nothing worth it.
+    pub(super) fn guard(&self, audience: Audience) -> Option<&Arc<WebConfig>> {
+        match audience {
+            Audience::Everyone => self.guard.as_ref(),
+            Audience::Probes => None,
         }
     }
 
@@ -201,18 +230,59 @@ impl Route {
     }
 }
 
+/// Answers a request that the web configuration lets in, and refuses any other, whatever its path.
+pub(super) async fn answer<B: Body>(
+    site: &Site,
+    audience: Audience,
+    request: Request<B>,
+) -> Response<Full<Bytes>> {
+    let Some(guard) = site.guard(audience) else {
+        return answer_admitted(site, audience, request).await;
+    };
+    let rules = guard.current().await;
+    let mut response = match rules.admit(request.headers()).await {
+        Ok(()) => answer_admitted(site, audience, request).await,
+        Err(refusal) => {
+            let reply = refused(refusal).closing_after(&request);
+            site.count_refused(reply.0.status().as_u16());
+            reply.0
+        }
+    };
+    for (name, value) in &rules.headers {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+fn refused(refusal: Refusal) -> Reply {
+    match refusal {
+        Refusal::TooMany => Reply::text(
+            StatusCode::TOO_MANY_REQUESTS,
+            "more requests than rate_limit allows; try again in a second",
+        )
+        .with(RETRY_AFTER, "1"),
+        Refusal::Unauthorized => Reply::text(StatusCode::UNAUTHORIZED, "user and password, please")
+            .with(WWW_AUTHENTICATE, CHALLENGE),
+        Refusal::Busy => Reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many passwords are being verified; try again in a second",
+        )
+        .with(RETRY_AFTER, "1"),
+    }
+}
+
 /// Answers a request and counts the answer.
 ///
 /// Of a request's body nothing is read. A connection on which one was announced is closed after
 /// the answer, for what follows there may be the body.
-pub(super) async fn answer<B: Body>(
+async fn answer_admitted<B: Body>(
     site: &Site,
     audience: Audience,
     request: Request<B>,
 ) -> Response<Full<Bytes>> {
     let uri = request.uri();
     let route = site.route(audience, uri.path(), uri.query().unwrap_or_default());
-    let mut reply = match refusal(site, &route, &request) {
+    let reply = match refusal(site, &route, &request) {
         Some(reply) => reply,
         None => match &route {
             Route::Healthy => Reply::text(StatusCode::OK, "OK"),
@@ -234,9 +304,7 @@ pub(super) async fn answer<B: Body>(
             Route::Nothing => Reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
         },
     };
-    if !request.body().is_end_stream() {
-        reply = reply.with(CONNECTION, "close");
-    }
+    let reply = reply.closing_after(&request);
     site.store
         .exporter
         .served(route.handler(), reply.0.status().as_u16());
@@ -331,6 +399,14 @@ impl Reply {
             "text/plain; charset=utf-8",
             format!("{line}\n").into(),
         )
+    }
+
+    /// Closes the connection where a body follows that nobody reads. HTTP/2 has no need of that.
+    fn closing_after<B: Body>(self, request: &Request<B>) -> Self {
+        if request.body().is_end_stream() || request.version() == Version::HTTP_2 {
+            return self;
+        }
+        self.with(CONNECTION, "close")
     }
 
     fn with(mut self, name: HeaderName, value: &'static str) -> Self {

@@ -17,7 +17,6 @@ fn refuses(text: &str, line: &str) {
 fn an_error_names_the_flag() {
     let overrides = Overrides {
         listen_addresses: vec!["127.0.0.1:1".to_owned(), "nowhere".to_owned()],
-        web_config_file: Some("web.yml".to_owned()),
         shard_index: Some(3),
         shard_total: Some(2),
         auto_reload: true,
@@ -29,8 +28,7 @@ fn an_error_names_the_flag() {
         errors.to_string(),
         "--web.listen-address: \"nowhere\" is not an IP address and a port; write it like \
          \"127.0.0.1:10057\" or \"[::1]:10057\"\n\
-         --shard.index: 3 is not below shard.total, 2; shards are counted from 0\n\
-         --web.config.file: is not supported by this version yet; remove it"
+         --shard.index: 3 is not below shard.total, 2; shards are counted from 0"
     );
 }
 

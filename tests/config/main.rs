@@ -77,18 +77,10 @@ fn shipped_file_in_full() -> String {
 }
 
 #[test]
-fn the_shipped_file_in_full_is_valid_but_for_what_is_not_built_yet() {
-    assert_eq!(
-        load_file(&shipped_file_in_full(), &[]).unwrap_err(),
-        "config.toml: web.config_file: is not supported by this version yet; remove it"
-    );
-}
-
-#[test]
 fn the_shipped_file_in_full_shows_defaults_and_examples() {
-    let text = shipped_file_in_full().replace("config_file = \"web.yml\"\n", "");
-    let config = load_file(&text, &[]).unwrap();
+    let config = load_file(&shipped_file_in_full(), &[]).unwrap();
     let default = Config::default();
+    assert!(config.web.config_file.is_some());
     assert_eq!(config.web.listen_addresses, default.web.listen_addresses);
     assert_eq!(config.web.telemetry_path, default.web.telemetry_path);
     assert_eq!(config.web.max_requests, default.web.max_requests);

@@ -1,0 +1,55 @@
+//! What is wrong with the web configuration file, on one line: where, what, and what to do.
+//! No hash, no key and no password gets into it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the file, or one that it names, cannot be gone by.
+#[derive(Debug, thiserror::Error)]
+pub enum WebConfigError {
+    /// It cannot be read.
+    #[error(
+        "{}: cannot be read: {source}; make it a file that the exporter's user can read",
+        .path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// It says what cannot be done.
+    #[error("{}: {problem}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Where in it, what, and what to do.
+        problem: String,
+    },
+}
+
+impl WebConfigError {
+    /// The exit code of a daemon that does not start for this: 1 for a file it cannot read, 2 for
+    /// a wrong configuration.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unreadable { .. } => 1,
+            Self::Invalid { .. } => 2,
+        }
+    }
+
+    pub(super) fn unread(path: &Path, source: io::Error) -> Self {
+        Self::Unreadable {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Invalid {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
+    }
+}
