@@ -76,7 +76,8 @@ def write_day(path, found, alarming, now, instance):
     with open(path, "w") as out:
         for name, hours in RANGED.items():
             out.write(f"# TYPE {name} gauge\n")
-            times = range(int(now - hours * 3600), now, 30)
+            # Not the last minutes: until the first scrape no account is there, rather than each unknown.
+            times = range(int(now - hours * 3600), now - 360, 30)
             for labels, value in found[name]:
                 comma = "," if labels else ""
                 line = f'{name}{{{labels}{comma}{JOB},instance="{instance}"}} {value} '
