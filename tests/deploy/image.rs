@@ -3,7 +3,7 @@
 //! The build stage needs an image from a registry; the tests put a static binary of the same
 //! sources in its place. All after it is the Dockerfile's own, built and run here.
 
-use std::env;
+use std::env::consts::ARCH;
 use std::fs;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -196,18 +196,21 @@ impl Image {
 /// This project's binary without a library of the system, as the build stage makes it but for its
 /// optimisation, which takes longer than all other tests.
 fn static_binary() -> PathBuf {
-    let target = format!("{}-unknown-linux-musl", env::consts::ARCH);
-    content(
+    let target = format!("{ARCH}-unknown-linux-musl");
+    let messages = content(
         Command::new(env!("CARGO"))
             .args(["build", "--locked", "--bin", "aws-root-exporter"])
             .args(["--target", &target])
             .args(["--config", "profile.dev.debug=false"])
+            .arg("--message-format=json-render-diagnostics")
             .current_dir(repository("")),
     );
-    // Cargo puts the binaries of tests into target/debug/deps.
-    let tests = env::current_exe().unwrap();
-    let folder = tests.ancestors().nth(3).unwrap();
-    folder.join(target).join("debug/aws-root-exporter")
+    // Where Cargo puts it is a setting, which only Cargo knows.
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+        .expect("cargo names the binary it built")
 }
 
 fn put(from: &Path, to: &Path) {
