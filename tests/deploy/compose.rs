@@ -59,6 +59,31 @@ fn prometheus_takes_its_configuration_and_the_rules() {
     }
 }
 
+/// amtool reads the file that the container's command names, found through what is mounted.
+#[test]
+fn alertmanager_takes_the_configuration_that_is_mounted() {
+    let compose = compose();
+    let service = &compose["services"]["alertmanager"];
+    let named = service["command"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|argument| argument.as_str()?.strip_prefix("--config.file="))
+        .expect("the command names a configuration");
+    let file = service["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|volume| {
+            let mut parts = volume.as_str()?.split(':');
+            let (from, to) = (parts.next()?, parts.next()?);
+            let within = named.strip_prefix(to)?.strip_prefix('/')?;
+            Some(repository(FOLDER).join(from).join(within))
+        })
+        .expect("a volume holds the configuration");
+    content(Command::new("amtool").arg("check-config").arg(file));
+}
+
 /// The rules about the exporter ask for its job by name, Prometheus for its host by the alias that
 /// both profiles give it.
 #[test]
