@@ -1,7 +1,9 @@
 //! `rate_limit`: a token bucket for all requests of all clients together.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Holds up to `burst` tokens, one more each `interval`. A request takes one.
 #[derive(Debug)]

@@ -1,0 +1,288 @@
+//! The invariants of `ARCHITECTURE.md` that the compiler does not keep.
+
+use crate::markdown::expect_none;
+use crate::source::{self, Module};
+
+/// What these modules do against a rule.
+fn against(
+    rule: &str,
+    concerns: impl Fn(&Module) -> bool,
+    breaks: impl Fn(&Module) -> Vec<String>,
+) {
+    let modules = source::modules();
+    let concerned: Vec<&Module> = modules.iter().filter(|module| concerns(module)).collect();
+    assert!(!concerned.is_empty(), "no file is judged by: {rule}");
+    let trouble: Vec<String> = concerned
+        .into_iter()
+        .flat_map(|module| {
+            breaks(module)
+                .into_iter()
+                .map(|what| format!("{}: {what}: {rule}", module.file))
+        })
+        .collect();
+    expect_none(&trouble);
+}
+
+fn uses(module: &Module, forbidden: &[&str]) -> Vec<String> {
+    module
+        .uses()
+        .filter(|used| forbidden.contains(used))
+        .map(|used| format!("uses {used}"))
+        .collect()
+}
+
+#[test]
+fn only_the_commands_know_the_web() {
+    against(
+        "only cli wires the web in; move what is shared to where both may use it",
+        |module| !matches!(module.room(), "cli" | "web"),
+        |module| uses(module, &["web", "cli"]),
+    );
+}
+
+#[test]
+fn what_is_shown_knows_nothing_of_aws() {
+    against(
+        "figures come from the store, whoever was asked for them",
+        |module| {
+            matches!(
+                module.room(),
+                "metrics" | "web" | "store" | "posture" | "report"
+            )
+        },
+        |module| {
+            let mut found = uses(module, &["aws", "refresh", "discovery", "simulator"]);
+            found.extend(foreign(module, &["aws_config", "aws_sdk_"]));
+            found
+        },
+    );
+}
+
+/// Crates that the module names, by the beginnings of their names.
+fn foreign(module: &Module, crates: &[&str]) -> Vec<String> {
+    module
+        .paths
+        .iter()
+        .filter(|path| crates.iter().any(|name| path[0].starts_with(name)))
+        .map(|path| format!("names {}", path.join("::")))
+        .collect()
+}
+
+#[test]
+fn reading_and_reasoning_are_functions_of_their_arguments() {
+    against(
+        "report and posture do no I/O, read no clock and log nothing; take it as an argument",
+        |module| matches!(module.room(), "report" | "posture"),
+        |module| {
+            let outside = ["fs", "net", "env", "process", "thread", "os", "random"];
+            let doors = ["stdin", "stdout", "stderr"];
+            let mut found: Vec<String> = module
+                .paths
+                .iter()
+                .filter(|path| {
+                    let inner = path.get(1).map_or("", String::as_str);
+                    path[0] == "std" && outside.contains(&inner)
+                        || doors.contains(&path.last().map_or("", String::as_str))
+                })
+                .map(|path| format!("names {}", path.join("::")))
+                .collect();
+            found.extend(foreign(
+                module,
+                &["tokio", "hyper", "tracing", "fastrand", "aws_sdk_"],
+            ));
+            if module.names(&["clock", "Clock"]) {
+                found.push("names clock::Clock".to_owned());
+            }
+            let prints = ["print", "println", "eprint", "eprintln", "dbg"];
+            let printed = module
+                .calls
+                .iter()
+                .filter(|name| prints.contains(&name.as_str()));
+            found.extend(printed.map(|name| format!("calls {name}!")));
+            found
+        },
+    );
+}
+
+#[test]
+fn the_simulator_shares_no_code_with_what_it_tests() {
+    against(
+        "of ours the simulator uses account alone: two users of one function agree on its mistake",
+        |module| module.room() == "simulator",
+        |module| {
+            let used = module.uses().filter(|used| *used != "account");
+            used.map(|used| format!("uses {used}")).collect()
+        },
+    );
+}
+
+/// These time clients, by tokio's own clock: sockets' deadlines, the limit of requests, how often
+/// the files of TLS are looked at. No figure hangs on them.
+const TIMES_CLIENTS: [&str; 3] = [
+    "src/web/connection.rs",
+    "src/web/guard/mod.rs",
+    "src/web/streams.rs",
+];
+
+#[test]
+fn time_comes_in_through_the_clock() {
+    against(
+        "ask crate::clock::Clock, which tests can move",
+        |module| module.room() != "clock",
+        |module| {
+            let clocks = ["SystemTime", "Instant", "OffsetDateTime", "UtcDateTime"];
+            let times_clients = TIMES_CLIENTS.contains(&module.file.as_str())
+                && module.names(&["tokio", "time", "Instant"])
+                && !module.names(&["std", "time", "Instant"]);
+            clocks
+                .into_iter()
+                .filter(|clock| module.names(&[clock, "now"]) || module.names(&[clock, "now_utc"]))
+                .filter(|clock| !times_clients || *clock != "Instant")
+                .map(|clock| format!("reads {clock}"))
+                .collect()
+        },
+    );
+    for file in TIMES_CLIENTS {
+        let module = source::modules().iter().find(|module| module.file == file);
+        assert!(
+            module.is_some_and(|module| module.names(&["Instant", "now"])),
+            "{file} reads no clock; take it off the list"
+        );
+    }
+}
+
+/// How the names of IAM's, STS' and Organizations' operations begin that change something.
+const CHANGES: [&str; 17] = [
+    "add",
+    "attach",
+    "change",
+    "close",
+    "create",
+    "deactivate",
+    "delete",
+    "detach",
+    "disable",
+    "enable",
+    "leave",
+    "move",
+    "put",
+    "remove",
+    "reset",
+    "update",
+    "upload",
+];
+
+/// The one file with calls that delete.
+const DELETES: &str = "src/aws/delete.rs";
+
+/// The one file that may use it: a command that a person runs.
+const REMEDIATES: &str = "src/cli/remediate.rs";
+
+#[test]
+fn the_daemon_has_no_call_that_changes_anything() {
+    against(
+        "the daemon only reads; what a person may delete stands in src/aws/delete.rs",
+        |module| module.room() != "simulator" && module.file != DELETES,
+        |module| {
+            let mut found = Vec::new();
+            let sdk = module
+                .paths
+                .iter()
+                .filter(|path| path[0].starts_with("aws_sdk_"));
+            for segment in sdk.flatten() {
+                if changes(segment, '_') {
+                    found.push(format!("names {segment}"));
+                }
+            }
+            // Only this room calls the SDK; elsewhere a method may be called `remove_node`.
+            if module.room() == "aws" {
+                let calls = module.calls.iter().filter(|call| changes(call, '_'));
+                found.extend(calls.map(|call| format!("calls {call}")));
+                let operations = module
+                    .texts
+                    .iter()
+                    .filter(|text| is_changing_operation(text));
+                found.extend(operations.map(|text| format!("calls {text}")));
+            }
+            found
+        },
+    );
+}
+
+#[test]
+fn only_the_room_of_aws_calls_the_sdk() {
+    against(
+        "calls to AWS are aws' alone, which counts, times and classes them",
+        |module| module.room() != "aws",
+        |module| foreign(module, &["aws_sdk_", "aws_config"]),
+    );
+}
+
+#[test]
+fn only_the_remediation_may_delete() {
+    against(
+        "only remediate, which a person runs, may use what deletes",
+        |module| module.file != REMEDIATES && module.file != DELETES,
+        |module| {
+            let named = module.paths.iter().filter(|path| {
+                path.starts_with(&["crate", "aws", "delete"].map(str::to_owned))
+                    || module.room() == "aws" && path[0] == "delete"
+            });
+            named
+                .map(|path| format!("names {}", path.join("::")))
+                .collect()
+        },
+    );
+    let modules = source::modules();
+    let find = |file| modules.iter().find(|module| module.file == file).unwrap();
+    assert!(
+        find(DELETES).calls.contains("delete_access_key"),
+        "{DELETES} deletes no key"
+    );
+    assert!(
+        find(REMEDIATES).names(&["aws", "delete"]),
+        "{REMEDIATES} does not use it"
+    );
+}
+
+fn changes(name: &str, after: char) -> bool {
+    CHANGES.iter().any(|verb| {
+        name.strip_prefix(verb)
+            .is_some_and(|rest| rest.starts_with(after))
+    })
+}
+
+/// An operation's name as AWS writes it: `DeleteAccessKey`.
+fn is_changing_operation(text: &str) -> bool {
+    let mut words = String::new();
+    for char in text.chars() {
+        if !char.is_ascii_alphabetic() {
+            return false;
+        }
+        if char.is_ascii_uppercase() && !words.is_empty() {
+            words.push('_');
+        }
+        words.push(char.to_ascii_lowercase());
+    }
+    text.starts_with(|first: char| first.is_ascii_uppercase()) && changes(&words, '_')
+}
+
+#[test]
+fn a_changing_operation_is_told_from_a_reading_one() {
+    for operation in [
+        "DeleteAccessKey",
+        "DeactivateMFADevice",
+        "CreateLoginProfile",
+    ] {
+        assert!(is_changing_operation(operation), "{operation}");
+    }
+    for text in [
+        "ListAccessKeys",
+        "GetAccountSummary",
+        "AssumeRoot",
+        "Deleted",
+        "delete",
+    ] {
+        assert!(!is_changing_operation(text), "{text}");
+    }
+}
