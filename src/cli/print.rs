@@ -6,6 +6,7 @@ use super::args::PrintFile;
 
 const CONFIG: &str = include_str!("../../config.toml");
 const RULES: &str = include_str!("../../deploy/prometheus/aws-root-exporter.rules.yml");
+const ALERTMANAGER: &str = include_str!("../../deploy/alertmanager/alertmanager.yml");
 const DASHBOARD: &str = include_str!("../../grafana/aws-root-exporter.json");
 
 /// Prints the file, byte for byte.
@@ -13,7 +14,7 @@ pub(super) fn run(file: PrintFile) -> ExitCode {
     super::print(match file {
         PrintFile::Config => CONFIG,
         PrintFile::Rules => RULES,
-        PrintFile::Alertmanager => return super::not_built("print alertmanager"),
+        PrintFile::Alertmanager => ALERTMANAGER,
         PrintFile::Dashboard => DASHBOARD,
     })
 }

@@ -23,6 +23,7 @@ fn the_printed_configuration_is_the_commented_one_and_is_good() {
 fn the_other_files_are_the_repository_s() {
     for (name, path) in [
         ("rules", "deploy/prometheus/aws-root-exporter.rules.yml"),
+        ("alertmanager", "deploy/alertmanager/alertmanager.yml"),
         ("dashboard", "grafana/aws-root-exporter.json"),
     ] {
         let printed = Bench::new().run(&format!("print {name}")).exits(0).out;
