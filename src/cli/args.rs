@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::account::AccountId;
 use crate::build::{REVISION, RUSTC, VERSION};
 use crate::config::{LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
+use crate::web::ProbeUrl;
 
 mod examples;
 pub mod reference;
@@ -389,9 +390,9 @@ pub struct RemediateArgs {
 /// `healthcheck`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct HealthcheckArgs {
-    /// What to ask.
+    /// What to ask; without a path, /-/healthy.
     #[arg(long, default_value = "http://127.0.0.1:10057/-/healthy")]
-    pub url: String,
+    pub url: ProbeUrl,
 }
 
 /// `print`

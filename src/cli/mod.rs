@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 mod demo;
+mod healthcheck;
 mod log;
 mod policy;
 mod preflight;
@@ -63,7 +64,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Healthcheck(_) => not_built("healthcheck"),
+        Command::Healthcheck(healthcheck) => on_runtime(healthcheck::run(healthcheck.clone())),
         Command::Print(print) => print::run(print.file),
         Command::Completions(shell) => print(&reference::completions(*shell)),
         Command::Man(command) => {
@@ -138,11 +139,6 @@ fn write(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
-}
-
-fn not_built(what: &str) -> ExitCode {
-    eprintln!("aws-root-exporter: {what} is not supported by this version yet");
-    ExitCode::from(USAGE)
 }
 
 /// A command says what it found by itself; its log says more only to who asks for it.

@@ -127,16 +127,20 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
+/// Binds the addresses of the configuration, unless systemd holds some in their place.
 async fn bind(
     config: &Config,
+    held: web::Inherited,
 ) -> Result<(Vec<web::Listener>, Option<web::Listener>), web::BindError> {
-    let mut listeners = Vec::new();
-    for address in &config.web.listen_addresses {
-        listeners.push(web::bind(*address).await?);
+    let mut listeners = held.everyone;
+    if listeners.is_empty() {
+        for address in &config.web.listen_addresses {
+            listeners.push(web::bind(*address).await?);
+        }
     }
-    let health = match config.web.health_listen_address {
-        Some(address) => Some(web::bind(address).await?),
-        None => None,
+    let health = match (held.probes, config.web.health_listen_address) {
+        (None, Some(address)) => Some(web::bind(address).await?),
+        (held, _) => held,
     };
     Ok((listeners, health))
 }
@@ -157,7 +161,11 @@ async fn open_ports(
         eprintln!("{failure}");
         ExitCode::from(failure.exit_code())
     })?;
-    let (listeners, health) = bind(config).await.map_err(|failure| {
+    let held = web::inherited().map_err(|failure| {
+        eprintln!("{failure}");
+        ExitCode::FAILURE
+    })?;
+    let (listeners, health) = bind(config, held).await.map_err(|failure| {
         eprintln!("{failure}");
         ExitCode::FAILURE
     })?;

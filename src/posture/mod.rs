@@ -109,6 +109,25 @@ impl Posture {
         self.values() == other.values()
     }
 
+    /// Whether what is alarming is the same here as in `other`: what says "fine" and what is
+    /// unknown count as no alarm.
+    #[must_use]
+    pub fn alarms_like(&self, other: &Self) -> bool {
+        self.alarms() == other.alarms()
+    }
+
+    /// More keys and certificates than none, and MFA that is off.
+    fn alarms(&self) -> [Option<u8>; 4] {
+        let value = |figure: Option<Figure>| figure.map(|figure| figure.value);
+        let some = |figure| value(figure).filter(|count| *count > 0);
+        [
+            some(self.keys_active),
+            some(self.keys_present),
+            some(self.certificates_active),
+            value(self.mfa_enabled).filter(|on| *on == 0),
+        ]
+    }
+
     fn values(&self) -> [Option<u8>; 5] {
         [
             self.keys_active,

@@ -1,6 +1,7 @@
 //! What the exporter knows of itself: calls, schedule, state file, requests.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -154,6 +155,8 @@ pub struct ExporterView {
 #[derive(Debug, Default)]
 pub struct Exporter {
     inner: Mutex<Inner>,
+    /// How often anything changed that somebody may wait for or be woken by.
+    alarms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -191,12 +194,35 @@ impl Exporter {
 
     /// Writes down anything that is shown as it is set.
     pub fn note(&self, write: impl FnOnce(&mut ExporterView)) {
-        write(&mut self.lock().view);
+        let mut inner = self.lock();
+        let alarms = |view: &ExporterView| {
+            let works = |told: Option<(bool, Option<Timestamp>)>| told.map(|(works, _)| works);
+            (view.reload, works(view.discovery), works(view.state))
+        };
+        let before = alarms(&inner.view);
+        write(&mut inner.view);
+        if alarms(&inner.view) != before {
+            self.alarmed();
+        }
     }
 
     /// Writes down which accounts left.
     pub fn left(&self, left: BTreeMap<AccountId, Left>) {
-        self.lock().left = left;
+        let mut inner = self.lock();
+        if !inner.left.keys().eq(left.keys()) {
+            self.alarmed();
+        }
+        inner.left = left;
+    }
+
+    fn alarmed(&self) {
+        self.alarms.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often it changed whether the last reload, the account list and the state file are as
+    /// they should be, or which accounts left.
+    pub(super) fn alarms(&self) -> u64 {
+        self.alarms.load(Ordering::Acquire)
     }
 
     /// Counts a call to AWS.

@@ -10,6 +10,7 @@ mod organization;
 mod state;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
@@ -146,6 +147,8 @@ pub struct Snapshot {
     pub now: Timestamp,
     /// When it was taken, by the monotonic clock.
     pub moment: Moment,
+    /// [`Store::alarms`] of what it holds.
+    pub alarms: u64,
 }
 
 impl Snapshot {
@@ -163,6 +166,8 @@ pub struct Store {
     /// A lock of the standard library: it is held for a look-up or for cloning a list of
     /// pointers, never across an await.
     accounts: RwLock<BTreeMap<AccountId, Arc<AccountView>>>,
+    /// Written under the lock of the accounts, read without it.
+    alarms: AtomicU64,
     /// What the exporter knows of itself.
     pub exporter: Exporter,
     clock: Clock,
@@ -174,6 +179,7 @@ impl Store {
     pub fn new(clock: Clock) -> Self {
         Self {
             accounts: RwLock::default(),
+            alarms: AtomicU64::new(0),
             exporter: Exporter::default(),
             clock,
         }
@@ -182,18 +188,48 @@ impl Store {
     /// Shows an account, in place of what was shown of it.
     pub fn put(&self, view: AccountView) {
         let view = Arc::new(view);
-        self.accounts
+        let mut accounts = self
+            .accounts
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(view.account.id, view);
+            .unwrap_or_else(PoisonError::into_inner);
+        let next = Arc::clone(&view);
+        let last = accounts.insert(view.account.id, view);
+        self.note_alarms(last.as_deref(), Some(&next));
     }
 
     /// Shows an account no more.
     pub fn remove(&self, id: AccountId) {
-        self.accounts
+        let mut accounts = self
+            .accounts
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
+            .unwrap_or_else(PoisonError::into_inner);
+        let last = accounts.remove(&id);
+        self.note_alarms(last.as_deref(), None);
+    }
+
+    fn note_alarms(&self, last: Option<&AccountView>, next: Option<&AccountView>) {
+        let posture = |view: Option<&AccountView>| view.map(|view| view.posture);
+        let (last, next) = (
+            posture(last).unwrap_or_default(),
+            posture(next).unwrap_or_default(),
+        );
+        if !last.alarms_like(&next) {
+            self.alarms.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// How often anything alarming has changed, for better or worse, of an account or of the
+    /// exporter itself. What was made from a snapshot with another number shows an alarm that is
+    /// not true any more, or lacks one.
+    #[must_use]
+    pub fn alarms(&self) -> u64 {
+        self.alarms.load(Ordering::Acquire) + self.exporter.alarms()
+    }
+
+    /// The moment by the clock of the snapshots.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        self.clock.moment()
     }
 
     /// What is shown of one account.
@@ -209,19 +245,79 @@ impl Store {
     /// All that is shown now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let accounts = self
-            .accounts
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect();
+        let (accounts, alarms) = {
+            let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+            (accounts.values().cloned().collect(), self.alarms())
+        };
         let moment = self.clock.moment();
         Snapshot {
             accounts,
             exporter: self.exporter.view(moment),
             now: self.clock.now(),
             moment,
+            alarms,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Access, Account};
+    use crate::posture::Figure;
+
+    fn view(keys: Option<u8>, mfa: Option<u8>) -> AccountView {
+        let figure = |value| Figure {
+            value,
+            source: Source::AccountSummary,
+            observed: Timestamp::default(),
+            fine_until: None,
+        };
+        AccountView {
+            account: Arc::new(Account {
+                id: "000000000012".parse().unwrap(),
+                name: String::new(),
+                region: "us-east-1".to_owned(),
+                access: Some(Access::Caller),
+                root_session: false,
+                labels: BTreeMap::new(),
+            }),
+            posture: Posture {
+                keys_active: keys.map(figure),
+                mfa_enabled: mfa.map(figure),
+                ..Posture::default()
+            },
+            report: None,
+            root_keys: None,
+            sources: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn alarms_change_when_one_comes_changes_or_goes_and_at_nothing_else() {
+        let store = Store::new(Clock::manual(Timestamp::default()).0);
+        let changes = |change: &dyn Fn()| {
+            let before = store.alarms();
+            change();
+            store.alarms() != before
+        };
+        let put = |keys, mfa| changes(&|| store.put(view(keys, mfa)));
+        assert!(!put(None, None), "nothing is known");
+        assert!(!put(Some(0), Some(1)), "all is well");
+        assert!(put(Some(1), Some(1)), "a key");
+        assert!(!put(Some(1), Some(1)), "the same key");
+        assert!(put(Some(2), Some(1)), "another");
+        assert!(put(Some(2), Some(0)), "no MFA");
+        assert!(put(Some(0), Some(1)), "all gone");
+        assert!(!put(None, None), "unknown again");
+        assert!(put(Some(1), None), "a key");
+        let id = "000000000012".parse().unwrap();
+        assert!(changes(&|| store.remove(id)), "gone with its account");
+        assert!(!changes(&|| store.remove(id)), "which is not there");
+        let note = |write: fn(&mut ExporterView)| changes(&|| store.exporter.note(write));
+        assert!(note(|view| view.reload.0 = true), "a reload");
+        assert!(!note(|view| view.looked_at = 1), "a look");
+        assert!(note(|view| view.state = Some((false, None))), "the disk");
+        assert_eq!(store.snapshot().alarms, store.alarms());
     }
 }

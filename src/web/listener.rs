@@ -101,17 +101,18 @@ impl BindError {
 /// When the address cannot be had. The error's text is one line that names the address, the cause
 /// and the remedy.
 pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-    let bound = async {
-        let socket = TcpListener::bind(address).await?;
-        let address = socket.local_addr()?;
-        Ok(Listener { socket, address })
-    };
+    let bound = async { Listener::of(TcpListener::bind(address).await?) };
     bound
         .await
         .map_err(|source| BindError::new(address, source))
 }
 
 impl Listener {
+    pub(super) fn of(socket: TcpListener) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
+    }
+
     /// The address as it was bound: with a port of 0 resolved.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {

@@ -3,7 +3,8 @@
 //! Only this room knows HTTP. It reads the store and never asks AWS, never waits for a refresh and
 //! never holds a lock of the store while a client reads.
 //!
-//! * [`bind`] takes an address, [`serve`] answers on it until it is told to stop.
+//! * [`bind`] takes an address, [`inherited`] those that systemd holds; [`serve`] answers on them
+//!   until it is told to stop.
 //! * `listener` accepts connections, as many as the limits allow, and drains them at the end.
 //! * `connection` speaks TLS and HTTP on one connection and cuts those that dribble.
 //! * `guard` is TLS, passwords and what else the web configuration file asks for.
@@ -13,6 +14,7 @@
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
 //! * `views` finds what shows accounts: `pages` for people, `api` as JSON.
 //! * `document` is such an answer, `shelf` makes them, one at a time.
+//! * [`probe`] is the other side: it asks a running daemon whether it is healthy.
 //!
 //! More pages belong in `pages`.
 
@@ -20,9 +22,11 @@ mod api;
 mod connection;
 mod document;
 mod guard;
+mod inherited;
 mod listener;
 mod negotiate;
 mod pages;
+mod probe;
 mod reload;
 mod rendered;
 mod routes;
@@ -39,7 +43,9 @@ use tokio::task::JoinSet;
 use crate::metrics;
 
 pub use guard::{WebConfig, WebConfigError};
+pub use inherited::{Inherited, InheritedError, inherited};
 pub use listener::{BindError, Listener, bind};
+pub use probe::{Health, ProbeError, ProbeUrl, probe};
 pub use reload::{ReloadRequest, Reloaded, Reloads};
 pub use routes::Site;
 
@@ -120,6 +126,12 @@ pub async fn serve(
             serves = audience.as_str(),
             "listening"
         );
+        if let Some(open) = site.left_open(audience, listener.local_addr()) {
+            tracing::warn!(
+                address = %listener.local_addr(),
+                "{open}: which accounts have a root key is nothing for strangers; name a file with                  both in web.config_file, or let nobody but Prometheus reach this address"
+            );
+        }
         tasks.spawn(listener.serve(audience, Arc::clone(&site), stopped.clone()));
     }
     shutdown.await;

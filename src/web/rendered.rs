@@ -1,24 +1,29 @@
-//! The bytes of the metrics: made on a thread that may take its time, once for all who wait.
+//! The bytes of the metrics: made on a thread that may take its time, once for all who want them.
 //!
-//! No two renderings of the same variant run at a time, whoever asks and whoever goes away
-//! meanwhile. An answer is never older than its request: what it shows was read from the store
-//! after the request came. To hand out older bytes, change [`Renderings::get`] and nothing else.
+//! No two renderings run at a time, whoever asks and whoever goes away meanwhile. What was made is
+//! kept and handed out again for up to a [second](KEEP): a crowd of scrapers costs one rendering,
+//! and during a storm of refreshes no more than in calm. It is not handed out past an alarm that
+//! came, changed or went: then the next to ask has it made anew.
 
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tokio::sync::Mutex;
 
 use super::negotiate::Encoding;
-use crate::metrics::{self, Format};
+use crate::clock::Moment;
+use crate::metrics::{self, Format, Options};
 use crate::store::Store;
 
 /// How much text goes into the gzip encoder at once.
 const CHUNK: usize = 64 * 1024;
+
+/// How long bytes are handed out while what is not alarming changes under them.
+const KEEP: Duration = Duration::from_secs(1);
 
 /// In which form the metrics are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -43,58 +48,111 @@ impl Variant {
     }
 }
 
+/// Of when the bytes are, and of which alarms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AsOf {
+    moment: Moment,
+    alarms: u64,
+}
+
 /// Bytes that were made, and for whom they are new enough.
 #[derive(Debug)]
 struct Rendered {
     body: Bytes,
+    options: Arc<Options>,
+    as_of: AsOf,
     /// Requests with a lower number came before the store was read.
     serves_below: u64,
+}
+
+impl Rendered {
+    fn is_recent(&self, now: Moment) -> bool {
+        now.since(self.as_of.moment) < KEEP
+    }
+
+    fn serves(&self, request: u64, options: &Arc<Options>, store: &Store) -> bool {
+        Arc::ptr_eq(&self.options, options)
+            && (request < self.serves_below
+                || (self.is_recent(store.moment()) && self.as_of.alarms == store.alarms()))
+    }
 }
 
 /// Makes the metrics' bytes.
 #[derive(Debug, Default)]
 pub(super) struct Renderings {
-    /// The last rendering of each variant. The lock is held while the next one is made, which is
-    /// what keeps it the only one; never while a client reads.
-    last: [Arc<Mutex<Option<Rendered>>>; Variant::COUNT],
+    /// The last rendering of each variant. The lock is held for a look-up only.
+    kept: Mutex<[Option<Rendered>; Variant::COUNT]>,
+    /// Held while bytes are made, which is what keeps that to one at a time; never while a client
+    /// reads.
+    making: Arc<tokio::sync::Mutex<()>>,
     /// How many requests have come. It orders requests and renderings without a clock.
     requests: AtomicU64,
 }
 
 impl Renderings {
-    /// The bytes that `make` makes, or that another request's `make` made of the same variant
-    /// since this call. `make` may block; it gets the size of the last bytes.
+    /// The bytes that `make` makes, or that were made before and still will do. `make` may block;
+    /// it gets the size of the last bytes, and says of when the new ones are.
     ///
     /// # Errors
     ///
     /// When `make` fails, or panics.
-    pub async fn get<M>(self: &Arc<Self>, variant: Variant, make: M) -> io::Result<Bytes>
+    pub async fn get<M>(
+        self: &Arc<Self>,
+        variant: Variant,
+        options: &Arc<Options>,
+        store: &Store,
+        make: M,
+    ) -> io::Result<Bytes>
     where
-        M: FnOnce(usize) -> io::Result<Bytes> + Send + 'static,
+        M: FnOnce(usize) -> io::Result<(Bytes, AsOf)> + Send + 'static,
     {
         let request = self.requests.fetch_add(1, Ordering::SeqCst);
-        let mut last = Arc::clone(&self.last[variant.index()]).lock_owned().await;
-        if let Some(rendered) = last.as_ref()
-            && request < rendered.serves_below
-        {
-            return Ok(rendered.body.clone());
+        let place = variant.index();
+        let kept = || {
+            self.kept()[place]
+                .as_ref()
+                .filter(|rendered| rendered.serves(request, options, store))
+                .map(|rendered| rendered.body.clone())
+        };
+        if let Some(body) = kept() {
+            return Ok(body);
+        }
+        let making = Arc::clone(&self.making).lock_owned().await;
+        if let Some(body) = kept() {
+            return Ok(body);
         }
         let this = Arc::clone(self);
+        let options = Arc::clone(options);
         // The lock goes along, because the thread works on when the client goes away.
         tokio::task::spawn_blocking(move || {
             let serves_below = this.requests.load(Ordering::SeqCst);
             // The old bytes go before the new ones come, so that both are held at once only where
             // a client still reads the old ones.
-            let size = last.take().map_or(0, |rendered| rendered.body.len());
-            let body = make(size)?;
-            *last = Some(Rendered {
+            let size = this.kept()[place]
+                .take()
+                .map_or(0, |rendered| rendered.body.len());
+            let (body, as_of) = make(size)?;
+            let mut kept = this.kept();
+            // Neither need memory be held by a form that nobody has asked for lately.
+            for other in kept.iter_mut() {
+                other.take_if(|rendered| !rendered.is_recent(as_of.moment));
+            }
+            kept[place] = Some(Rendered {
                 body: body.clone(),
+                options,
+                as_of,
                 serves_below,
             });
+            drop(kept);
+            drop(making);
             Ok(body)
         })
         .await
         .map_err(io::Error::other)?
+    }
+
+    fn kept(&self) -> MutexGuard<'_, [Option<Rendered>; Variant::COUNT]> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,10 +163,10 @@ impl Renderings {
 /// When the metrics cannot be written.
 pub(super) fn render(
     store: &Store,
-    options: &metrics::Options,
+    options: &Options,
     variant: Variant,
     expected: usize,
-) -> io::Result<Bytes> {
+) -> io::Result<(Bytes, AsOf)> {
     let snapshot = store.snapshot();
     let mut bytes = Vec::with_capacity(expected + expected / 16);
     match variant.encoding {
@@ -125,34 +183,109 @@ pub(super) fn render(
                 .finish()?;
         }
     }
-    Ok(bytes.into())
+    let as_of = AsOf {
+        moment: snapshot.moment,
+        alarms: snapshot.alarms,
+    };
+    Ok((bytes.into(), as_of))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
     use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
 
     use flate2::bufread::GzDecoder;
 
     use super::*;
-    use crate::clock::{Clock, Timestamp};
+    use crate::account::Account;
+    use crate::clock::{Clock, Hand, Timestamp};
+    use crate::evidence::Source;
+    use crate::posture::{Figure, Posture};
+    use crate::store::AccountView;
 
     const TEXT: Variant = Variant {
         format: Format::Text,
         encoding: Encoding::Identity,
     };
+    const PACKED: Variant = Variant {
+        format: Format::Text,
+        encoding: Encoding::Gzip,
+    };
+
+    /// Renderings of a store that changes by hand.
+    struct Bench {
+        renderings: Arc<Renderings>,
+        store: Arc<Store>,
+        options: Arc<Options>,
+        hand: Hand,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (clock, hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
+            Self {
+                renderings: Arc::default(),
+                store: Arc::new(Store::new(clock)),
+                options: Arc::default(),
+                hand,
+            }
+        }
+
+        fn as_of(&self) -> AsOf {
+            AsOf {
+                moment: self.store.moment(),
+                alarms: self.store.alarms(),
+            }
+        }
+
+        /// Asks, and has this made where nothing that was made before will do.
+        async fn ask(&self, variant: Variant, made: &'static str) -> Bytes {
+            let as_of = self.as_of();
+            self.renderings
+                .get(variant, &self.options, &self.store, move |_| {
+                    Ok((Bytes::from_static(made.as_bytes()), as_of))
+                })
+                .await
+                .unwrap()
+        }
+
+        fn put(&self, keys: u8) {
+            let account = Account {
+                id: "000000000012".parse().unwrap(),
+                name: String::new(),
+                region: "us-east-1".to_owned(),
+                access: None,
+                root_session: true,
+                labels: [].into(),
+            };
+            let figure = Figure {
+                value: keys,
+                source: Source::RootSession,
+                observed: Timestamp::default(),
+                fine_until: None,
+            };
+            self.store.put(AccountView {
+                account: account.into(),
+                posture: Posture {
+                    keys_active: Some(figure),
+                    ..Posture::default()
+                },
+                report: None,
+                root_keys: None,
+                sources: Vec::new(),
+            });
+        }
+    }
 
     #[test]
     fn gzip_is_one_member_that_unpacks_to_the_plain_text() {
-        let (clock, _) = Clock::manual(Timestamp::from_unix(1_800_000_000));
-        let store = Store::new(clock);
-        let options = metrics::Options::default();
+        let Bench { store, options, .. } = Bench::new();
         for format in [Format::Text, Format::OpenMetrics] {
             let variant = |encoding| Variant { format, encoding };
-            let plain = render(&store, &options, variant(Encoding::Identity), 0).unwrap();
-            let packed = render(&store, &options, variant(Encoding::Gzip), 0).unwrap();
+            let rendered = |encoding| render(&store, &options, variant(encoding), 0).unwrap().0;
+            let plain = rendered(Encoding::Identity);
+            let packed = rendered(Encoding::Gzip);
             let mut member = GzDecoder::new(&packed[..]);
             let mut unpacked = Vec::new();
             member.read_to_end(&mut unpacked).unwrap();
@@ -169,22 +302,68 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn bytes_are_kept_for_a_second_and_not_longer() {
+        let bench = Bench::new();
+        assert_eq!(bench.ask(TEXT, "first").await, "first");
+        bench.put(0);
+        bench.hand.advance(KEEP - Duration::from_millis(1));
+        assert_eq!(bench.ask(TEXT, "second").await, "first");
+        bench.hand.advance(Duration::from_millis(1));
+        assert_eq!(bench.ask(TEXT, "third").await, "third");
+    }
+
+    #[tokio::test]
+    async fn bytes_are_not_handed_out_past_an_alarm_that_changed() {
+        let bench = Bench::new();
+        bench.put(0);
+        assert_eq!(bench.ask(TEXT, "none").await, "none");
+        for (keys, made) in [(1, "one"), (2, "two"), (0, "gone")] {
+            bench.put(keys);
+            assert_eq!(bench.ask(TEXT, made).await, made);
+            assert_eq!(bench.ask(TEXT, "again").await, made, "nothing has changed");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_shows_other_metrics_has_them_made() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.ask(TEXT, "before").await, "before");
+        bench.options = Arc::default();
+        assert_eq!(bench.ask(TEXT, "after").await, "after");
+    }
+
+    #[tokio::test]
+    async fn each_form_has_its_own_bytes_which_go_when_nobody_asks() {
+        let bench = Bench::new();
+        assert_eq!(bench.ask(TEXT, "plain").await, "plain");
+        assert_eq!(bench.ask(PACKED, "packed").await, "packed");
+        assert_eq!(bench.ask(TEXT, "again").await, "plain");
+        bench.hand.advance(KEEP);
+        assert_eq!(bench.ask(PACKED, "packed anew").await, "packed anew");
+        assert!(bench.renderings.kept()[TEXT.index()].is_none());
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn many_who_ask_at_once_share_renderings_that_never_overlap() {
-        let renderings = Arc::new(Renderings::default());
+        let bench = Arc::new(Bench::new());
         let (running, made) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let mut clients = tokio::task::JoinSet::new();
-        let (ask, asked) = (renderings.clone(), made.clone());
-        for _ in 0..50 {
-            let (renderings, running, made) = (ask.clone(), running.clone(), made.clone());
+        for client in 0..50 {
+            let (bench, running, made) = (bench.clone(), running.clone(), made.clone());
             clients.spawn(async move {
-                renderings
-                    .get(TEXT, move |_| {
+                let as_of = bench.as_of();
+                // An alarm with each request: nothing made before is good enough.
+                bench.put(1 + client % 2);
+                let variant = [TEXT, PACKED][usize::from(client % 2)];
+                bench
+                    .renderings
+                    .get(variant, &bench.options, &bench.store, move |_| {
                         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
-                        std::thread::sleep(Duration::from_millis(100));
+                        std::thread::sleep(Duration::from_millis(50));
                         made.fetch_add(1, Ordering::SeqCst);
                         running.fetch_sub(1, Ordering::SeqCst);
-                        Ok(Bytes::from_static(b"x"))
+                        Ok((Bytes::from_static(b"x"), as_of))
                     })
                     .await
             });
@@ -192,35 +371,25 @@ mod tests {
         for answer in clients.join_all().await {
             assert_eq!(answer.unwrap(), "x");
         }
-        let made = asked.load(Ordering::SeqCst);
+        let made = made.load(Ordering::SeqCst);
         assert!(made < 50, "{made} renderings for 50 clients at once");
     }
 
     #[tokio::test]
-    async fn bytes_made_before_a_request_are_never_its_answer() {
-        let renderings = Arc::new(Renderings::default());
-        for expected in ["first", "second"] {
-            let body = renderings
-                .get(TEXT, move |_| Ok(Bytes::from_static(expected.as_bytes())))
-                .await
-                .unwrap();
-            assert_eq!(body, expected);
-        }
-    }
-
-    #[tokio::test]
     async fn a_client_that_goes_away_does_not_let_a_second_rendering_in() {
-        let renderings = Arc::new(Renderings::default());
+        let bench = Arc::new(Bench::new());
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (started, has_started) = tokio::sync::oneshot::channel();
         let gone = tokio::spawn({
-            let renderings = renderings.clone();
+            let bench = bench.clone();
             async move {
-                renderings
-                    .get(TEXT, move |_| {
+                let as_of = bench.as_of();
+                bench
+                    .renderings
+                    .get(TEXT, &bench.options, &bench.store, move |_| {
                         started.send(()).unwrap();
                         held.recv().unwrap();
-                        Ok(Bytes::new())
+                        Ok((Bytes::from_static(b"first"), as_of))
                     })
                     .await
             }
@@ -228,22 +397,22 @@ mod tests {
         has_started.await.unwrap();
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());
-        assert!(renderings.last[TEXT.index()].try_lock().is_err());
+        assert!(bench.renderings.making.try_lock().is_err());
         release.send(()).unwrap();
-        let body = renderings
-            .get(TEXT, |_| Ok(Bytes::from_static(b"next")))
-            .await;
-        assert_eq!(body.unwrap(), "next");
+        assert_eq!(bench.ask(TEXT, "next").await, "first");
     }
 
     #[tokio::test]
     async fn a_failed_rendering_fails_its_request_and_not_the_next() {
-        let renderings = Arc::new(Renderings::default());
-        let panicked = renderings.get(TEXT, |_| panic!("a bug")).await;
-        assert!(panicked.is_err());
-        let failed = renderings.get(TEXT, |_| Err(io::Error::other("no"))).await;
-        assert!(failed.is_err());
-        let body = renderings.get(TEXT, |_| Ok(Bytes::new())).await;
-        assert!(body.is_ok());
+        let bench = Bench::new();
+        let get = async |fail: fn() -> io::Error| {
+            bench
+                .renderings
+                .get(TEXT, &bench.options, &bench.store, move |_| Err(fail()))
+                .await
+        };
+        assert!(get(|| panic!("a bug")).await.is_err());
+        assert!(get(|| io::Error::other("no")).await.is_err());
+        assert_eq!(bench.ask(TEXT, "next").await, "next");
     }
 }

@@ -4,6 +4,7 @@
 //! so nothing can be escaped from. Every answer is counted under a handler of a fixed set.
 
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -28,12 +29,12 @@ use crate::clock::Moment;
 use crate::metrics;
 use crate::store::Store;
 
-const HEALTHY: &str = "/-/healthy";
+pub(super) const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 const RELOAD: &str = "/-/reload";
 
-/// What a client without a password is told, and how `healthcheck` knows who answers.
-pub(crate) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\"UTF-8\"";
+/// What a client without a password is told, and how [`super::probe()`] knows who answers.
+pub(super) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\"UTF-8\"";
 
 /// What requests are answered from.
 #[derive(Debug)]
@@ -95,6 +96,24 @@ impl Site {
         }
     }
 
+    /// What an address lacks that machines beyond this one can reach; `None` where nothing does.
+    pub(super) fn left_open(
+        &self,
+        audience: Audience,
+        address: SocketAddr,
+    ) -> Option<&'static str> {
+        if audience == Audience::Probes || address.ip().to_canonical().is_loopback() {
+            return None;
+        }
+        let has = |what: fn(&WebConfig) -> bool| self.guard.as_deref().is_some_and(what);
+        match (has(WebConfig::serves_tls), has(WebConfig::asks_who_it_is)) {
+            (true, true) => None,
+            (true, false) => Some("anybody can ask here, without a password or a certificate"),
+            (false, true) => Some("passwords and answers go in the clear here, without TLS"),
+            (false, false) => Some("anybody can ask and listen here, without TLS and password"),
+        }
+    }
+
     /// Shows the metrics differently from now on.
     pub fn set_metrics(&self, options: metrics::Options) {
         *self.metrics.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
@@ -127,10 +146,11 @@ impl Site {
         };
         let store = Arc::clone(&self.store);
         let options = Arc::clone(&self.metrics.read().unwrap_or_else(PoisonError::into_inner));
+        let shown = Arc::clone(&options);
         let made = self
             .renderings
-            .get(variant, move |expected| {
-                rendered::render(&store, &options, variant, expected)
+            .get(variant, &options, &self.store, move |expected| {
+                rendered::render(&store, &shown, variant, expected)
             })
             .await;
         match made {
@@ -443,6 +463,24 @@ mod tests {
             .body(Full::<Bytes>::default())
             .unwrap();
         answer(site, Audience::Everyone, request).await
+    }
+
+    #[test]
+    fn an_address_that_strangers_reach_lacks_something_and_loopback_and_probes_do_not() {
+        let site = site("/metrics", 1);
+        let lacks = |audience, address: &str| site.left_open(audience, address.parse().unwrap());
+        for address in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert_eq!(lacks(Audience::Everyone, address), None, "{address}");
+        }
+        for address in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
+            assert!(lacks(Audience::Everyone, address).is_some(), "{address}");
+            assert_eq!(lacks(Audience::Probes, address), None, "{address}");
+        }
     }
 
     #[tokio::test]

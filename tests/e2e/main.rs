@@ -12,11 +12,13 @@
     reason = "a test says what it expects by failing, its helpers included"
 )]
 
+mod activation;
 mod evidence;
 mod figures;
 mod moto;
 mod organizations;
 mod paging;
+mod probes;
 mod prometheus;
 mod schedule;
 mod secrets;

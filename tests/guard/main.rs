@@ -8,5 +8,6 @@
 
 mod files;
 mod passwords;
+mod probe;
 mod server;
 mod tls;

@@ -256,5 +256,6 @@ fn the_help_names_the_defaults_of_the_configuration() {
         assert!(help.contains(&format!("[default: {default}]")), "{help}");
     }
     let asked = of("healthcheck").unwrap().command;
-    assert_eq!(asked, Command::Healthcheck(HealthcheckArgs { url: health }));
+    let url = health.parse().unwrap();
+    assert_eq!(asked, Command::Healthcheck(HealthcheckArgs { url }));
 }

@@ -85,6 +85,7 @@ pub fn snapshot(accounts: Vec<AccountView>) -> Snapshot {
         exporter: ExporterView::default(),
         now: NOW,
         moment: MOMENT,
+        alarms: 0,
     }
 }
 

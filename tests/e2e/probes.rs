@@ -1,0 +1,39 @@
+//! `healthcheck`, as an image or a probe runs it.
+
+use crate::support::daemon::{ANY_PORT, Finished, Launch};
+
+fn healthcheck(url: &str) -> Finished {
+    Launch::new(&["healthcheck", "--url", url]).finish()
+}
+
+#[test]
+fn a_daemon_that_runs_is_healthy_and_one_that_does_not_is_not() {
+    let demo = Launch::new(&["demo", "--accounts", "2", ANY_PORT]).start();
+    let url = format!("http://{}", demo.address);
+    let healthy = healthcheck(&url);
+    assert_eq!(
+        (healthy.code, &*healthy.output),
+        (0, &["healthy".to_owned()][..])
+    );
+
+    let elsewhere = healthcheck(&format!("{url}/nothing"));
+    assert_eq!(elsewhere.code, 1, "{elsewhere:?}");
+    assert!(elsewhere.errors[0].contains("404"), "{elsewhere:?}");
+
+    drop(demo);
+    let gone = healthcheck(&url);
+    assert_eq!((gone.code, gone.errors.len()), (1, 1), "{gone:?}");
+    assert!(gone.errors[0].contains(&url), "{gone:?}");
+}
+
+#[test]
+fn what_cannot_be_asked_is_wrong_usage() {
+    for url in [
+        "localhost:10057",
+        "http://user:secret@localhost/",
+        "nonsense",
+    ] {
+        let finished = healthcheck(url);
+        assert_eq!(finished.code, 2, "{finished:?}");
+    }
+}
