@@ -10,7 +10,7 @@ BUILD_FLAGS ?=
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-rules image
+.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ lint-deps: ## check licences, sources and forbidden crates
 		$(CARGO) install --locked cargo-deny --version '^0.20'; }
 	$(CARGO) deny --locked check bans licenses sources
 
+bench-page: test-tools ## measure how long it takes from a root key to a page, and to its end; takes 10 minutes
+	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
+	python3 benches/page.py
+
 bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
 	python3 benches/rules.py
 
@@ -44,8 +48,16 @@ screenshots: test-tools ## make the pictures of the README anew, in docs/images
 	$(CARGO) build --locked
 	cd tests/browser && node screenshots.js
 
-bench: ## run the benchmarks
-	$(CARGO) bench --locked
+bench: bench-tools ## compare with nginx, pushgateway, boto3 and others, in ratios; takes about 25 minutes
+	$(CARGO) build --release --locked --bin aws-root-exporter --examples
+	.venv/bin/python benches/peers.py
+
+bench-pure: ## time the parts that need no network
+	$(CARGO) bench --locked --bench pure
+
+# Installs the peers beside what the tests need.
+bench-tools:
+	@tests/tools/install.sh peers
 
 image: ## build the container image, with buildah or docker
 	@test -n "$(BUILDER)" || { echo "neither buildah nor docker is on PATH" >&2; exit 1; }

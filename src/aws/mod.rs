@@ -3,7 +3,8 @@
 //! One client a service and Region serves all accounts; credentials are handed in with each call,
 //! so an account costs no more than its session. The SDK's own retries are off: its token bucket
 //! is one for the whole process, so one throttled account would slow the others. When to ask
-//! again is the schedule's to decide.
+//! again is the schedule's to decide. So is its watch over slow streams: it costs each call a
+//! twentieth, and an answer that dribbles meets the deadline of its call.
 
 mod call;
 mod classify;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -119,6 +121,7 @@ async fn standard(settings: &Settings, region: Region, timeouts: TimeoutConfig) 
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts);
     if let Ok(name) = AppName::new("aws-root-exporter") {
         loader = loader.app_name(name);
@@ -149,6 +152,7 @@ impl Aws {
                 .behavior_version(BehaviorVersion::latest())
                 .region(region)
                 .retry_config(RetryConfig::disabled())
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .timeout_config(timeouts)
                 .endpoint_url(&stand_in.endpoint_url)
                 .credentials_provider(SharedCredentialsProvider::new(Credentials::new(

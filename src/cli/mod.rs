@@ -163,10 +163,7 @@ fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode
 
 /// Runs to the end on the runtime of the process.
 fn on_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("aws-root-exporter: cannot start its threads: {error}");
@@ -177,4 +174,13 @@ fn on_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
     // A thread that hangs on a disk must not keep the process from ending.
     runtime.shutdown_background();
     exit
+}
+
+/// A runtime with one thread, beside those for what blocks: thousands of accounts take a sliver
+/// of a core, and two threads would wake each other up for each call.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
 }

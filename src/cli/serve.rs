@@ -35,10 +35,27 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
             return ExitCode::FAILURE;
         }
     };
+    // Clients have a thread of their own: however many there are and whatever they do, they keep
+    // no refresh waiting, and no refresh keeps them.
+    let web = match super::runtime() {
+        Ok(runtime) => Web(Some(runtime)),
+        Err(failure) => {
+            eprintln!("cannot start the threads that serve: {failure}");
+            return ExitCode::FAILURE;
+        }
+    };
     // A port that is taken must be told before AWS is asked anything.
-    let (guard, listeners, health) = match open_ports(&config).await {
-        Ok(ports) => ports,
-        Err(exit) => return exit,
+    let ports = web.spawn({
+        let config = config.clone();
+        async move { open_ports(&config).await }
+    });
+    let (guard, listeners, health) = match ports.await {
+        Ok(Ok(ports)) => ports,
+        Ok(Err(exit)) => return exit,
+        Err(failure) => {
+            eprintln!("cannot open the ports: {failure}");
+            return ExitCode::FAILURE;
+        }
     };
     info!(version = VERSION, "aws-root-exporter starts");
 
@@ -105,7 +122,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         clock,
     };
     let reloading = tokio::spawn(reloader.run(hangups));
-    let serving = tokio::spawn(web::serve(listeners, health, site, until(stopped)));
+    let serving = web.spawn(web::serve(listeners, health, site, until(stopped)));
 
     let signal = signals.wait().await;
     info!(signal, "stopping");
@@ -120,6 +137,31 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     discovering.abort();
     reloading.abort();
     ExitCode::SUCCESS
+}
+
+/// The runtime of the web side. It does not wait for what blocks when it goes, which in the midst
+/// of another runtime it may not.
+struct Web(Option<tokio::runtime::Runtime>);
+
+impl Web {
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        match &self.0 {
+            Some(runtime) => runtime.spawn(task),
+            // Only `drop` takes it away.
+            None => tokio::spawn(task),
+        }
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 async fn until(mut stopped: watch::Receiver<bool>) {

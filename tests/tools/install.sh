@@ -168,3 +168,9 @@ install_musl_target
 install_python_packages
 install_dashboard_types
 install_browser_tests
+# What `make bench` compares the exporter with.
+if [ "${1-}" = peers ]; then
+    debian nginx-light nginx
+    service prometheus-pushgateway prometheus-pushgateway
+    debian wrk wrk
+fi

@@ -1,0 +1,363 @@
+"""What the exporter costs, beside what people would use in its place: one table of ratios.
+
+Every peer is started here, on the same data and in the same run, so that a noisy machine is noisy
+for all. AWS is the simulated one, in a process of its own: its work is nobody's. Run it by
+`make bench`; docs/performance.md has a result, and says what is compared with what.
+"""
+
+import argparse
+import contextlib
+import gzip
+import json
+import math
+import os
+import pathlib
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RELEASE = ROOT / "target/release"
+PYTHON = ROOT / ".venv/bin/python"
+TICKS = os.sysconf("SC_CLK_TCK")
+GZIP = {"Accept-Encoding": "gzip"}
+CALLS = re.compile(r"^aws_root_exporter_aws_requests_total\{.*\} (\S+)$", re.M)
+KEYS = re.compile(r"^aws_root_access_keys_active\{", re.M)
+LAG = re.compile(r"^aws_root_exporter_refresh_lag_seconds (\S+)$", re.M)
+
+
+class Process:
+    """A program that ends with its `with` block, and what it takes."""
+
+    def __init__(self, *command, **options):
+        self.child = subprocess.Popen([str(word) for word in command], **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        try:
+            self.child.wait(20)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+    @property
+    def cpu(self):
+        """Processor seconds so far."""
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self, which="VmRSS"):
+        """MiB now (`VmRSS`) or at most (`VmHWM`)."""
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(rf"^{which}:\s+(\d+)", status, re.M)[1]) / 1024
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def fetch(url, headers=None, data=None, method=None):
+    request = urllib.request.Request(url, headers=headers or {}, data=data, method=method)
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return answer.read()
+
+
+def until(what, found, bound=300, pause=0.02):
+    """Asks until something is found; how long that took, in seconds."""
+    start = time.monotonic()
+    while True:
+        with contextlib.suppress(OSError):
+            if found():
+                return time.monotonic() - start
+        if time.monotonic() - start > bound:
+            raise SystemExit(f"{what}: not within {bound} s")
+        time.sleep(pause)
+
+
+@contextlib.contextmanager
+def simulator(accounts):
+    """The simulated AWS; gives its URL."""
+    command = RELEASE / "examples/simulator", "--accounts", accounts
+    with Process(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        url = process.child.stdout.readline().strip()
+        process.child.stdout.readline()
+        yield url
+
+
+class Daemon(Process):
+    """The exporter, which watches the simulated organization."""
+
+    def __init__(self, folder, aws, settings="", state=None):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = pathlib.Path(folder) / f"{self.port}.toml"
+        config.write_text(
+            f'[web]\nlisten_address = ["127.0.0.1:{self.port}"]\n'
+            '[organization]\nenabled = true\ntag_labels = ["team"]\n'
+            + (f'[state]\npath = "{state}"\n' if state else "") + settings)
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "AWS_ENDPOINT_URL": aws,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_EC2_METADATA_DISABLED": "true"}
+        super().__init__(RELEASE / "aws-root-exporter", f"--config.file={config}", "--log.level=error",
+                         env=environment)
+
+    def metrics(self):
+        return fetch(self.url + "/metrics").decode()
+
+    def calls(self):
+        return sum(float(count) for count in CALLS.findall(self.metrics()))
+
+    def is_ready(self):
+        return fetch(self.url + "/-/ready") == b"OK\n"
+
+    def settle(self, seconds):
+        until("the first look at every account", self.is_ready, pause=0.5)
+        time.sleep(seconds)
+
+
+class Table:
+    """Rows of the answer, printed as they come and kept for the end."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, figure, limit=None, holds=None, note=""):
+        verdict = "" if holds is None else ("yes" if holds else "**no**")
+        self.rows.append((what, figure, limit or "", verdict, note))
+        print(f"  {what}: {figure} {note}", flush=True)
+
+    def write(self):
+        print("\n| figure | measured | at most | holds | |\n| --- | --- | --- | --- | --- |")
+        for row in self.rows:
+            print("| " + " | ".join(row) + " |")
+
+    @property
+    def holds(self):
+        return not any(row[3] == "**no**" for row in self.rows)
+
+
+def wrk(url, seconds, connections):
+    """p50 and p99 in milliseconds, and requests a second."""
+    output = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "--latency",
+         "-H", "Accept-Encoding: gzip", url],
+        check=True, capture_output=True, text=True).stdout
+    units = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}
+
+    def percentile(which):
+        number, unit = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)$", output, re.M).groups()
+        return float(number) * units[unit]
+
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    if bad:
+        raise SystemExit(f"{url}: {bad[0]}")
+    return percentile(50), percentile(99), float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
+
+
+def nginx(folder, body):
+    """nginx with the same bytes, packed beforehand; sendfile off is the faster on loopback."""
+    port = free_port()
+    files = pathlib.Path(folder) / "nginx"
+    files.mkdir()
+    (files / "metrics.gz").write_bytes(body)
+    (files / "nginx.conf").write_text(f"""
+daemon off; worker_processes 1; pid {files}/pid; error_log stderr error;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; sendfile off; output_buffers 2 512k; tcp_nodelay on; keepalive_requests 1000000;
+  client_body_temp_path {files}/a; proxy_temp_path {files}/b; fastcgi_temp_path {files}/c;
+  uwsgi_temp_path {files}/d; scgi_temp_path {files}/e;
+  server {{ listen 127.0.0.1:{port}; root {files}; location / {{ gzip_static always; }} }}
+}}
+""")
+    # As root its worker would be another user, who may not read a temporary folder.
+    user = ["-g", "user root;"] if os.geteuid() == 0 else []
+    process = Process("nginx", "-p", files, "-c", files / "nginx.conf", *user)
+    return process, f"http://127.0.0.1:{port}/metrics"
+
+
+def pushgateway(text):
+    port = free_port()
+    process = Process("prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}",
+                      "--push.disable-consistency-check", "--log.level=error")
+    url = f"http://127.0.0.1:{port}/metrics"
+    until("pushgateway", lambda: fetch(url))
+    fetch(url + "/job/bench", data=text.encode(), method="PUT")
+    return process, url
+
+
+def collector(folder, text):
+    port = free_port()
+    path = pathlib.Path(folder) / "series.txt"
+    path.write_text(text)
+    process = Process(PYTHON, ROOT / "benches/peer_collector.py", port, path)
+    url = f"http://127.0.0.1:{port}/metrics"
+    until("prometheus_client", lambda: fetch(url))
+    return process, url
+
+
+def without_own(text):
+    """The text without the families that each peer has of itself."""
+    return "".join(line for line in text.splitlines(True) if not re.match(r"(# \w+ )?process_", line))
+
+
+def scrape(table, folder, accounts, seconds):
+    print(f"scrape of {accounts} accounts", flush=True)
+    with simulator(accounts) as aws, Daemon(folder, aws) as ours:
+        ours.settle(30)
+        packed, text = fetch(ours.url + "/metrics", GZIP), ours.metrics()
+        plain = without_own(text)
+        series = sum(not line.startswith("#") for line in text.splitlines())
+        table.add("series; bytes plain, packed",
+                  f"{series}; {len(text) / 1e6:.1f} MB, {len(packed) / 1e6:.1f} MB")
+        peer, peer_url = nginx(folder, packed)
+        with peer:
+            until("nginx", lambda: fetch(peer_url, GZIP) == packed)
+            pairs = [(wrk(ours.url + "/metrics", seconds, 1), wrk(peer_url, seconds, 1)) for _ in range(5)]
+            crowd = wrk(ours.url + "/metrics", seconds, 8), wrk(peer_url, seconds, 8)
+            memory = ours.memory(), peer.memory()
+        ratio = statistics.median(a[0] / b[0] for a, b in pairs)
+        mine = [statistics.median(values) for values in zip(*(a for a, _ in pairs))]
+        theirs = [statistics.median(values) for values in zip(*(b for _, b in pairs))]
+        table.add("gzip scrape p50 against nginx gzip_static, same bytes", f"{ratio:.2f} ×", "1.0 ×", ratio <= 1.0,
+                  f"{mine[0]:.2f} ms against {theirs[0]:.2f} ms; p99 {mine[1]:.1f} ms against {theirs[1]:.1f} ms")
+        table.add("requests a second against nginx, 8 clients", f"{crowd[0][2] / crowd[1][2]:.2f} ×",
+                  note=f"{crowd[0][2]:.0f} against {crowd[1][2]:.0f}; memory {memory[0]:.0f} MiB against {memory[1]:.0f} MiB")
+        for name, start, limit in (("pushgateway", lambda: pushgateway(plain), 0.01),
+                                   ("prometheus_client in Python", lambda: collector(folder, plain), None)):
+            peer, url = start()
+            with peer:
+                other = wrk(url, max(seconds, 15), 1)
+                memory = peer.memory()
+            ratio = mine[0] / other[0]
+            table.add(f"gzip scrape p50 against {name}", f"1/{1 / ratio:.0f}", limit and f"1/{1 / limit:.0f}",
+                      ratio <= limit if limit else None,
+                      f"{other[0]:.0f} ms, p99 {other[1]:.0f} ms, {memory:.0f} MiB")
+
+
+def refresh(table, folder, seconds):
+    print("refresh: calls a core-second", flush=True)
+    with simulator(2000) as aws:
+        settings = '[refresh]\ninterval = "1s"\n[sources]\ncredential_report = false\n'
+        with Daemon(folder, aws, settings) as ours:
+            ours.settle(5)
+            calls, cpu = ours.calls(), ours.cpu
+            time.sleep(seconds)
+            mine = (ours.calls() - calls) / (ours.cpu - cpu)
+        others = {}
+        for how in ("shared", "each"):
+            answer = subprocess.run([PYTHON, ROOT / "benches/peer_boto3.py", aws, how, str(seconds)],
+                                    check=True, capture_output=True, text=True).stdout
+            others[how] = json.loads(answer)
+    for how, words, limit in (("shared", "one client", 10), ("each", "a session and a client an account", None)):
+        other = others[how]
+        ratio = mine / other["calls_a_core_second"]
+        table.add(f"calls a core-second against boto3, {words}", f"{ratio:.1f} ×", limit and f"{limit} × at least",
+                  ratio >= limit if limit else None,
+                  f"{mine:.0f} against {other['calls_a_core_second']:.0f}; boto3 {other['memory']:.0f} MiB")
+
+
+def reports(table):
+    print("reading reports", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        answer = subprocess.run([RELEASE / "examples/read_reports", folder], check=True, capture_output=True, text=True)
+        for found in map(json.loads, answer.stdout.splitlines()):
+            peer = subprocess.run([PYTHON, ROOT / "benches/peer_csv.py", found["file"]],
+                                  check=True, capture_output=True, text=True).stdout
+            table.add(f"reading a report of {found['users']} users against Python's csv", f"1/{float(peer) / found['ours']:.1f}",
+                      note=f"{found['ours']:.0f} µs against {float(peer):.0f} µs; the csv crate alone {found['csv']:.0f} µs, "
+                           f"so {found['ours'] / found['csv']:.1f} × the floor")
+
+
+def exponent(points):
+    """The slope of a line through the logarithms: 1 is linear growth."""
+    xs, ys = zip(*((math.log(n), math.log(value)) for n, value in points))
+    x, y = statistics.mean(xs), statistics.mean(ys)
+    return sum((a - x) * (b - y) for a, b in zip(xs, ys)) / sum((a - x) ** 2 for a in xs)
+
+
+def growth(table, folder, sizes, seconds):
+    print("growth", flush=True)
+    cpu, memory = [], []
+    for accounts in sizes:
+        with simulator(accounts) as aws, Daemon(folder, aws) as ours:
+            ours.settle(30)
+            before = ours.cpu
+            for _ in range(seconds // 15):
+                time.sleep(15)
+                fetch(ours.url + "/metrics", GZIP)
+            cpu.append((accounts, (ours.cpu - before) / seconds))
+            memory.append((accounts, ours.memory()))
+        table.add(f"{accounts} accounts", f"{cpu[-1][1]:.2%} of a core, {memory[-1][1]:.0f} MiB")
+    for what, points in (("processor", cpu), ("memory", memory)):
+        slope = exponent(points)
+        table.add(f"growth exponent of {what}", f"{slope:.2f}", "1.05", slope <= 1.05)
+
+
+def steady(table, folder, accounts, seconds):
+    print(f"steady state: {accounts} accounts, {seconds} s", flush=True)
+    state = pathlib.Path(folder) / "steady.json"
+    with simulator(accounts) as aws:
+        with Daemon(folder, aws, state=state) as ours:
+            took = until("the port", lambda: fetch(ours.url + "/-/healthy"), pause=0.005)
+            table.add("start without state: the port answers", f"{took:.2f} s", "0.5 s", took <= 0.5)
+            ours.settle(60)
+            before, lag, scrapes = ours.cpu, 0.0, []
+            for _ in range(seconds // 15):
+                time.sleep(15)
+                start = time.monotonic()
+                body = fetch(ours.url + "/metrics", GZIP)
+                scrapes.append(time.monotonic() - start)
+                lag = max(lag, float(LAG.search(gzip.decompress(body).decode())[1]))
+            share, memory = (ours.cpu - before) / seconds, ours.memory()
+            most = ours.memory("VmHWM")
+        table.add("processor in steady state", f"{share:.1%} of a core", "3 %", share <= 0.03)
+        table.add("memory in steady state", f"{memory:.0f} MiB", "128 MiB", memory <= 128, f"at most {most:.0f} MiB")
+        table.add("slowest scrape in steady state", f"{max(scrapes):.2f} s", "0.3 s", max(scrapes) <= 0.3,
+                  f"median {statistics.median(scrapes):.2f} s")
+        table.add("most overdue account", f"{lag:.1f} s", "15 s", lag <= 15)
+        with Daemon(folder, aws, state=state) as again:
+            took = until("all figures", lambda: len(KEYS.findall(again.metrics())) == accounts, pause=0.05)
+            table.add("start with state: all figures", f"{took:.2f} s", "2 s", took <= 2)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=10_000)
+    parser.add_argument("--steady", type=int, default=300, metavar="SECONDS")
+    parser.add_argument("--seconds", type=int, default=8, help="of each short measurement")
+    parser.add_argument("--only", nargs="*", choices=("scrape", "refresh", "reports", "growth", "steady"))
+    arguments = parser.parse_args()
+    table = Table()
+    wanted = arguments.only or ("steady", "scrape", "refresh", "reports", "growth")
+    with tempfile.TemporaryDirectory() as folder:
+        for section in wanted:
+            match section:
+                case "scrape":
+                    scrape(table, folder, arguments.accounts, arguments.seconds)
+                case "refresh":
+                    refresh(table, folder, arguments.seconds)
+                case "reports":
+                    reports(table)
+                case "growth":
+                    growth(table, folder, (100, 1000, 10_000, 30_000), 60)
+                case "steady":
+                    steady(table, folder, arguments.accounts, arguments.steady)
+    table.write()
+    if not table.holds:
+        sys.exit("not every figure holds: see above")
+
+
+if __name__ == "__main__":
+    main()
