@@ -133,6 +133,11 @@ impl Aws {
         if found == account.id {
             Ok((kept, session))
         } else {
+            // Whoever mends the role or the profile need not wait for the end of a session that is
+            // of no use. The caller's own is of use to all others.
+            if door == Door::Root || account.access != Some(Access::Caller) {
+                kept.refuse(&session).await;
+            }
             Err(Failure::new(
                 Reason::AccountMismatch,
                 format!(
