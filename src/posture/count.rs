@@ -59,6 +59,16 @@ struct Believed {
     confirmed: bool,
 }
 
+impl Believed {
+    /// Whether the report is later. In the same second it is, unless it had arrived when the look
+    /// was taken.
+    fn is_before(&self, report: &Base) -> bool {
+        let at = report.stamp.at;
+        at > self.stamp.at
+            || at == self.stamp.at && self.answers.is_none_or(|answered| answered < at)
+    }
+}
+
 /// All that live sources said of one thing that is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
@@ -134,7 +144,7 @@ impl Tally {
         };
         let Counts { active, present } = base.counts;
         let unexplained = seen.saturating_sub(present);
-        let born_since = if source == Source::CredentialReport && base.stamp.at >= look.stamp.at {
+        let born_since = if source == Source::CredentialReport && look.is_before(&base) {
             // A report that is later than the look and knows fewer: none of them was born since.
             // As many stay active as were when the look saw them.
             look.active.saturating_sub(active).min(unexplained)

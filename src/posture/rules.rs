@@ -310,6 +310,14 @@ fn the_summary_may_know_more_than_the_list() {
 }
 
 #[test]
+fn a_look_in_the_second_of_a_report_that_is_there_sees_what_was_created_since() {
+    let mut record = record();
+    let _ = record.report_arrived(report(100, 100, 0, 1));
+    record.look_arrived(summary(100, 2), GAP);
+    assert_eq!(keys(&record, 100), known(1, 2));
+}
+
+#[test]
 fn a_doubted_look_brings_no_list_with_it() {
     let mut record = record();
     record.look_arrived(session(60, 0, 1), GAP);
