@@ -78,6 +78,10 @@ pub(super) struct Tally {
     doubted: Option<Stamp>,
     /// The newest root session's list that is believed.
     listed: Option<Base>,
+    /// Whether that is no session's list but two looks that agreed on "none": whatever was known
+    /// before is gone, but they are no better than a report that comes later.
+    #[serde(default)]
+    is_nothing: bool,
 }
 
 /// The two figures of a topic, each with the evidence that supports it.
@@ -163,7 +167,8 @@ impl Tally {
         let report_base = report.map(|report| (Source::CredentialReport, report));
         match (self.listed, report) {
             (Some(listed), Some(report))
-                if listed.stamp.at <= report.stamp.at.minus(REPORT_BLUR) =>
+                if listed.stamp.at <= report.stamp.at.minus(REPORT_BLUR)
+                    || self.is_nothing && listed.stamp.at < report.stamp.at =>
             {
                 report_base
             }
@@ -191,7 +196,10 @@ impl Tally {
             }
         }
         self.doubted = None;
-        if let Some(counts) = heard.listed {
+        let nothing = confirmed.then(Counts::default);
+        let listed = heard.listed.or(nothing);
+        if let Some(counts) = listed {
+            self.is_nothing = heard.listed.is_none();
             self.listed = Some(Base {
                 stamp: heard.stamp,
                 counts,

@@ -318,6 +318,24 @@ fn a_look_in_the_second_of_a_report_that_is_there_sees_what_was_created_since() 
 }
 
 #[test]
+fn what_two_looks_agreed_is_gone_explains_no_key_that_comes_later() {
+    let mut record = record();
+    let _ = record.report_arrived(report(0, 10, 0, 1));
+    for (now, seen, shown) in [
+        (60, 1, known(0, 1)),
+        (120, 0, known(0, 1)),
+        (180, 0, known(0, 0)),
+        (240, 1, known(1, 1)),
+    ] {
+        record.look_arrived(summary(now, seen), GAP);
+        assert_eq!(keys(&record, now), shown, "at {now}");
+    }
+    // A report of after that knows of the key what a summary cannot.
+    let _ = record.report_arrived(report(300, 301, 0, 1));
+    assert_eq!(keys(&record, 301), known(0, 1));
+}
+
+#[test]
 fn a_doubted_look_brings_no_list_with_it() {
     let mut record = record();
     record.look_arrived(session(60, 0, 1), GAP);
