@@ -249,6 +249,8 @@ pub struct RootKey {
 pub struct Listed {
     /// Access keys by status.
     pub keys: Option<Counts>,
+    /// Access keys that were listed before and are not any more, by their last status.
+    pub keys_gone: Counts,
     /// Signing certificates by status.
     pub certificates: Option<Counts>,
     /// Whether any MFA device is there.

@@ -40,6 +40,8 @@ pub(super) struct Heard {
     pub verdict: Verdict,
     /// What the root session listed, when there was one.
     pub listed: Option<Counts>,
+    /// What it listed before and does not any more.
+    pub gone: Counts,
     /// The GeneratedTime of the newest report that had arrived before, held-back ones included.
     pub answers: Option<Timestamp>,
 }
@@ -196,8 +198,12 @@ impl Tally {
             }
         }
         self.doubted = None;
-        let nothing = confirmed.then(Counts::default);
-        let listed = heard.listed.or(nothing);
+        let listed = match heard.verdict {
+            Verdict::None => heard.listed.or(confirmed.then(Counts::default)),
+            Verdict::Some(seen) => heard
+                .listed
+                .map(|listed| still_there(listed, heard.gone, seen)),
+        };
         if let Some(counts) = listed {
             self.is_nothing = heard.listed.is_none();
             self.listed = Some(Base {
@@ -267,6 +273,17 @@ impl Tally {
             .map(|look| &mut look.stamp)
             .chain(self.doubted.iter_mut())
             .chain(self.listed.iter_mut().map(|base| &mut base.stamp))
+    }
+}
+
+/// A list, and of what is gone from it since the last one as many as the summary counts beside it: the
+/// two were answered one after the other, and a key that was deleted in between is none that was
+/// created. Should they differ in status, the active ones are taken to be there.
+fn still_there(listed: Counts, gone: Counts, seen: u8) -> Counts {
+    let there = seen.saturating_sub(listed.present).min(gone.present);
+    Counts {
+        active: listed.active.saturating_add(there.min(gone.active)),
+        present: listed.present.saturating_add(there),
     }
 }
 

@@ -81,6 +81,7 @@ impl Look {
         &self,
         summary: Option<u8>,
         listed: Option<Counts>,
+        gone: Counts,
         answers: Option<Timestamp>,
     ) -> Option<Heard> {
         let seen = summary.max(listed.map(|counts| counts.present))?;
@@ -92,6 +93,7 @@ impl Look {
                 some => Verdict::Some(some),
             },
             listed,
+            gone,
             answers,
         })
     }
@@ -240,11 +242,12 @@ impl Record {
         let listed = look.listed.unwrap_or_default();
         let report = self.report;
         let answers = self.report_stamp().map(|stamp| stamp.at);
-        if let Some(heard) = look.heard(summary.keys, listed.keys, answers) {
+        if let Some(heard) = look.heard(summary.keys, listed.keys, listed.keys_gone, answers) {
             let base = report.and_then(|report| report.base(report.keys));
             self.keys.hear(heard, base, gap);
         }
-        if let Some(heard) = look.heard(summary.certificates, listed.certificates, answers) {
+        let gone = Counts::default();
+        if let Some(heard) = look.heard(summary.certificates, listed.certificates, gone, answers) {
             let base = report.and_then(|report| report.base(report.certificates));
             self.certificates.hear(heard, base, gap);
         }

@@ -310,11 +310,30 @@ fn the_summary_may_know_more_than_the_list() {
 }
 
 #[test]
-fn a_look_in_the_second_of_a_report_that_is_there_sees_what_was_created_since() {
-    let mut record = record();
-    let _ = record.report_arrived(report(100, 100, 0, 1));
-    record.look_arrived(summary(100, 2), GAP);
-    assert_eq!(keys(&record, 100), known(1, 2));
+fn a_key_that_is_deleted_between_the_summary_and_the_list_is_none_that_was_created() {
+    // Listed before; listed now, and gone; the summary; shown.
+    let table = [
+        ((0, 1), (0, 0), (0, 1), 1, known(0, 1)),
+        ((1, 1), (0, 0), (1, 1), 1, known(1, 1)),
+        ((1, 2), (1, 1), (0, 1), 2, known(1, 2)),
+        ((0, 1), (1, 1), (0, 1), 2, known(1, 2)),
+        ((0, 1), (0, 0), (0, 1), 2, known(1, 2)),
+        ((0, 1), (0, 1), (0, 0), 2, known(1, 2)),
+    ];
+    for (before, now, gone, seen, shown) in table {
+        let mut record = record();
+        record.look_arrived(session(60, before.0, before.1), GAP);
+        let mut look = session(120, now.0, now.1);
+        look.summary = summary(120, seen).summary;
+        if let Some(listed) = &mut look.listed {
+            listed.keys_gone = Counts {
+                active: gone.0,
+                present: gone.1,
+            };
+        }
+        record.look_arrived(look, GAP);
+        assert_eq!(keys(&record, 120), shown, "{before:?}, {now:?}, {seen}");
+    }
 }
 
 #[test]
@@ -333,6 +352,14 @@ fn what_two_looks_agreed_is_gone_explains_no_key_that_comes_later() {
     // A report of after that knows of the key what a summary cannot.
     let _ = record.report_arrived(report(300, 301, 0, 1));
     assert_eq!(keys(&record, 301), known(0, 1));
+}
+
+#[test]
+fn a_look_in_the_second_of_a_report_that_is_there_sees_what_was_created_since() {
+    let mut record = record();
+    let _ = record.report_arrived(report(100, 100, 0, 1));
+    record.look_arrived(summary(100, 2), GAP);
+    assert_eq!(keys(&record, 100), known(1, 2));
 }
 
 #[test]

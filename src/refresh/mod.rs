@@ -8,6 +8,7 @@ mod agenda;
 mod attempt;
 mod backoff;
 mod keeper;
+mod missing;
 mod once;
 mod watched;
 

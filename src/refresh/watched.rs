@@ -12,9 +12,10 @@ use super::Settings;
 use super::agenda::Phase;
 use super::attempt::{Ask, AskRoot, LookFound, Read, RootSeen, Seen, Step, Task};
 use super::backoff::Backoff;
+use super::missing::{Missing, count};
 use crate::account::Account;
 use crate::clock::{Moment, Timestamp};
-use crate::evidence::{Counts, Failure, Listed, Reason, RootKey, Source, Stamp, Summary};
+use crate::evidence::{Failure, Listed, Reason, Source, Stamp, Summary};
 use crate::posture::{Awaited, Demand, Figure, Look, Posture, Record};
 use crate::report::UserFigures;
 use crate::store::{AccountView, ReportView, RootKeys, SavedAccount, SourceView, UserDetail};
@@ -101,6 +102,7 @@ pub(super) struct Watched {
     view: Option<Arc<ReportView>>,
     /// What the root session listed last, and when the rest is to be asked for again.
     root_keys: Option<Arc<RootKeys>>,
+    missing: Missing,
     detail_due: Moment,
     last_summary: Option<Summary>,
     sources: Vec<SourceView>,
@@ -138,6 +140,7 @@ impl Watched {
             making: None,
             view: None,
             root_keys: None,
+            missing: Missing::default(),
             detail_due: first,
             last_summary: None,
             sources: used.all().map(SourceView::new).collect(),
@@ -455,15 +458,16 @@ impl Watched {
             .map(|seen| seen.value)
             .or_else(|| root.as_ref().and_then(|seen| seen.value.answer.summary));
         self.last_summary = said.or(self.last_summary);
+        let counted = said.and_then(|said| said.keys);
         Some(Look {
             stamp,
             summary: said,
-            listed: root.map(|seen| self.listed(seen.stamp, seen.value, now)),
+            listed: root.map(|seen| self.listed(seen.stamp, seen.value, counted, now)),
         })
     }
 
-    /// Keeps the keys that a root session listed, and counts them.
-    fn listed(&mut self, stamp: Stamp, seen: RootSeen, now: Now) -> Listed {
+    /// Keeps the keys that a root session listed, and counts them beside what the summary counted.
+    fn listed(&mut self, stamp: Stamp, seen: RootSeen, counted: Option<u8>, now: Now) -> Listed {
         let RootSeen { answer, detail } = seen;
         let mut keys = answer.keys;
         let known = self.root_keys.take();
@@ -478,9 +482,12 @@ impl Watched {
             key.last_used = used.unwrap_or_else(|| before.and_then(|key| key.last_used.clone()));
         }
         let counts = count(&keys);
+        let before = known.as_deref().map_or(&[][..], |known| &known.keys);
+        let keys_gone = self.missing.note(before, &keys, counted);
         self.root_keys = Some(Arc::new(RootKeys { at: stamp.at, keys }));
         let mut listed = Listed {
             keys: Some(counts),
+            keys_gone,
             ..Listed::default()
         };
         if let Some(detail) = detail {
@@ -710,15 +717,4 @@ fn is_refusal(reason: Reason) -> bool {
         reason,
         Reason::AccessDenied | Reason::AccountMismatch | Reason::AssumeRole | Reason::Credentials
     )
-}
-
-fn count(keys: &[RootKey]) -> Counts {
-    let count = |active: bool| {
-        let counted = keys.iter().filter(|key| !active || key.active);
-        u8::try_from(counted.count()).unwrap_or(u8::MAX)
-    };
-    Counts {
-        active: count(true),
-        present: count(false),
-    }
 }

@@ -381,3 +381,60 @@ fn whoever_deletes_the_audit_role_does_not_look_fine_for_long() {
     });
     daemon.scrape_until(unknown);
 }
+
+#[test]
+fn an_answer_that_is_cut_off_is_none() {
+    let mut account = account(ONE, "production");
+    account.root.create_key(1_700_000_000);
+    account.root.deactivate_keys();
+    account.root.create_key(1_700_000_000);
+    let aws = Simulated::with([account]);
+    let organization = "[organization]\nenabled = true\naccess = \"root\"";
+    let config = format!("refresh.interval = \"1s\"\n{organization}\n");
+    let daemon = aws.launch(&config).start();
+    daemon.wait_until_ready();
+    daemon.scrape_until(|shown| figures(shown, 1.0, 2.0));
+    // Complete HTTP answers, whose XML ends between two keys or before any.
+    aws.world
+        .fault(Fault::new(FaultKind::TruncatedXml).on("ListAccessKeys"));
+    daemon.scrape_until(|shown| up(shown, "root_session", 0.0));
+    figures(&daemon.scrape(), 1.0, 2.0).unwrap();
+    aws.world.clear_faults();
+    aws.world
+        .edit(id(ONE), |account| account.root.deactivate_keys());
+    daemon.scrape_until(|shown| figures(shown, 0.0, 2.0));
+}
+
+#[test]
+fn a_role_that_led_into_another_account_is_entered_anew() {
+    let aws = Simulated::with([account(ONE, "production"), account(13, "another")]);
+    let elsewhere = Fault::new(FaultKind::WrongAccount(id(13)));
+    aws.world
+        .fault(elsewhere.of(id(ONE)).on("AssumeRole").times(1));
+    let daemon = aws.launch(&config("")).start();
+    // The session lasts an hour; who mends the role need not wait for its end.
+    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    let labels = [OF[0], ("reason", "account_mismatch")];
+    let failures = shown.all("aws_account_refresh_failures_total", &labels);
+    assert!(failures.iter().any(|failures| failures.value >= 1.0));
+}
+
+#[test]
+fn a_key_that_comes_after_an_inactive_one_went_is_active() {
+    let (aws, daemon) = start(
+        |account| {
+            account.root.create_key(1_700_000_000);
+            account.root.deactivate_keys();
+        },
+        "",
+    );
+    daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    aws.world
+        .edit(id(ONE), |account| account.root.delete_keys());
+    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    // The report still tells of the inactive one, and the summary counts one as before.
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+}
