@@ -10,7 +10,7 @@ BUILD_FLAGS ?=
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools image
+.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools storm soak image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,13 @@ bench-pure: ## time the parts that need no network
 # Installs the peers beside what the tests need.
 bench-tools:
 	@tests/tools/install.sh peers
+
+storm: ## storm the daemon for SEED=… (any) and MINUTES=… (1), and compare what it shows with the truth
+	STORM_SEED=$(SEED) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --test storm -- --nocapture
+
+soak: ## run the daemon in bad weather for MINUTES=… (10), and measure what is left in its process
+	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
+	python3 benches/soak.py --minutes $(or $(MINUTES),10)
 
 image: ## build the container image, with buildah or docker
 	@test -n "$(BUILDER)" || { echo "neither buildah nor docker is on PATH" >&2; exit 1; }

@@ -9,7 +9,7 @@
 //! - `account`, `organizations`: what there is; `generate`: plenty of it
 //! - `report`, `render`, `summary`: what IAM says of an account
 //! - `iam`, `sts`, `organizations`: the operations; `session`: who calls; `answer`: the protocols
-//! - `fault`: what goes wrong; `calls`: what was asked
+//! - `fault`: what goes wrong; `weather`: any of it at random; `calls`: what was asked
 //! - `server`, `body`, `request`: HTTP
 //!
 //! It never checks a signature, and so it refuses to listen on anything but loopback: whoever
@@ -34,6 +34,7 @@ mod sts;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod weather;
 mod world;
 
 pub use account::{

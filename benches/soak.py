@@ -1,0 +1,247 @@
+"""Measures what a long time of bad weather leaves in the daemon's process.
+
+It starts the simulated AWS as a process of its own (examples/simulator.rs), with random faults and
+changes, and the daemon over it. Scrapes, plain and compressed, pages and the API are asked for all
+the time. What the daemon's process holds is read after two minutes and at the end, each time in
+good weather and with nobody asking; the exit code is 1 when it has grown.
+
+    python3 benches/soak.py --minutes 10
+"""
+
+import argparse
+import contextlib
+import gzip
+import http.client
+import os
+import pathlib
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# How long everybody is quiet before the daemon is measured, and for how long it is measured then.
+QUIET, MEASURED = 20, 10
+
+# The daemon's default of refresh.concurrency, each account with its summary and its root session.
+MOST_CALLS = 64 * 2
+
+PATHS = (
+    ("/metrics", {}),
+    ("/metrics", {"Accept-Encoding": "gzip"}),
+    ("/metrics", {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}),
+    ("/", {"Accept-Encoding": "gzip"}),
+    ("/?state=finding", {}),
+    ("/accounts/999000000003", {}),
+    ("/accounts/000000000002", {"Accept-Encoding": "gzip"}),
+    ("/api/v1/accounts", {"Accept-Encoding": "gzip"}),
+    ("/api/v1/accounts/999000000003", {}),
+)
+
+
+class Asking:
+    """Clients that ask for everything, until told to rest; half of them keep their connection."""
+
+    def __init__(self, port):
+        self.port, self.asked, self.wrong = port, 0, []
+        self.go, self.over, self.lock = threading.Event(), False, threading.Lock()
+        self.busy = 0
+        self.threads = [threading.Thread(target=self.ask, args=(n,), daemon=True) for n in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, number):
+        turn, connection = number, None
+        while not self.over:
+            if not self.go.is_set() and connection:
+                connection.close()
+                connection = None
+            if not self.go.wait(0.2):
+                continue
+            path, headers = PATHS[turn % len(PATHS)]
+            turn += 1
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                body = answer.read()
+                if answer.getheader("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                if answer.status != 200 or not body:
+                    raise OSError(f"{answer.status}, {len(body)} bytes")
+            except (OSError, http.client.HTTPException) as error:
+                with self.lock:
+                    self.wrong.append(f"{path}: {error!r}")
+                connection = None
+            with self.lock:
+                self.asked += 1
+            if number % 2 == 0 and connection:
+                connection.close()
+                connection = None
+            time.sleep(0.1)
+
+
+def scrape(port):
+    """The daemon's own figures, those without labels."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    plain = (line.split(" ") for line in lines if not line.startswith("#") and "{" not in line)
+    figures = {name: float(value) for name, value in plain}
+    figures["accounts"] = sum(line.startswith("aws_root_access_keys_active{") for line in lines)
+    figures["calls"] = sum(
+        float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("aws_root_exporter_aws_requests_total{"))
+    figures["failed calls"] = figures["calls"] - sum(
+        float(line.rsplit(" ", 1)[1]) for line in lines
+        if line.startswith("aws_root_exporter_aws_requests_total{") and 'outcome="success"' in line)
+    return figures
+
+
+def status(pid, aws):
+    """Resident memory in KiB, open files and threads, as the kernel counts them. Connections to AWS are
+    told apart: the SDK keeps idle ones for a while, more after a time of trouble."""
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    told = dict(line.split(":", 1) for line in lines)
+    rows = [line.split() for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    to_aws = {f"socket:[{row[9]}]" for row in rows if int(row[2].rsplit(":", 1)[1], 16) == aws}
+    files = [link for link in map(read_link, pathlib.Path(f"/proc/{pid}/fd").iterdir()) if link]
+    return {"rss": int(told["VmRSS"].split()[0]), "fds": sum(link not in to_aws for link in files),
+            "AWS connections": sum(link in to_aws for link in files), "threads": int(told["Threads"])}
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None  # It was closed in between.
+
+
+def measure(pid, port, aws, asking, weather):
+    """The least of each over some seconds in which nobody asks and nothing fails: what stays."""
+    asking.go.clear()
+    weather("good")
+    time.sleep(QUIET)
+    found = []
+    end = time.monotonic() + MEASURED
+    while time.monotonic() < end:
+        found.append(status(pid, aws))
+        time.sleep(0.5)
+    figures = scrape(port)
+    least = {name: min(one[name] for one in found) for name in found[0]}
+    return least | {"lag": figures["aws_root_exporter_refresh_lag_seconds"], "accounts": int(figures["accounts"]),
+                    "calls": int(figures["calls"]), "failed calls": int(figures["failed calls"])}
+
+
+def config(folder, interval):
+    return (f'[refresh]\ninterval = "{interval}s"\ntimeout = "5s"\n[state]\npath = "{folder}/state.json"\n'
+            '[organization]\nenabled = true\naccess = "both"\ninterval = "10s"\ntag_labels = ["team"]\n'
+            '[users]\ndetail = true\n')
+
+
+def soak(arguments):
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        def start(command, **more):
+            process = stack.enter_context(subprocess.Popen(command, text=True, **more))
+            stack.callback(process.kill)
+            return process
+
+        simulator = start([arguments.simulator, "--accounts", str(arguments.accounts), "--seed", str(arguments.seed)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        url = simulator.stdout.readline().strip()
+
+        def weather(order):
+            simulator.stdin.write(order + "\n")
+            simulator.stdin.flush()
+
+        path = pathlib.Path(folder) / "config.toml"
+        path.write_text(config(folder, arguments.interval))
+        log = open(pathlib.Path(folder) / "log", "w+")
+        daemon = start([arguments.binary, "--config.file", str(path), "--web.listen-address=127.0.0.1:0"],
+                       stdout=log, stderr=subprocess.STDOUT, cwd=folder,
+                       env={"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+                            "AWS_SECRET_ACCESS_KEY": "nothing", "AWS_EC2_METADATA_DISABLED": "true",
+                            "HOME": folder, "PATH": os.environ.get("PATH", "")})
+        port = wait_for_port(daemon, log)
+        wait_for_accounts(port, arguments.accounts)
+        asking = Asking(port)
+        begun = time.monotonic()
+
+        def bad_until(minutes):
+            weather("bad")
+            asking.go.set()
+            end = begun + minutes * 60 - QUIET - MEASURED
+            while time.monotonic() < end:
+                if daemon.poll() is not None:
+                    raise SystemExit(f"the daemon ended: {daemon.returncode}")
+                time.sleep(1)
+
+        bad_until(arguments.settle)
+        aws = int(url.rsplit(":", 1)[1])
+        before = measure(daemon.pid, port, aws, asking, weather)
+        bad_until(arguments.minutes)
+        after = measure(daemon.pid, port, aws, asking, weather)
+        asking.over = True
+        log.close()
+    return before, after, asking
+
+
+def wait_for_port(daemon, log):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and daemon.poll() is None:
+        with open(log.name) as lines:
+            for line in lines:
+                if "message=listening" in line and line.endswith("\n"):
+                    return int(line.split("address=")[1].split()[0].strip('"').rsplit(":", 1)[1])
+        time.sleep(0.1)
+    raise SystemExit("the daemon does not listen")
+
+
+def wait_for_accounts(port, accounts):
+    """Until all are known once: only from then on is there something to compare."""
+    deadline = time.monotonic() + 600
+    while scrape(port)["accounts"] < accounts:
+        if time.monotonic() > deadline:
+            raise SystemExit("not all accounts are known after ten minutes")
+        time.sleep(1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--accounts", type=int, default=1_000)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--settle", type=float, default=2, help="minutes until the first measurement")
+    parser.add_argument("--interval", type=int, default=5, help="refresh.interval, in seconds")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--binary", default=ROOT / "target/release/aws-root-exporter")
+    parser.add_argument("--simulator", default=ROOT / "target/release/examples/simulator")
+    arguments = parser.parse_args()
+    before, after, asking = soak(arguments)
+    print(f"{arguments.accounts} accounts every {arguments.interval} s in bad weather, {asking.asked} requests\n")
+    print(f"| | after {arguments.settle:g} min | after {arguments.minutes:g} min |\n| --- | --- | --- |")
+    units = {"rss": " KiB", "lag": " s"}
+    for name in before:
+        unit = units.get(name, "")
+        print(f"| {name} | {before[name]}{unit} | {after[name]}{unit} |")
+    trouble = []
+    if after["rss"] > before["rss"] * 1.05:
+        trouble.append(f"memory grew by {after['rss'] / before['rss'] - 1:.1%}")
+    trouble += [f"{name} grew from {before[name]} to {after[name]}"
+                for name in ("fds", "threads") if after[name] > before[name]]
+    if after["AWS connections"] > MOST_CALLS:
+        trouble.append(f"{after['AWS connections']} connections to AWS, where {MOST_CALLS} calls are made at once")
+    if after["lag"] > arguments.interval:
+        trouble.append(f"looks are late by {after['lag']} s")
+    if after["accounts"] != arguments.accounts:
+        trouble.append(f"{after['accounts']} accounts have a figure")
+    if after["failed calls"] <= before["failed calls"]:
+        trouble.append("nothing failed: the weather was good")
+    if asking.wrong:
+        trouble.append(f"{len(asking.wrong)} requests went wrong, the first: {asking.wrong[0]}")
+    if trouble:
+        raise SystemExit("\n".join(trouble))
+
+
+if __name__ == "__main__":
+    main()
