@@ -1,0 +1,121 @@
+//! What happens in a storm, and in which order: decided by the seed and by nothing else.
+
+use std::time::Duration;
+
+use aws_root_exporter::account::AccountId;
+use aws_root_exporter::simulator::{Fault, FaultKind};
+use fastrand::Rng;
+
+use crate::fleet::DAEMONS;
+use crate::history::Way;
+
+/// How far apart two changes of one account are: further than the questions of one look can be,
+/// so that no look sees one change with one question and the one after the next with another.
+pub const CHANGES_APART: Duration = Duration::from_secs(4);
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Something begins to go wrong.
+    Fault(Fault),
+    /// The faults of an account end.
+    Clear(AccountId),
+    /// All faults end.
+    ClearAll,
+    /// The root user of an account is changed, as these numbers say.
+    Change(AccountId, u64),
+    /// AWS has no credential report of an account any more, and refuses its next look: then the
+    /// exporter asks for a report long before it would be due.
+    NewReport(AccountId),
+    /// A daemon is killed.
+    Kill(usize),
+    /// It is started again.
+    Start(usize),
+}
+
+/// An act and its time.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub at: Duration,
+    pub act: Act,
+}
+
+/// The storm of a seed over these accounts.
+pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Step> {
+    let mut rng = Rng::with_seed(seed);
+    let ids: Vec<AccountId> = accounts.iter().map(|(id, _)| *id).collect();
+    let mut changed = vec![None; ids.len()];
+    let mut down_until = [Duration::ZERO; DAEMONS];
+    let mut steps = Vec::new();
+    let mut at = Duration::ZERO;
+    loop {
+        at += Duration::from_millis(rng.u64(20..250));
+        if at >= length {
+            break;
+        }
+        let nth = rng.usize(0..ids.len());
+        let act = match rng.u8(0..100) {
+            0..40 => Act::Fault(fit(Fault::random(&mut rng, &ids), accounts)),
+            40..60 => Act::Clear(ids[nth]),
+            60..63 => Act::ClearAll,
+            63..65 => Act::NewReport(ids[nth]),
+            65..68 => {
+                let daemon = rng.usize(0..DAEMONS);
+                if at < down_until[daemon] {
+                    continue;
+                }
+                let again = at + Duration::from_millis(rng.u64(0..2_000));
+                // Long enough for a start on a slow machine.
+                down_until[daemon] = again + Duration::from_secs(5);
+                steps.push(Step {
+                    at: again,
+                    act: Act::Start(daemon),
+                });
+                Act::Kill(daemon)
+            }
+            _ => {
+                if changed[nth].is_some_and(|last| at < last + CHANGES_APART) {
+                    continue;
+                }
+                changed[nth] = Some(at);
+                Act::Change(ids[nth], rng.u64(..))
+            }
+        };
+        steps.push(Step { at, act });
+    }
+    // A start stands before what was planned after it but happens earlier.
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+/// Takes out what would be a lie of AWS's about time that the rules do not weigh: a report and a
+/// look are compared by their times, so where there are reports no look is dated back.
+fn fit(mut fault: Fault, accounts: &[(AccountId, Way)]) -> Fault {
+    let FaultKind::DateSkew(by) = fault.kind else {
+        return fault;
+    };
+    let way = accounts
+        .iter()
+        .find(|(id, _)| Some(*id) == fault.account)
+        .map(|(_, way)| *way);
+    fault.kind = match way {
+        Some(Way::Root) => FaultKind::DateSkew(by),
+        Some(Way::Both) => {
+            fault = fault.on("ListAccessKeys");
+            FaultKind::DateSkew(by.abs())
+        }
+        Some(Way::Role) | None => FaultKind::NoDate,
+    };
+    fault
+}
+
+#[test]
+fn a_seed_always_brings_the_same_storm() {
+    let accounts = [
+        (crate::support::simulated::id(12), Way::Role),
+        (crate::support::simulated::id(13), Way::Both),
+    ];
+    let storm = |seed| format!("{:?}", of(seed, Duration::from_secs(60), &accounts));
+    assert_eq!(storm(7), storm(7));
+    assert_ne!(storm(7), storm(8));
+}
