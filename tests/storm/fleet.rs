@@ -252,18 +252,21 @@ fn state_file(folder: &TempDir, daemon: usize) -> String {
     path.display().to_string()
 }
 
-/// Waits until all accounts of a daemon are in its state file: what a start may go on from.
+/// Waits until all accounts of a daemon are in its state file, with their reports: what a start
+/// may go on from. A report that changes no figure may take half a minute to get there.
 fn until_saved(members: &[Member], daemon: usize, folder: &TempDir) {
-    let all = members.iter().filter(|one| one.daemon() == daemon).count();
+    let all = members.iter().filter(|one| one.daemon() == daemon);
     eventually(PATIENCE, || {
         let text = std::fs::read(state_file(folder, daemon)).map_err(|error| error.to_string())?;
         let state: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-        let saved = state["state"]["accounts"]
-            .as_object()
-            .map_or(0, serde_json::Map::len);
-        (saved == all)
-            .then_some(())
-            .ok_or_else(|| format!("{saved} of {all} accounts are saved"))
+        let is_saved = |member: &Member| {
+            let saved = &state["state"]["accounts"][member.id.to_string()];
+            saved.is_object() && (member.nature.way == Way::Root || saved["report"].is_object())
+        };
+        match all.clone().find(|member| !is_saved(member)) {
+            None => Ok(()),
+            Some(member) => Err(format!("{} is not saved", member.id)),
+        }
     });
 }
 
