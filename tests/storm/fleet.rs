@@ -181,7 +181,9 @@ impl Fleet {
                 shared,
             };
             (0..DAEMONS).for_each(|daemon| crew.start(daemon));
-            crew.until_settled(PATIENCE)?;
+            // Two daemons begin at once, and their timeouts are short: a machine that is very busy
+            // needs some tries.
+            crew.until_settled(PATIENCE * 3)?;
             (0..DAEMONS).for_each(|daemon| until_saved(members, daemon, folder));
             let begun = Instant::now();
             let mut acts = [0; 4];
