@@ -192,6 +192,17 @@ impl Wire {
         let whole = self.frames.concat();
         self.frames = vec![Bytes::copy_from_slice(&whole[..whole.len() / 2])];
     }
+
+    /// Cuts the body off before a text.
+    pub(super) fn end_before(&mut self, text: &str) {
+        let whole = self.frames.concat();
+        let found = whole
+            .windows(text.len().max(1))
+            .position(|part| part == text.as_bytes());
+        self.frames = vec![Bytes::copy_from_slice(
+            &whole[..found.unwrap_or(whole.len())],
+        )];
+    }
 }
 
 fn namespace(service: Service) -> &'static str {

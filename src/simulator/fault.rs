@@ -89,6 +89,9 @@ pub enum FaultKind {
     WrongAccount(AccountId),
     /// A complete HTTP answer whose XML (or JSON) ends in the middle.
     TruncatedXml,
+    /// A complete HTTP answer that ends before that text, between two elements for instance;
+    /// it is whole where the text is not in it.
+    EndsBefore(&'static str),
     /// The report's `Content` is base64 that ends in the middle of a group.
     TruncatedBase64,
     /// The report ends within its first row.

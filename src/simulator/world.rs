@@ -207,6 +207,7 @@ impl World {
         for fault in &faults {
             match fault {
                 FaultKind::TruncatedXml => wire.truncate(),
+                FaultKind::EndsBefore(text) => wire.end_before(text),
                 FaultKind::Torn => delivery = Delivery::Torn,
                 FaultKind::OneByteASecond => delivery = Delivery::OneByteASecond,
                 FaultKind::Refuse => delivery = Delivery::Refuse,

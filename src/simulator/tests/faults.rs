@@ -211,6 +211,17 @@ async fn xml_can_end_in_the_middle_of_a_complete_answer() {
 }
 
 #[tokio::test]
+async fn xml_can_end_between_two_elements() {
+    let bench = Bench::start().await;
+    bench
+        .world
+        .fault(Fault::new(FaultKind::EndsBefore("</SummaryMap>")).times(1));
+    let answer = bench.iam(&outside(), "GetAccountSummary").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.ends_with("</entry>"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn content_can_be_no_base64_or_no_report() {
     let bench = Bench::start().await;
     bench.world.edit(hub(), |account| account.store_report(NOW));
