@@ -7,16 +7,16 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::classify;
-use super::tap::DateTap;
+use super::tap::Tap;
 use super::{Answer, Aws};
 use crate::clock::Moment;
 use crate::evidence::{Failure, Reason};
 
 /// Sends a request with a session's credentials: `send!(aws, sdk crate, service, operation,
-/// session, request)` is the [`Call`], its [`DateTap`] and the SDK's result.
+/// session, request)` is the [`Call`], its [`Tap`] and the SDK's result.
 macro_rules! send {
     ($aws:expr, $sdk:ident, $service:literal, $operation:literal, $session:expr, $request:expr) => {{
-        let tap = $crate::aws::tap::DateTap::default();
+        let tap = $crate::aws::tap::Tap::default();
         let started = $aws.clock.moment();
         let with_session = $sdk::Config::builder()
             .credentials_provider(::aws_credential_types::Credentials::clone(
@@ -52,14 +52,20 @@ impl Aws {
     pub(super) fn book<T, E>(
         &self,
         call: Call,
-        tap: &DateTap,
+        tap: &Tap,
         result: Result<T, SdkError<E, HttpResponse>>,
     ) -> Result<Answer<T>, Failure>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let result = result
-            .map_err(|error| classify(&format!("{}:{}", call.service, call.operation), &error));
+        let what = format!("{}:{}", call.service, call.operation);
+        let result = match result {
+            Ok(_) if tap.breaks_off() => Err(Failure::new(
+                Reason::Other,
+                format!("{what}: the answer breaks off in the middle"),
+            )),
+            result => result.map_err(|error| classify(&what, &error)),
+        };
         self.observe(
             call,
             result
@@ -78,7 +84,7 @@ impl Aws {
     }
 
     /// An answer of this moment.
-    pub(super) fn answered<T>(&self, value: T, tap: &DateTap) -> Answer<T> {
+    pub(super) fn answered<T>(&self, value: T, tap: &Tap) -> Answer<T> {
         let now = self.clock.now();
         let date = tap.date();
         Answer {

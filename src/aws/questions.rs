@@ -2,7 +2,6 @@
 
 use aws_sdk_iam::operation::get_account_summary::GetAccountSummaryOutput;
 use aws_sdk_iam::types::{ReportStateType, SummaryKeyType};
-use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::Blob;
 
 use super::call::send;
@@ -103,11 +102,12 @@ impl Aws {
                 return Ok(self.answered(fetched, &tap));
             }
             // The SDK gives what it cannot parse as an error of the service, of no kind it knows.
-            let unreadable = result
-                .as_ref()
-                .err()
-                .and_then(SdkError::raw_response)
-                .is_some_and(|response| response.status().is_success());
+            let unreadable = match &result {
+                Ok(_) => tap.breaks_off(),
+                Err(error) => error
+                    .raw_response()
+                    .is_some_and(|response| response.status().is_success()),
+            };
             let answer = self.book(call, &tap, result).map_err(|failure| {
                 // A broken connection is one; anything else that is no answer is no report.
                 if unreadable && failure.reason == Reason::Other {

@@ -1,9 +1,14 @@
-//! Reads the `Date` header of an answer, which the SDK does not hand out.
+//! Reads what the SDK does not hand out of an answer: its `Date` header, and whether it is whole.
+//!
+//! The SDK reads XML that ends too soon as if the rest were not there: a list of keys that breaks
+//! off before its first key would be an empty list, and a root key would be shown as gone.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
@@ -12,21 +17,36 @@ use aws_smithy_types::date_time::Format;
 
 use crate::clock::Timestamp;
 
-/// Keeps the `Date` header of the answer to one call. Clones share it.
+/// Keeps what is read of the answer to one call. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DateTap(Arc<Mutex<Option<Timestamp>>>);
+pub(super) struct Tap(Arc<Mutex<Seen>>);
 
-impl DateTap {
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    date: Option<Timestamp>,
+    breaks_off: bool,
+}
+
+impl Tap {
     /// The time AWS says the answer was given, if it said any.
     pub fn date(&self) -> Option<Timestamp> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen().date
+    }
+
+    /// Whether the answer ends before its end.
+    pub fn breaks_off(&self) -> bool {
+        self.seen().breaks_off
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for DateTap {
+impl Intercept for Tap {
     fn name(&self) -> &'static str {
-        "DateTap"
+        "Tap"
     }
 
     fn read_before_deserialization(
@@ -41,7 +61,80 @@ impl Intercept for DateTap {
             .get("date")
             .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
             .map(|date| Timestamp::from_unix(date.secs()));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+        self.seen().date = date;
         Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // The body is in memory by now: none of the answers is a stream.
+        let body = context.response().body().bytes().unwrap_or_default();
+        self.seen().breaks_off = breaks_off(body);
+        Ok(())
+    }
+}
+
+/// Whether a body is XML whose last tag is not the end of its first element. JSON is left to the
+/// SDK, which takes no half of it.
+fn breaks_off(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    if body.first() != Some(&b'<') {
+        return false;
+    }
+    let mut rest = body;
+    // Past a declaration or a comment, to the first element.
+    let name = loop {
+        let Some(open) = rest.iter().position(|byte| *byte == b'<') else {
+            return true;
+        };
+        rest = &rest[open + 1..];
+        let length = rest
+            .iter()
+            .position(|byte| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace());
+        match (rest.first(), length) {
+            (Some(b'?' | b'!'), _) => {}
+            (_, Some(length)) => break &rest[..length],
+            (_, None) => return true,
+        }
+    };
+    let end = body
+        .strip_suffix(b">")
+        .map(<[u8]>::trim_ascii_end)
+        .and_then(|body| body.strip_suffix(name));
+    !end.is_some_and(|body| body.ends_with(b"</"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "<ListAccessKeysResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+        <ListAccessKeysResult><AccessKeyMetadata><member><AccessKeyId>AKIAIOSFODNN7EXAMPLE\
+        </AccessKeyId><Status>Active</Status></member></AccessKeyMetadata><IsTruncated>false\
+        </IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>";
+
+    #[test]
+    fn xml_is_whole_at_its_end_and_nowhere_before() {
+        for before in ["", "<?xml version=\"1.0\"?>\n", "\n<!-- of AWS -->"] {
+            for after in ["", "\n"] {
+                let whole = format!("{before}{LIST}{after}");
+                assert!(!breaks_off(whole.as_bytes()), "{whole}");
+            }
+            let whole = format!("{before}{LIST}");
+            for length in before.len() + 1..whole.len() {
+                assert!(breaks_off(&whole.as_bytes()[..length]), "{length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_xml_is_not_judged() {
+        for body in ["", "{\"Accounts\": [", "no route to host"] {
+            assert!(!breaks_off(body.as_bytes()), "{body}");
+        }
     }
 }
