@@ -12,23 +12,35 @@ use super::{Answer, Aws};
 use crate::clock::Moment;
 use crate::evidence::{Failure, Reason};
 
-/// Sends a request with a session's credentials: `send!(aws, sdk crate, service, operation,
+/// Sends a request with a session's credentials, and once more where the connection was closed
+/// without an answer: a kept one may just have been given up by the other side, which says nothing
+/// of AWS. `send!(aws, sdk crate, service, operation,
 /// session, request)` is the [`Call`], its [`Tap`] and the SDK's result.
 macro_rules! send {
     ($aws:expr, $sdk:ident, $service:literal, $operation:literal, $session:expr, $request:expr) => {{
         let tap = $crate::aws::tap::Tap::default();
         let started = $aws.clock.moment();
-        let with_session = $sdk::Config::builder()
-            .credentials_provider(::aws_credential_types::Credentials::clone(
-                &$session.credentials,
-            ))
-            .identity_cache($sdk::config::IdentityCache::no_cache());
-        let result = $request
-            .customize()
-            .config_override(with_session)
-            .interceptor(tap.clone())
-            .send()
-            .await;
+        let mut may_repeat = $crate::aws::call::may_be_repeated($operation);
+        let result = loop {
+            let with_session = $sdk::Config::builder()
+                .credentials_provider(::aws_credential_types::Credentials::clone(
+                    &$session.credentials,
+                ))
+                .identity_cache($sdk::config::IdentityCache::no_cache());
+            let result = $request
+                .clone()
+                .customize()
+                .config_override(with_session)
+                .interceptor(tap.clone())
+                .send()
+                .await;
+            match &result {
+                Err(error) if may_repeat && $crate::aws::classify::is_hung_up(error) => {
+                    may_repeat = false;
+                }
+                _ => break result,
+            }
+        };
         let call = $crate::aws::call::Call {
             service: $service,
             operation: $operation,
@@ -38,6 +50,12 @@ macro_rules! send {
     }};
 }
 pub(super) use send;
+
+/// Whether an operation comes to the same when it is carried out twice: all that only read, and
+/// those that open a session, do. Whoever deletes wants to know of each deletion.
+pub(super) fn may_be_repeated(operation: &str) -> bool {
+    !operation.starts_with("Delete")
+}
 
 /// A call that has ended.
 #[derive(Clone, Copy)]

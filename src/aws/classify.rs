@@ -58,6 +58,32 @@ where
     Failure::new(reason, format!("{what}: {}", shortened(&words)))
 }
 
+/// Whether the other side closed the connection without an answer.
+pub(super) fn is_hung_up<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: Error + 'static,
+{
+    matches!(error, SdkError::DispatchFailure(_)) && has_hung_up(error)
+}
+
+fn has_hung_up(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let is_io = error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|it| matches!(it.kind(), BrokenPipe | ConnectionReset | UnexpectedEof));
+        let is_http = error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|it| it.is_incomplete_message() || it.is_canceled());
+        if is_io || is_http {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// What a code on the wire means, where it means the same for every operation.
 ///
 /// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those of the
@@ -198,6 +224,18 @@ mod tests {
         assert_eq!(of_causes(&torn, Reason::Other), Reason::Network);
         let none = CredentialsError::not_loaded("no provider");
         assert_eq!(of_causes(&none, Reason::Other), Reason::Credentials);
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_is_told_from_one_that_never_was() {
+        use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, TimedOut};
+        for (kind, hung_up) in [
+            (ConnectionReset, true),
+            (ConnectionRefused, false),
+            (TimedOut, false),
+        ] {
+            assert_eq!(has_hung_up(&std::io::Error::from(kind)), hung_up, "{kind}");
+        }
     }
 
     #[test]
