@@ -14,6 +14,7 @@
 
 mod activation;
 mod evidence;
+mod faults;
 mod figures;
 mod moto;
 mod organizations;
