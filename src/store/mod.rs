@@ -28,7 +28,7 @@ pub use exporter::{
 pub use json::{AccountJson, AccountsJson};
 pub use keys::{RootKeys, ShownKey};
 pub use organization::{KnownMember, KnownOrganization};
-pub use state::{LoadError, SavedAccount, State, load, save};
+pub use state::{LoadError, SavedAccount, State, decode, encode, load, save};
 
 /// All that is shown of one account.
 #[derive(Clone, Debug, PartialEq)]

@@ -77,7 +77,7 @@ struct Head {
 /// Why a state file is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// It cannot be read from disk.
+    /// There is something in its place that is no file, or that nothing is learnt of.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
         /// The file.
@@ -85,16 +85,23 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
-    /// It is torn, of another program, or of a newer version.
-    #[error("{}: {what}; it was set aside as {}", path.display(), aside.display())]
+    /// It cannot be read from disk, is torn, of another program, or of a newer version.
+    #[error("{}: {what}; {}", path.display(), whereabouts(aside.as_deref()))]
     Unusable {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
-        /// Where it is now.
-        aside: PathBuf,
+        /// Where it is now; `None` where it could not be moved.
+        aside: Option<PathBuf>,
     },
+}
+
+fn whereabouts(aside: Option<&Path>) -> String {
+    match aside {
+        Some(aside) => format!("it was set aside as {}", aside.display()),
+        None => "it could not be set aside and stays until the state can be saved".to_owned(),
+    }
 }
 
 /// Reads the state file, and moves its times to this process's clock. A file that is not there is
@@ -104,8 +111,8 @@ pub enum LoadError {
 ///
 /// [`LoadError`]; the start can go on without it.
 pub fn load(path: &Path, clock: &Clock) -> Result<State, LoadError> {
-    let content = match fs::read(path) {
-        Ok(content) => content,
+    match only_a_file(path) {
+        Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
         Err(source) => {
             return Err(LoadError::Unreadable {
@@ -113,13 +120,37 @@ pub fn load(path: &Path, clock: &Clock) -> Result<State, LoadError> {
                 source,
             });
         }
-    };
-    let document = read(&content).map_err(|what| LoadError::Unusable {
-        path: path.to_owned(),
-        what,
-        aside: set_aside(path),
-    })?;
-    Ok(rebased(document, clock))
+    }
+    // A file that cannot be read is moved as well: the next save would replace it.
+    let content = fs::read(path).map_err(|error| format!("cannot be read ({error})"));
+    content
+        .and_then(|content| decode(&content, clock))
+        .map_err(|what| LoadError::Unusable {
+            path: path.to_owned(),
+            what,
+            aside: set_aside(path),
+        })
+}
+
+/// Whether a file is in that place. A device or a pipe may have no end, and it is not ours to move
+/// or to replace: `/dev/null` belongs to everybody.
+fn only_a_file(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "what is in its place is no file",
+    ))
+}
+
+/// What [`load`] makes of a file's content, with its times moved to this process's clock.
+///
+/// # Errors
+///
+/// What is wrong with it: it is torn, of another program, or of a newer version.
+pub fn decode(content: &[u8], clock: &Clock) -> Result<State, String> {
+    Ok(rebased(read(content)?, clock))
 }
 
 fn read(content: &[u8]) -> Result<Document<State>, String> {
@@ -159,13 +190,10 @@ fn rebased(document: Document<State>, clock: &Clock) -> State {
     state
 }
 
-/// Moves a file that cannot be used out of the way, and says where to.
-fn set_aside(path: &Path) -> PathBuf {
+/// Moves a file that cannot be used out of the way, and says where to, if it could.
+fn set_aside(path: &Path) -> Option<PathBuf> {
     let aside = beside(path, ".unusable");
-    match fs::rename(path, &aside) {
-        Ok(()) => aside,
-        Err(_) => path.to_owned(),
-    }
+    fs::rename(path, &aside).ok().map(|()| aside)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -180,6 +208,10 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 ///
 /// Any error of the file system; then the file is as it was before.
 pub fn save(path: &Path, state: &State, clock: &Clock) -> io::Result<()> {
+    match only_a_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let temporary = beside(path, ".tmp");
     let written = write(&temporary, state, clock).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
@@ -203,6 +235,18 @@ fn write(path: &Path, state: &State, clock: &Clock) -> io::Result<()> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let mut out = BufWriter::with_capacity(1 << 16, file);
+    encode(&mut out, state, clock)?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
+}
+
+/// What [`save`] puts into the file.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn encode(mut out: impl Write, state: &State, clock: &Clock) -> io::Result<()> {
     serde_json::to_writer(
         &mut out,
         &Document {
@@ -213,10 +257,7 @@ fn write(path: &Path, state: &State, clock: &Clock) -> io::Result<()> {
             state,
         },
     )?;
-    out.write_all(b"\n")?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
+    out.write_all(b"\n")
 }
 
 #[cfg(test)]
@@ -370,6 +411,40 @@ mod tests {
             assert!(!path.exists(), "{name}");
             assert_eq!(fs::read(beside(&path, ".unusable")).unwrap(), content);
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_cannot_be_read_is_set_aside_before_a_save_can_replace_it() {
+        let (clock, _hand) = start();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        // A file that not even root can read from its beginning.
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        let error = load(&path, &clock).unwrap_err().to_string();
+        assert!(error.contains("cannot be read"), "{error}");
+        assert!(error.contains("state.json.unusable"), "{error}");
+        save(&path, &state(&clock, 1), &clock).unwrap();
+        assert!(fs::symlink_metadata(beside(&path, ".unusable")).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_neither_read_nor_moved_nor_replaced() {
+        let (clock, _hand) = start();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        for error in [
+            load(&path, &clock).unwrap_err().to_string(),
+            save(&path, &state(&clock, 1), &clock)
+                .unwrap_err()
+                .to_string(),
+        ] {
+            assert!(error.contains("no file"), "{error}");
+        }
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

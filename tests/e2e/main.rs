@@ -13,6 +13,7 @@
 )]
 
 mod activation;
+mod disks;
 mod evidence;
 mod faults;
 mod figures;

@@ -64,6 +64,25 @@ impl Launch {
         self
     }
 
+    /// Starts it through another program, whose last arguments are the binary and its own. That
+    /// program must become the binary (`exec`), for it is the process that a test signals.
+    pub fn behind(mut self, program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear()
+            .current_dir(self.folder.path());
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                command.env(name, value);
+            }
+        }
+        self.command = command;
+        self
+    }
+
     /// A path in the run's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

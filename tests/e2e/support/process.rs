@@ -112,9 +112,14 @@ impl Process {
             .collect()
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name (`TERM`, `INT`).
     pub fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.id().to_string();
         // Every POSIX shell has `kill` built in; the program of that name can be missing.
         let sent = Command::new("sh")
             .args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, &pid])
