@@ -96,6 +96,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     );
     let discovering = tokio::spawn(discovery.run());
     let (followed, follows) = watch::channel(0);
+    let mut begun = follows.clone();
     let refreshing = tokio::spawn(refresh::run(
         Refresh {
             orders,
@@ -122,6 +123,10 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         clock,
     };
     let reloading = tokio::spawn(reloader.run(hangups));
+    // Nobody is answered before all that the state file knows is shown: a scrape in between would
+    // end the series of a root key, and with it a page. AWS is not waited for, only the schedule,
+    // which takes the first list at once; an error means that it is gone, as the log tells.
+    let _ = begun.changed().await;
     let serving = web.spawn(web::serve(listeners, health, site, until(stopped)));
 
     let signal = signals.wait().await;

@@ -13,6 +13,7 @@
 )]
 
 mod activation;
+mod crashes;
 mod disks;
 mod evidence;
 mod faults;

@@ -183,3 +183,25 @@ fn a_rise_is_on_disk_before_it_is_shown() {
         .expect(ACTIVE, &OF, 1.0)
         .expect("the state file knows it");
 }
+
+#[test]
+fn the_first_scrape_shows_all_that_was_known() {
+    let aws = with_a_key();
+    let first = Launched::start(aws.launch(&config(&[ONE])));
+    let mut state = saved(&first.path, &[ONE]);
+    drop(first);
+    // So many that reading them takes longer than a scraper takes to come.
+    let accounts: Vec<u64> = (1..=2_000).collect();
+    let one = state["state"]["accounts"]["000000000012"].clone();
+    for number in &accounts {
+        state["state"]["accounts"][id(*number).to_string()] = one.clone();
+    }
+    let dark = Simulated::with([]);
+    dark.world.fault(Fault::new(FaultKind::ServiceFailure));
+    let launch = dark.launch(&config(&accounts));
+    fs::write(launch.path("state.json"), state.to_string()).unwrap();
+    let shown = launch.start().scrape();
+    let active = shown.all(ACTIVE, &[]);
+    assert_eq!(active.len(), accounts.len());
+    assert!(active.iter().all(|sample| sample.value > 0.0));
+}

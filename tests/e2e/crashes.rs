@@ -1,0 +1,127 @@
+//! Killed at any moment, while it writes: the state file is whole, each start goes on from it, and no
+//! figure that a scraper saw as an alarm is gone after it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aws_root_exporter::simulator::{Fault, FaultKind};
+use serde_json::Value;
+
+use crate::support::PATIENCE;
+use crate::support::daemon::Daemon;
+use crate::support::exposition::Exposition;
+use crate::support::simulated::{Simulated, account, id, listed, now};
+
+const ACTIVE: &str = "aws_root_access_keys_active";
+
+/// How often it is killed.
+const KILLS: u64 = 40;
+
+/// Accounts that get a key in one life.
+const RISES: u64 = 2;
+
+/// An account whose MFA comes and goes, so that something is always to be written.
+const RESTLESS: u64 = 900;
+
+/// The accounts that this scrape shows to have an active key.
+fn alarms(shown: &Exposition) -> BTreeSet<String> {
+    let alarms = shown.all(ACTIVE, &[]).into_iter();
+    alarms
+        .filter(|sample| sample.value > 0.0)
+        .map(|sample| sample.labels["account"].clone())
+        .collect()
+}
+
+/// What a kill left: nothing, or a whole file.
+fn assert_whole(path: &Path) {
+    let Ok(content) = fs::read(path) else {
+        return;
+    };
+    let state: Value = serde_json::from_slice(&content).expect("the state file is whole");
+    assert_eq!(state["format"], "aws-root-exporter state");
+}
+
+/// Lets it run, with a key for each of the `rising` accounts on the way, until that many more alarms
+/// than `seen` were scraped and `span` is over. Then it is killed.
+fn live(
+    aws: &Simulated,
+    daemon: &Daemon,
+    rising: Range<u64>,
+    seen: &mut BTreeSet<String>,
+    more: usize,
+    span: Duration,
+) {
+    let start = Instant::now();
+    let wanted = seen.len() + more;
+    let mut rising = rising.into_iter();
+    while start.elapsed() < span || seen.len() < wanted {
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{} alarms of {wanted}",
+            seen.len()
+        );
+        if let Some(number) = rising.next() {
+            aws.world.edit(id(number), |account| {
+                account.root.create_key(now());
+            });
+        }
+        aws.world.edit(id(RESTLESS), |account| {
+            account.root.mfa = !account.root.mfa;
+        });
+        seen.extend(alarms(&daemon.scrape()));
+    }
+    // In the moment after a scraper has seen it.
+    daemon.process.signal("KILL");
+}
+
+#[test]
+fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
+    let accounts: Vec<u64> = (1..=KILLS * RISES).collect();
+    let members = accounts.iter().chain(&[RESTLESS]).map(|number| {
+        let mut account = account(*number, "");
+        account.store_report(now() - 3600);
+        account
+    });
+    let aws = Simulated::with(members);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let listed: String = accounts
+        .iter()
+        .chain(&[RESTLESS])
+        .copied()
+        .map(listed)
+        .collect();
+    let config = format!(
+        "refresh.interval = \"1s\"\nstate.path = {:?}\n{listed}",
+        path.to_str().unwrap()
+    );
+    let seed = fastrand::u64(..);
+    println!("the seed of this run is {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut seen = BTreeSet::new();
+    for kill in 0..KILLS {
+        // Cut off from AWS it knows what the file says and nothing more.
+        aws.world.fault(Fault::new(FaultKind::ServiceFailure));
+        let daemon = aws.launch(&config).start();
+        let known = alarms(&daemon.scrape());
+        assert!(
+            known.is_superset(&seen),
+            "kill {kill} lost {:?}",
+            seen.difference(&known)
+        );
+        aws.world.clear_faults();
+        let rising = kill * RISES + 1..(kill + 1) * RISES + 1;
+        let more = random.usize(0..=2);
+        let span = Duration::from_millis(random.u64(0..1000));
+        live(&aws, &daemon, rising, &mut seen, more, span);
+        drop(daemon);
+        assert_whole(&path);
+        let aside = folder.path().join("state.json.unusable");
+        assert!(!aside.exists(), "kill {kill}: a file was set aside");
+    }
+    println!("{} alarms were seen and kept", seen.len());
+    assert!(!seen.is_empty(), "no alarm was seen");
+}
