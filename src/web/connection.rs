@@ -121,6 +121,9 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         .timer(TokioTimer::new())
         // The deadlines here cover the head's; hyper's would end idle connections with it.
         .header_read_timeout(None)
+        // Who says that no request will follow still waits for the answer. Without it hyper takes the
+        // end of the requests for the end of the client.
+        .half_close(true)
         .max_header_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
     match until_late(graceful.watch(served), || progress.deadline(limits)).await {

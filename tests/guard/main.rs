@@ -10,4 +10,5 @@ mod files;
 mod passwords;
 mod probe;
 mod server;
+mod strangers;
 mod tls;

@@ -74,12 +74,17 @@ impl Folder {
 
     /// A server that goes by the file.
     pub async fn serve(&self) -> Server {
+        self.serve_within(Limits::default()).await
+    }
+
+    /// The same, and what a client may take up is this.
+    pub async fn serve_within(&self, limits: Limits) -> Server {
         let config = self.open().unwrap();
         let settings = Settings {
             telemetry_path: "/metrics".to_owned(),
             max_requests: 40,
             metrics: metrics::Options::default(),
-            limits: Limits::default(),
+            limits,
             reloads: None,
         };
         let site = Site::new(Arc::new(Store::new(Clock::system())), settings);

@@ -6,165 +6,22 @@
     reason = "a test says what it expects by failing, its helpers included"
 )]
 
+mod http2;
+mod strangers;
+mod support;
+
 use std::future::pending;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::account::{Access, Account};
 use aws_root_exporter::clock::{Clock, Timestamp};
-use aws_root_exporter::metrics;
-use aws_root_exporter::posture::Posture;
-use aws_root_exporter::store::{AccountCounts, AccountView, Store};
-use aws_root_exporter::web::{Limits, Listener, Settings, Site, bind, serve};
+use aws_root_exporter::store::{AccountCounts, Store};
+use aws_root_exporter::web::{Limits, Listener, bind, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Longer than anything here takes, so that a hang is a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Server {
-    address: SocketAddr,
-    health: SocketAddr,
-    store: Arc<Store>,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
-}
-
-impl Server {
-    async fn start() -> Self {
-        Self::with(Limits::default(), 0).await
-    }
-
-    async fn with(limits: Limits, accounts: u64) -> Self {
-        let store = Arc::new(Store::new(Clock::system()));
-        for number in 0..accounts {
-            store.put(account(number));
-        }
-        let site = site(&store, "/metrics", limits);
-        let main = listener().await;
-        let health = listener().await;
-        let (address, health_address) = (main.local_addr(), health.local_addr());
-        let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(vec![main], Some(health), site, async {
-            let _ = stopped.await;
-        }));
-        Self {
-            address,
-            health: health_address,
-            store,
-            stop,
-            served,
-        }
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, "").await
-    }
-
-    async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
-        ask(self.address, method, path, headers).await
-    }
-}
-
-async fn listener() -> Listener {
-    bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
-}
-
-fn site(store: &Arc<Store>, telemetry_path: &str, limits: Limits) -> Arc<Site> {
-    let settings = Settings {
-        telemetry_path: telemetry_path.to_owned(),
-        max_requests: 40,
-        metrics: metrics::Options::default(),
-        limits,
-        reloads: None,
-    };
-    Arc::new(Site::new(Arc::clone(store), settings))
-}
-
-fn account(number: u64) -> AccountView {
-    AccountView {
-        account: Arc::new(Account {
-            id: format!("{number:012}").parse().unwrap(),
-            name: String::new(),
-            region: "us-east-1".to_owned(),
-            access: Some(Access::Caller),
-            root_session: false,
-            labels: [("team".to_owned(), "payments".repeat(20))].into(),
-        }),
-        posture: Posture::default(),
-        report: None,
-        root_keys: None,
-        sources: Vec::new(),
-    }
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
-        let end = bytes
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .unwrap_or_else(|| panic!("no answer in {:?}", String::from_utf8_lossy(bytes)));
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        Self {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            body: bytes[end + 4..].to_vec(),
-            head,
-        }
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).find_map(|line| {
-            let (key, value) = line.split_once(": ")?;
-            key.eq_ignore_ascii_case(name).then_some(value)
-        })
-    }
-
-    fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-}
-
-async fn ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    Answer::parse(&rest_of(&mut stream).await)
-}
-
-/// Everything until the server closes. A reset is an end too.
-async fn rest_of(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
-        .await
-        .expect("the server closes the connection");
-    bytes
-}
-
-fn short() -> Limits {
-    Limits {
-        head_timeout: Duration::from_millis(300),
-        idle_timeout: Duration::from_millis(300),
-        answer_timeout: Duration::from_millis(300),
-        grace: Duration::from_millis(300),
-        ..Limits::default()
-    }
-}
+use crate::support::{Answer, PATIENCE, Server, account, ask, listener, rest_of, short, site};
 
 #[tokio::test]
 async fn each_path_has_its_answer() {
