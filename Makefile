@@ -8,9 +8,12 @@ BUILDER ?= $(shell command -v buildah 2>/dev/null || command -v docker 2>/dev/nu
 BUILD_FLAGS ?=
 # buildah's own format has no health check.
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
+# What `make fuzz` runs, one after another, and for how long each.
+TARGET ?= report config web_config state accept
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools storm soak image
+.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools storm soak fuzz image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +68,14 @@ storm: ## storm the daemon for SEED=… (any) and MINUTES=… (1), and compare w
 soak: ## run the daemon in bad weather for MINUTES=… (10), and measure what is left in its process
 	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
 	python3 benches/soak.py --minutes $(or $(MINUTES),10)
+
+# There is no unsafe code of ours for a sanitizer to watch, and without one it is faster.
+fuzz: ## fuzz what reads bytes of strangers: TARGET=state SECONDS=60 runs one, for a minute
+	@command -v cargo-fuzz >/dev/null || { \
+		echo "cargo-fuzz is missing: installing it, which takes some minutes, once"; \
+		$(CARGO) install --locked cargo-fuzz --version '^0.13'; }
+	@set -e; for target in $(TARGET); do \
+		$(CARGO) +nightly fuzz run --sanitizer none $$target -- -max_total_time=$(SECONDS); done
 
 image: ## build the container image, with buildah or docker
 	@test -n "$(BUILDER)" || { echo "neither buildah nor docker is on PATH" >&2; exit 1; }

@@ -1,6 +1,6 @@
 //! Any bytes as a credential report: no panic, and nothing is believed that the bytes do not say.
 //!
-//! Run it with `cargo +nightly fuzz run report`.
+//! Run it with `make fuzz TARGET=report`.
 
 #![no_main]
 

@@ -338,10 +338,25 @@ pub fn load(
         }
         Err(source) => return Err(unread(path, source)),
     };
-    let layer = sources::file(path, &bytes).map_err(|error| ConfigErrors::Invalid(vec![error]))?;
+    load_bytes(path, &bytes, environment, overrides)
+}
+
+/// [`load`] for who has the file's bytes already: nothing is read, and `file` is only what they
+/// are called.
+///
+/// # Errors
+///
+/// The bytes are not TOML, or settings are wrong; then all of them are told.
+pub fn load_bytes(
+    file: &Path,
+    bytes: &[u8],
+    environment: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigErrors> {
+    let layer = sources::file(file, bytes).map_err(|error| ConfigErrors::Invalid(vec![error]))?;
     let config = judge::judge(Some(layer), environment, overrides)?;
     Ok(Config {
-        source_file: Some(path.to_owned()),
+        source_file: Some(file.to_owned()),
         ..config
     })
 }

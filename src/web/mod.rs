@@ -21,6 +21,8 @@
 mod api;
 mod connection;
 mod document;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod inherited;
 mod listener;
@@ -129,7 +131,8 @@ pub async fn serve(
         if let Some(open) = site.left_open(audience, listener.local_addr()) {
             tracing::warn!(
                 address = %listener.local_addr(),
-                "{open}: which accounts have a root key is nothing for strangers; name a file with                  both in web.config_file, or let nobody but Prometheus reach this address"
+                "{open}: which accounts have a root key is nothing for strangers; name a file with \
+                 both in web.config_file, or let nobody but Prometheus reach this address"
             );
         }
         tasks.spawn(listener.serve(audience, Arc::clone(&site), stopped.clone()));

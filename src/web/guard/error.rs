@@ -47,9 +47,18 @@ impl WebConfigError {
     }
 
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
+        let mut line = String::new();
+        for char in problem.into().chars() {
+            // A quoted key can hold anything, a line break too.
+            if char.is_control() {
+                line.extend(char.escape_debug());
+            } else {
+                line.push(char);
+            }
+        }
         Self::Invalid {
             path: path.to_owned(),
-            problem: problem.into(),
+            problem: line,
         }
     }
 }

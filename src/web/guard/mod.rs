@@ -114,6 +114,12 @@ impl Rules {
     }
 }
 
+/// Whether a file with these bytes is good, where each file that it names holds `named`.
+pub(super) fn judged(path: &Path, bytes: &[u8], named: &[u8]) -> Result<(), WebConfigError> {
+    let mut read = |asked: &Path| Ok(if asked == path { bytes } else { named }.to_vec());
+    file::judge(path, &mut read).map(drop)
+}
+
 impl fmt::Debug for WebConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebConfig")
