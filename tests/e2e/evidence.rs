@@ -211,6 +211,30 @@ fn with_both_denied_nothing_is_known() {
 }
 
 #[test]
+fn a_session_of_another_account_answers_for_nobody() {
+    let mut account = account(ONE, "production");
+    account.store_report(now() - 3600);
+    let aws = Simulated::with([account]);
+    aws.world
+        .fault(Fault::new(FaultKind::WrongAccount(id(77))).on("AssumeRole"));
+    let daemon = aws.launch(&config("")).start();
+    daemon.wait_until_ready();
+    let shown = daemon.scrape_until(|shown| {
+        ["account_summary", "credential_report"]
+            .iter()
+            .try_for_each(|source| {
+                let labels = [OF[0], ("source", source), ("reason", "account_mismatch")];
+                let counted = shown.value("aws_account_refresh_failures_total", &labels);
+                match counted {
+                    Some(failures) if failures > 0.0 => up(shown, source, 0.0),
+                    _ => Err(format!("{source}: no mismatch is counted")),
+                }
+            })
+    });
+    unknown(&shown).expect("another account's answer is never shown");
+}
+
+#[test]
 fn a_denied_source_leaves_the_word_to_the_other() {
     for denied in ["GetAccountSummary", "GenerateCredentialReport"] {
         let mut account = account(ONE, "production");
