@@ -160,11 +160,11 @@ async fn ask(url: &ProbeUrl) -> Result<Health, ProbeError> {
         .await
         .map_err(ProbeError::Connect)?;
     if !url.is_tls() {
-        return judge(request(stream, url).await.map_err(ProbeError::Broken)?);
+        return judge(&request(stream, url).await.map_err(ProbeError::Broken)?);
     }
     let asked = Arc::new(Asked::default());
     match request_by_tls(stream, url, &asked).await {
-        Ok(response) => judge(response),
+        Ok(response) => judge(&response),
         // It asked, got none, and said goodbye in TLS' own words.
         Err(error) if asked.0.load(Ordering::Relaxed) && is_alert(&*error) => {
             Ok(Health::AsksForCertificate)
@@ -173,7 +173,7 @@ async fn ask(url: &ProbeUrl) -> Result<Health, ProbeError> {
     }
 }
 
-fn judge<B>(response: Response<B>) -> Result<Health, ProbeError> {
+fn judge<B>(response: &Response<B>) -> Result<Health, ProbeError> {
     let challenge = response.headers().get(WWW_AUTHENTICATE);
     match response.status() {
         StatusCode::OK => Ok(Health::Healthy),
