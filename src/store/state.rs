@@ -77,7 +77,7 @@ struct Head {
 /// Why a state file is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There is something in its place that is no file, or that nothing is learnt of.
+    /// What is in its place is no file, or cannot be reached.
     #[error("{}: cannot be read: {source}", path.display())]
     Unreadable {
         /// The file.
@@ -154,8 +154,12 @@ pub fn decode(content: &[u8], clock: &Clock) -> Result<State, String> {
 }
 
 fn read(content: &[u8]) -> Result<Document<State>, String> {
-    let head: Head = serde_json::from_slice(content)
-        .map_err(|error| format!("not a whole state file ({error})"))?;
+    // The reason may quote the content, which can hold anything, a line break too.
+    let torn = |error: serde_json::Error| {
+        let reason = error.to_string();
+        format!("not a whole state file ({})", reason.escape_debug())
+    };
+    let head: Head = serde_json::from_slice(content).map_err(torn)?;
     if head.format != FORMAT {
         return Err(format!(
             "not a state file of this program ({:?})",
@@ -169,7 +173,7 @@ fn read(content: &[u8]) -> Result<Document<State>, String> {
             head.version
         ));
     }
-    serde_json::from_slice(content).map_err(|error| format!("not a whole state file ({error})"))
+    serde_json::from_slice(content).map_err(torn)
 }
 
 fn rebased(document: Document<State>, clock: &Clock) -> State {
