@@ -98,9 +98,9 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
         "refresh.interval = \"1s\"\nstate.path = {:?}\n{listed}",
         path.to_str().unwrap()
     );
-    let seed = fastrand::u64(..);
-    println!("the seed of this run is {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let number = fastrand::u64(..);
+    println!("the seed of this run is {number}");
+    let mut random = fastrand::Rng::with_seed(number);
     let mut seen = BTreeSet::new();
     for kill in 0..KILLS {
         // Cut off from AWS it knows what the file says and nothing more.

@@ -81,7 +81,7 @@ async fn garbage_in_place_of_a_handshake_is_hung_up_on_without_a_page() {
             "a message that cannot be",
             record(22, 8, &[1, 0, 0, 4, 9, 9, 9, 9]),
         ),
-        ("a record without end", record(22, 0xffff, &[1; 70_000])),
+        ("a record without end", record(22, 0xffff, &vec![1; 70_000])),
     ] {
         let mut stream = sent(&server, &bytes).await;
         let answer = rest_of(&mut stream).await;

@@ -104,7 +104,7 @@ impl Client {
     fn unread(self) -> tokio::net::tcp::OwnedWriteHalf {
         let (mut read, write) = self.0.into_split();
         tokio::spawn(async move {
-            let mut scrap = [0; 1 << 16];
+            let mut scrap = [0; 4096];
             while read.read(&mut scrap).await.is_ok_and(|read| read > 0) {}
         });
         write
@@ -241,14 +241,9 @@ async fn a_head_that_is_too_large_is_refused() {
     loop {
         let frame = client.next().await.expect("it is told");
         if frame.stream == 1 {
-            // 0x08 and three digits: `:status`, or a whole line of the static table.
-            let status = &frame.payload;
-            assert!(
-                frame.kind == HEADERS && status.windows(3).any(|three| three == b"431")
-                    || frame.kind == HEADERS && status[0] != 0x88
-                    || frame.kind == RST_STREAM,
-                "{frame:?}"
-            );
+            // 0x88 is `:status: 200` by the static table.
+            let refused = frame.kind == HEADERS && frame.payload[0] != 0x88;
+            assert!(refused || frame.kind == RST_STREAM, "{frame:?}");
             break;
         }
     }
@@ -259,7 +254,7 @@ async fn a_head_that_is_too_large_is_refused() {
 async fn what_breaks_the_protocol_ends_the_connection() {
     let server = Server::start().await;
     for (what, broken) in [
-        ("a frame too large", frame(DATA, 0, 1, &[0; 20_000])),
+        ("a frame too large", frame(DATA, 0, 1, &vec![0; 20_000])),
         ("data of no stream", frame(DATA, 0, 1, b"x")),
         (
             "a stream of the server's",
