@@ -102,7 +102,9 @@ async fn main() -> ExitCode {
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let Some(parsed) = Order::parse(line.trim(), &asked) else {
-                eprintln!("no such order: {line:?}; there are good, bad, create-key ID, delete-keys ID");
+                eprintln!(
+                    "no such order: {line:?}; there are good, bad, create-key ID, delete-keys ID"
+                );
                 continue;
             };
             if order.send(parsed).is_err() {

@@ -12,7 +12,7 @@ use super::Settings;
 use super::agenda::Phase;
 use super::attempt::{Ask, AskRoot, LookFound, Read, RootSeen, Seen, Step, Task};
 use super::backoff::Backoff;
-use super::missing::{Missing, count};
+use super::missing::{count, gone};
 use crate::account::Account;
 use crate::clock::{Moment, Timestamp};
 use crate::evidence::{Failure, Listed, Reason, Source, Stamp, Summary};
@@ -102,7 +102,6 @@ pub(super) struct Watched {
     view: Option<Arc<ReportView>>,
     /// What the root session listed last, and when the rest is to be asked for again.
     root_keys: Option<Arc<RootKeys>>,
-    missing: Missing,
     detail_due: Moment,
     last_summary: Option<Summary>,
     sources: Vec<SourceView>,
@@ -140,7 +139,6 @@ impl Watched {
             making: None,
             view: None,
             root_keys: None,
-            missing: Missing::default(),
             detail_due: first,
             last_summary: None,
             sources: used.all().map(SourceView::new).collect(),
@@ -458,16 +456,15 @@ impl Watched {
             .map(|seen| seen.value)
             .or_else(|| root.as_ref().and_then(|seen| seen.value.answer.summary));
         self.last_summary = said.or(self.last_summary);
-        let counted = said.and_then(|said| said.keys);
         Some(Look {
             stamp,
             summary: said,
-            listed: root.map(|seen| self.listed(seen.stamp, seen.value, counted, now)),
+            listed: root.map(|seen| self.listed(seen.stamp, seen.value, now)),
         })
     }
 
-    /// Keeps the keys that a root session listed, and counts them beside what the summary counted.
-    fn listed(&mut self, stamp: Stamp, seen: RootSeen, counted: Option<u8>, now: Now) -> Listed {
+    /// Keeps the keys that a root session listed, and counts them and those that are gone.
+    fn listed(&mut self, stamp: Stamp, seen: RootSeen, now: Now) -> Listed {
         let RootSeen { answer, detail } = seen;
         let mut keys = answer.keys;
         let known = self.root_keys.take();
@@ -483,7 +480,7 @@ impl Watched {
         }
         let counts = count(&keys);
         let before = known.as_deref().map_or(&[][..], |known| &known.keys);
-        let keys_gone = self.missing.note(before, &keys, counted);
+        let keys_gone = gone(before, &keys);
         self.root_keys = Some(Arc::new(RootKeys { at: stamp.at, keys }));
         let mut listed = Listed {
             keys: Some(counts),

@@ -201,7 +201,13 @@ fn static_binary() -> PathBuf {
     let target = format!("{ARCH}-unknown-linux-musl");
     let messages = content(
         Command::new(env!("CARGO"))
-            .args(["build", "--release", "--locked", "--bin", "aws-root-exporter"])
+            .args([
+                "build",
+                "--release",
+                "--locked",
+                "--bin",
+                "aws-root-exporter",
+            ])
             .args(["--target", &target])
             .arg("--message-format=json-render-diagnostics")
             .current_dir(repository("")),
