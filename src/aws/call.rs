@@ -14,26 +14,16 @@ use crate::evidence::{Failure, Reason};
 
 /// Sends a request with a session's credentials, and once more where the connection was closed
 /// without an answer: a kept one may just have been given up by the other side, which says nothing
-/// of AWS. `send!(aws, sdk crate, service, operation,
-/// session, request)` is the [`Call`], its [`Tap`] and the SDK's result.
+/// of AWS. `send!(aws, service, operation, session, request)` is the [`Call`], its [`Tap`] and the
+/// SDK's result.
 macro_rules! send {
-    ($aws:expr, $sdk:ident, $service:literal, $operation:literal, $session:expr, $request:expr) => {{
+    ($aws:expr, $service:literal, $operation:literal, $session:expr, $request:expr) => {{
         let tap = $crate::aws::tap::Tap::default();
         let started = $aws.clock.moment();
         let mut may_repeat = $crate::aws::call::may_be_repeated($operation);
         let result = loop {
-            let with_session = $sdk::Config::builder()
-                .credentials_provider(::aws_credential_types::Credentials::clone(
-                    &$session.credentials,
-                ))
-                .identity_cache($sdk::config::IdentityCache::no_cache());
-            let result = $request
-                .clone()
-                .customize()
-                .config_override(with_session)
-                .interceptor(tap.clone())
-                .send()
-                .await;
+            let sending = $request.clone().send();
+            let result = $crate::aws::ongoing::with(&$session.credentials, &tap, sending).await;
             match &result {
                 Err(error) if may_repeat && $crate::aws::classify::is_hung_up(error) => {
                     may_repeat = false;

@@ -42,7 +42,7 @@ pub async fn root_key(aws: &Aws, account: &Account, key: &str) -> Result<Deleted
         .iam
         .delete_access_key()
         .access_key_id(key);
-    let (call, tap, result) = send!(aws, aws_sdk_iam, "iam", "DeleteAccessKey", session, request);
+    let (call, tap, result) = send!(aws, "iam", "DeleteAccessKey", session, request);
     let is_gone = result
         .as_ref()
         .err()
@@ -66,7 +66,7 @@ async fn open(aws: &Aws, caller: &Session, account: &Account) -> Result<Session,
         .target_principal(account.id.to_string())
         .task_policy_arn(policy)
         .duration_seconds(ROOT_SESSION_SECONDS);
-    let (call, tap, result) = send!(aws, aws_sdk_sts, "sts", "AssumeRoot", caller, request);
+    let (call, tap, result) = send!(aws, "sts", "AssumeRoot", caller, request);
     let answer = aws
         .book(call, &tap, result)
         .map_err(|failure| explain_root_refusal(failure, account.id, TASK))?;

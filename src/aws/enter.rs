@@ -151,14 +151,7 @@ impl Aws {
 
     async fn identity(&self, region: &str, session: &Session) -> Result<Identity, Failure> {
         let request = self.clients(region).sts.get_caller_identity();
-        let (call, tap, result) = send!(
-            self,
-            aws_sdk_sts,
-            "sts",
-            "GetCallerIdentity",
-            session,
-            request
-        );
+        let (call, tap, result) = send!(self, "sts", "GetCallerIdentity", session, request);
         let output = self.book(call, &tap, result)?.value;
         let account = output
             .account
@@ -203,7 +196,7 @@ impl Aws {
             .role_arn(arn)
             .role_session_name(SESSION_NAME)
             .set_external_id(external_id.map(|secret| secret.expose().to_owned()));
-        let (call, tap, result) = send!(self, aws_sdk_sts, "sts", "AssumeRole", caller, request);
+        let (call, tap, result) = send!(self, "sts", "AssumeRole", caller, request);
         let answer = self
             .book(call, &tap, result)
             .map_err(|failure| match failure.reason {
@@ -254,7 +247,7 @@ impl Aws {
                     .build(),
             )
             .duration_seconds(ROOT_SESSION_SECONDS);
-        let (call, tap, result) = send!(self, aws_sdk_sts, "sts", "AssumeRoot", caller, request);
+        let (call, tap, result) = send!(self, "sts", "AssumeRoot", caller, request);
         let answer = self
             .book(call, &tap, result)
             .map_err(|failure| explain_root_refusal(failure, account.id, AUDIT))?;

@@ -1,7 +1,7 @@
 //! Asks AWS: credentials, the calls, and the classing of what goes wrong.
 //!
-//! One client a service and Region serves all accounts; credentials are handed in with each call,
-//! so an account costs no more than its session. The SDK's own retries are off: its token bucket
+//! One client a service and Region serves all accounts; credentials come with each call, so an
+//! account costs no more than its session. The SDK's own retries are off: its token bucket
 //! is one for the whole process, so one throttled account would slow the others. When to ask
 //! again is the schedule's to decide. So is its watch over slow streams: it costs each call a
 //! twentieth, and an answer that dribbles meets the deadline of its call.
@@ -10,6 +10,7 @@ mod call;
 mod classify;
 pub mod delete;
 mod enter;
+mod ongoing;
 mod organization;
 mod questions;
 mod root;
@@ -25,6 +26,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_iam::config::IdentityCache;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -32,6 +34,7 @@ use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::evidence::Reason;
 
+use ongoing::OfTheCall;
 pub use organization::{AccountPage, Member, Standing};
 pub use questions::{Fetched, ReportState};
 pub use root::{RootAnswer, RootDetail};
@@ -184,11 +187,25 @@ impl Aws {
             .base
             .to_builder()
             .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(OfTheCall))
+            .identity_cache(IdentityCache::no_cache())
             .build();
         let clients = Arc::new(Clients {
-            iam: aws_sdk_iam::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
-            organizations: aws_sdk_organizations::Client::new(&config),
+            iam: aws_sdk_iam::Client::from_conf(
+                aws_sdk_iam::config::Builder::from(&config)
+                    .interceptor(OfTheCall)
+                    .build(),
+            ),
+            sts: aws_sdk_sts::Client::from_conf(
+                aws_sdk_sts::config::Builder::from(&config)
+                    .interceptor(OfTheCall)
+                    .build(),
+            ),
+            organizations: aws_sdk_organizations::Client::from_conf(
+                aws_sdk_organizations::config::Builder::from(&config)
+                    .interceptor(OfTheCall)
+                    .build(),
+            ),
         });
         regions.insert(region.to_owned(), Arc::clone(&clients));
         clients

@@ -51,10 +51,7 @@ impl Aws {
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
         self.with_caller(|caller| async move {
             let request = self.clients(region).organizations.describe_organization();
-            let (call, tap, result) = send!(
-                self,
-                aws_sdk_organizations,
-                "organizations",
+            let (call, tap, result) = send!(self, "organizations",
                 "DescribeOrganization",
                 caller,
                 request
@@ -90,14 +87,7 @@ impl Aws {
                 .organizations
                 .list_accounts()
                 .set_next_token(token.map(str::to_owned));
-            let (call, tap, result) = send!(
-                self,
-                aws_sdk_organizations,
-                "organizations",
-                "ListAccounts",
-                caller,
-                request
-            );
+            let (call, tap, result) = send!(self, "organizations", "ListAccounts", caller, request);
             let answer = self.book(call, &tap, result)?;
             let members = answer.value.accounts.iter().flatten().map(member);
             let page = AccountPage {
@@ -152,7 +142,6 @@ impl Aws {
                 .set_next_token(token.map(str::to_owned));
             let (call, tap, result) = send!(
                 self,
-                aws_sdk_organizations,
                 "organizations",
                 "ListTagsForResource",
                 caller,

@@ -49,14 +49,8 @@ impl Aws {
                 .clients(&account.region)
                 .iam
                 .generate_credential_report();
-            let (call, tap, result) = send!(
-                self,
-                aws_sdk_iam,
-                "iam",
-                "GenerateCredentialReport",
-                session,
-                request
-            );
+            let (call, tap, result) =
+                send!(self, "iam", "GenerateCredentialReport", session, request);
             let answer = self.book(call, &tap, result)?;
             Ok(answer.map(|output| match output.state {
                 Some(ReportStateType::Complete) => ReportState::Complete,
@@ -74,14 +68,7 @@ impl Aws {
     pub async fn fetch_report(&self, account: &Account) -> Result<Answer<Fetched>, Failure> {
         self.with_session(account, Door::Own, |session| async move {
             let request = self.clients(&account.region).iam.get_credential_report();
-            let (call, tap, result) = send!(
-                self,
-                aws_sdk_iam,
-                "iam",
-                "GetCredentialReport",
-                session,
-                request
-            );
+            let (call, tap, result) = send!(self, "iam", "GetCredentialReport", session, request);
             let without_report = result
                 .as_ref()
                 .err()
@@ -134,14 +121,7 @@ impl Aws {
     pub async fn account_summary(&self, account: &Account) -> Result<Answer<Summary>, Failure> {
         self.with_session(account, Door::Own, |session| async move {
             let request = self.clients(&account.region).iam.get_account_summary();
-            let (call, tap, result) = send!(
-                self,
-                aws_sdk_iam,
-                "iam",
-                "GetAccountSummary",
-                session,
-                request
-            );
+            let (call, tap, result) = send!(self, "iam", "GetAccountSummary", session, request);
             let answer = self.book(call, &tap, result)?;
             Ok(answer.map(|output| root_entries(&output)))
         })

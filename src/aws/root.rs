@@ -54,8 +54,7 @@ impl Aws {
         self.with_session(account, Door::Root, |session| async move {
             let client = &self.clients(&account.region).iam;
             let request = client.list_access_keys();
-            let (call, tap, result) =
-                send!(self, aws_sdk_iam, "iam", "ListAccessKeys", session, request);
+            let (call, tap, result) = send!(self, "iam", "ListAccessKeys", session, request);
             let listed = self.book(call, &tap, result).map_err(explain_guardrail)?;
             let summary = if with_summary {
                 self.root_summary(account, &session).await
@@ -84,14 +83,7 @@ impl Aws {
     /// The list of keys says what matters; a summary that fails beside it is counted and left.
     async fn root_summary(&self, account: &Account, session: &Session) -> Option<Summary> {
         let request = self.clients(&account.region).iam.get_account_summary();
-        let (call, tap, result) = send!(
-            self,
-            aws_sdk_iam,
-            "iam",
-            "GetAccountSummary",
-            session,
-            request
-        );
+        let (call, tap, result) = send!(self, "iam", "GetAccountSummary", session, request);
         let answer = self.book(call, &tap, result).ok()?;
         Some(root_entries(&answer.value))
     }
@@ -133,14 +125,7 @@ impl Aws {
             .iam
             .get_access_key_last_used()
             .access_key_id(key);
-        let (call, tap, result) = send!(
-            self,
-            aws_sdk_iam,
-            "iam",
-            "GetAccessKeyLastUsed",
-            session,
-            request
-        );
+        let (call, tap, result) = send!(self, "iam", "GetAccessKeyLastUsed", session, request);
         let answer = self.book(call, &tap, result).ok()?;
         let Some(used) = answer.value.access_key_last_used else {
             return Some(None);
@@ -159,14 +144,7 @@ impl Aws {
             .clients(&account.region)
             .iam
             .list_signing_certificates();
-        let (call, tap, result) = send!(
-            self,
-            aws_sdk_iam,
-            "iam",
-            "ListSigningCertificates",
-            session,
-            request
-        );
+        let (call, tap, result) = send!(self, "iam", "ListSigningCertificates", session, request);
         let certificates = self.book(call, &tap, result).ok()?.value.certificates;
         let count = |active: bool| {
             let counted = certificates
@@ -182,22 +160,14 @@ impl Aws {
 
     async fn mfa(&self, account: &Account, session: &Session) -> Option<bool> {
         let request = self.clients(&account.region).iam.list_mfa_devices();
-        let (call, tap, result) =
-            send!(self, aws_sdk_iam, "iam", "ListMFADevices", session, request);
+        let (call, tap, result) = send!(self, "iam", "ListMFADevices", session, request);
         let devices = self.book(call, &tap, result).ok()?.value.mfa_devices;
         Some(!devices.is_empty())
     }
 
     async fn password(&self, account: &Account, session: &Session) -> Option<bool> {
         let request = self.clients(&account.region).iam.get_login_profile();
-        let (call, tap, result) = send!(
-            self,
-            aws_sdk_iam,
-            "iam",
-            "GetLoginProfile",
-            session,
-            request
-        );
+        let (call, tap, result) = send!(self, "iam", "GetLoginProfile", session, request);
         let none = result
             .as_ref()
             .err()

@@ -5,14 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::{
-    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
-};
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 
 use crate::clock::Timestamp;
@@ -38,43 +31,20 @@ impl Tap {
         self.seen().breaks_off
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for Tap {
-    fn name(&self) -> &'static str {
-        "Tap"
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let date = context
-            .response()
-            .headers()
-            .get("date")
+    /// Sees the header `Date`, as far as there is one.
+    pub fn see_date(&self, header: Option<&str>) {
+        self.seen().date = header
             .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
             .map(|date| Timestamp::from_unix(date.secs()));
-        self.seen().date = date;
-        Ok(())
     }
 
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        // The body is in memory by now: none of the answers is a stream.
-        let body = context.response().body().bytes().unwrap_or_default();
+    /// Sees the body.
+    pub fn see_body(&self, body: &[u8]) {
         self.seen().breaks_off = breaks_off(body);
-        Ok(())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -29,7 +29,7 @@ use crate::store::{
     AccountCounts, KnownOrganization, Left, LeftReason, SavedAccount, State, Store,
 };
 
-use agenda::{Agenda, Item, Slots};
+use agenda::{Agenda, Beat, Item, Slots};
 use attempt::{Ask, Found, Task, attempt};
 pub use backoff::Backoff;
 pub use keeper::Keeper;
@@ -285,7 +285,12 @@ impl Schedule {
 
     fn next_wake(&self) -> Option<Moment> {
         let save = self.keeper.as_ref().and_then(Keeper::next_wake);
-        self.agenda.next_wake().into_iter().chain(save).min()
+        let due = self.agenda.next_wake().map(|due| self.beat().after(due));
+        due.into_iter().chain(save).min()
+    }
+
+    fn beat(&self) -> Beat {
+        Beat::of(self.watched.len(), self.settings.interval)
     }
 
     /// Follows the newest orders.
@@ -455,7 +460,7 @@ impl Schedule {
                 .and_then(|watched| watched.plan(task))
                 .is_some_and(|plan| plan.failures > 0)
         };
-        self.agenda.wake(now, troubled);
+        self.agenda.wake(self.beat().before(now), troubled);
         while let Some(item) = self.agenda.pop(&self.slots) {
             self.start(item, now);
         }
