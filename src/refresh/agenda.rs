@@ -208,18 +208,19 @@ impl Phase {
 ///
 /// A call that comes alone finds the processor's caches cold and costs up to three times as much
 /// as one of many that come together. So what is due within a beat is started at its end, a
-/// hundred-and-twentieth of the interval later at most. A handful of accounts is not worth it.
+/// quarter of a second later at most: long enough for forty looks of ten thousand accounts, short
+/// enough to need no more connections than that. A handful of accounts is not worth it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beat(i64);
 
 impl Beat {
     pub fn of(accounts: usize, interval: Duration) -> Self {
         const MANY: usize = 1000;
-        const LONGEST: Duration = Duration::from_millis(500);
+        const LONGEST: Duration = Duration::from_millis(250);
         if accounts < MANY {
             return Self(1);
         }
-        let beat = (interval / 120).min(LONGEST);
+        let beat = (interval / 240).min(LONGEST);
         Self(i64::try_from(beat.as_millis()).unwrap_or(1).max(1))
     }
 
@@ -331,13 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_delays_the_many_by_half_a_second_and_the_few_not_at_all() {
+    fn a_beat_delays_the_many_by_a_quarter_of_a_second_and_the_few_not_at_all() {
         let moment = Moment::from_millis(60_001);
         for (accounts, interval, after) in [
             (999, INTERVAL, 60_001),
-            (1000, INTERVAL, 60_500),
-            (10_000, 60 * INTERVAL, 60_500),
-            (10_000, Duration::from_secs(5), 60_024),
+            (1000, INTERVAL, 60_250),
+            (10_000, 60 * INTERVAL, 60_250),
+            (10_000, Duration::from_secs(5), 60_020),
         ] {
             let beat = Beat::of(accounts, interval);
             let after = Moment::from_millis(after);
