@@ -51,7 +51,7 @@ fn weigh_a_look() {
         report.root.as_ref(),
         Stamp::live(Timestamp::from_unix(NOW - 3600), received),
     ));
-    divan::black_box(look(&mut record, NOW));
+    black_box(look(&mut record, NOW));
 }
 
 fn look(record: &mut Record, at: i64) -> Option<u8> {

@@ -22,7 +22,8 @@ macro_rules! send {
         let started = $aws.clock.moment();
         let mut may_repeat = $crate::aws::call::may_be_repeated($operation);
         let result = loop {
-            let sending = $request.clone().send();
+            // The SDK's future is of 20 KB, which each that awaits it would hold as well.
+            let sending = Box::pin($request.clone().send());
             let result = $crate::aws::ongoing::with(&$session.credentials, &tap, sending).await;
             match &result {
                 Err(error) if may_repeat && $crate::aws::classify::is_hung_up(error) => {

@@ -35,27 +35,10 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
             return ExitCode::FAILURE;
         }
     };
-    // Clients have a thread of their own: however many there are and whatever they do, they keep
-    // no refresh waiting, and no refresh keeps them.
-    let web = match super::runtime() {
-        Ok(runtime) => Web(Some(runtime)),
-        Err(failure) => {
-            eprintln!("cannot start the threads that serve: {failure}");
-            return ExitCode::FAILURE;
-        }
-    };
     // A port that is taken must be told before AWS is asked anything.
-    let ports = web.spawn({
-        let config = config.clone();
-        async move { open_ports(&config).await }
-    });
-    let (guard, listeners, health) = match ports.await {
-        Ok(Ok(ports)) => ports,
-        Ok(Err(exit)) => return exit,
-        Err(failure) => {
-            eprintln!("cannot open the ports: {failure}");
-            return ExitCode::FAILURE;
-        }
+    let (web, (guard, listeners, health)) = match Web::open(&config).await {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
     };
     info!(version = VERSION, "aws-root-exporter starts");
 
@@ -149,6 +132,20 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
 struct Web(Option<tokio::runtime::Runtime>);
 
 impl Web {
+    /// Clients have a thread of their own: however many there are and whatever they do, they keep
+    /// no refresh waiting, and no refresh keeps them.
+    async fn open(config: &Config) -> Result<(Self, Ports), ExitCode> {
+        let cannot = |failure: &dyn std::fmt::Display| {
+            eprintln!("aws-root-exporter: cannot start the threads that serve: {failure}");
+            ExitCode::FAILURE
+        };
+        let runtime = super::runtime().map_err(|failure| cannot(&failure))?;
+        let web = Self(Some(runtime));
+        let config = config.clone();
+        let ports = web.spawn(async move { open_ports(&config).await }).await;
+        Ok((web, ports.map_err(|failure| cannot(&failure))??))
+    }
+
     fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
@@ -192,17 +189,15 @@ async fn bind(
     Ok((listeners, health))
 }
 
+/// What guards the addresses to answer on, those for everybody, and the one for probes.
+type Ports = (
+    Option<Arc<web::WebConfig>>,
+    Vec<web::Listener>,
+    Option<web::Listener>,
+);
+
 /// The addresses to answer on and what guards them; what is wrong with either has been told.
-async fn open_ports(
-    config: &Config,
-) -> Result<
-    (
-        Option<Arc<web::WebConfig>>,
-        Vec<web::Listener>,
-        Option<web::Listener>,
-    ),
-    ExitCode,
-> {
+async fn open_ports(config: &Config) -> Result<Ports, ExitCode> {
     // The guard first: without it no port is bound.
     let guard = open_web_config(config).map_err(|failure| {
         eprintln!("{failure}");

@@ -223,12 +223,11 @@ impl Witness {
     fn explain(&self, topic: Topic, values: &[Option<u8>], history: &History) -> String {
         let was = |era: usize| {
             let truth = history.truth(era);
-            let figures = match topic {
+            match topic {
                 Topic::Mfa => vec![truth.mfa],
                 Topic::Password => vec![truth.password],
                 counted => counted.figures(counted.counts(truth)),
-            };
-            figures
+            }
         };
         let known: Vec<_> = values.iter().copied().flatten().collect();
         let what = if known.len() < values.len() {
@@ -254,17 +253,17 @@ impl Witness {
         history: &History,
     ) -> Vec<Place> {
         let topic = follower.topic;
-        let last = history.last_by(ended);
+        let newest = history.last_by(ended);
         let least = |of: fn(&Place) -> usize| follower.known.at.iter().map(of).min().unwrap_or(0);
         let (base, look) = (least(|place| place.base), least(|place| place.look));
         // Without a root session, and for what is on or off, there is only the look.
         let is_listed = topic.is_counted() && self.nature.way != Way::Role;
-        let bases = if is_listed { base..=last } else { 0..=0 };
+        let bases = if is_listed { base..=newest } else { 0..=0 };
         let mut places: Vec<Place> = Vec::new();
         for base in bases {
             // A list is at most as new as the look it is part of.
             let from = if is_listed { look.max(base) } else { look };
-            let to = places.last().map_or(last + 1, |place| place.look);
+            let to = places.last().map_or(newest + 1, |place| place.look);
             let found = (from..to).map(|look| Place { base, look }).find(|place| {
                 let is_ahead = follower
                     .known
