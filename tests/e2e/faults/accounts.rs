@@ -266,7 +266,7 @@ fn play_all(rows: impl Iterator<Item = Row>, short: Short) {
         player
             .faults()
             .into_iter()
-            .for_each(|it| aws.world.fault(it))
+            .for_each(|it| aws.world.fault(it));
     };
     let (new, known): (Vec<_>, Vec<_>) = players.iter().partition(|it| it.part == Part::New);
     new.into_iter().for_each(trouble);
@@ -291,7 +291,7 @@ fn play_all(rows: impl Iterator<Item = Row>, short: Short) {
             let shown = Course::from(scrape.figures(&player.name));
             last = format!("{} is not known yet: {shown}", player.name);
         } else if late.is_some() {
-            last = "one that meets no trouble is not known yet".to_owned();
+            "one that meets no trouble is not known yet".clone_into(&mut last);
         } else {
             return Ok(());
         }

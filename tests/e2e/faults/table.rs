@@ -75,6 +75,10 @@ use Trouble::{EndsBetween, NoName, NoTls, NobodyListens, Of};
 
 /// In the order of `docs/reliability.md`. A fault that an operation cannot meet, or that a fault in
 /// an operation before it hides, has no row.
+#[expect(
+    clippy::too_many_lines,
+    reason = "it is a table, and one to be read as one"
+)]
 pub fn rows() -> Vec<Row> {
     let wrong_account = Of(F::WrongAccount(id(SOMEBODY_ELSE)));
     let (back, forward) = (Of(F::DateSkew(-DAY)), Of(F::DateSkew(DAY)));
