@@ -63,7 +63,7 @@ bench-tools:
 	@tests/tools/install.sh peers
 
 storm: ## storm the daemon for SEED=… (any) and MINUTES=… (1), and compare what it shows with the truth
-	STORM_SEED=$(SEED) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --test storm -- --nocapture
+	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --test storm -- --nocapture
 
 soak: ## run the daemon in bad weather for MINUTES=… (10), and measure what is left in its process
 	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
