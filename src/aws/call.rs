@@ -67,13 +67,14 @@ impl Aws {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let what = format!("{}:{}", call.service, call.operation);
+        // A call that worked, as nearly all do, needs no words.
+        let what = || format!("{}:{}", call.service, call.operation);
         let result = match result {
             Ok(_) if tap.breaks_off() => Err(Failure::new(
                 Reason::Other,
-                format!("{what}: the answer breaks off in the middle"),
+                format!("{}: the answer breaks off in the middle", what()),
             )),
-            result => result.map_err(|error| classify(&what, &error)),
+            result => result.map_err(|error| classify(&what(), &error)),
         };
         self.observe(
             call,

@@ -29,7 +29,7 @@ const CALM: Duration = Duration::from_secs(30);
 /// How soon they are saved at most, however long a save takes.
 const CALMEST: Duration = Duration::from_secs(5 * 60);
 
-/// The part of all time that is spent on saving mere times: 10,000 accounts are 20 MB.
+/// Saving mere times takes one part in so many of all time: 10,000 accounts are 20 MB.
 const SHARE: u32 = 400;
 
 /// How long a figure waits for the disk.
