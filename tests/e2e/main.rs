@@ -13,6 +13,7 @@
 )]
 
 mod activation;
+mod clocks;
 mod crashes;
 mod disks;
 mod evidence;

@@ -162,6 +162,8 @@ service prometheus-alertmanager prometheus-alertmanager amtool
 debian systemd systemd-analyze systemd-socket-activate
 debian buildah buildah
 debian iproute2 ip
+# Its program brings the library that the tests set a daemon's clock by.
+debian faketime faketime
 debian docker-compose docker-compose
 debian musl-tools musl-gcc
 install_musl_target
