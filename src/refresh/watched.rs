@@ -2,22 +2,21 @@
 //!
 //! Takes what attempts found and decides what comes next; does no I/O and reads no clock.
 
-use std::collections::HashSet;
+mod report;
+mod telling;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
-
 use super::Settings;
 use super::agenda::Phase;
-use super::attempt::{Ask, AskRoot, LookFound, Read, RootSeen, Seen, Step, Task};
+use super::attempt::{Ask, AskRoot, LookFound, RootSeen, Seen, Task};
 use super::backoff::Backoff;
 use super::missing::{count, gone};
 use crate::account::Account;
 use crate::clock::{Moment, Timestamp};
 use crate::evidence::{Failure, Listed, Reason, Source, Stamp, Summary};
-use crate::posture::{Awaited, Demand, Figure, Look, Posture, Record};
-use crate::report::UserFigures;
+use crate::posture::{Awaited, Look, Posture, Record};
 use crate::store::{AccountView, ReportView, RootKeys, SavedAccount, SourceView, UserDetail};
 
 /// How long AWS takes to let go of a report: it makes a new one when the last is so old.
@@ -26,16 +25,6 @@ const REPORT_LIFE: Duration = Duration::from_secs(4 * 3600);
 /// A pause after a report ran out, beside the jitter: AWS counts in whole seconds.
 const REPORT_MARGIN: Duration = Duration::from_secs(1);
 const REPORT_JITTER: Duration = Duration::from_secs(9);
-
-/// The pauses between the questions whether a report is ready.
-const POLLS: [Duration; 6] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(15),
-    Duration::from_secs(30),
-];
 
 /// How often a root session is asked for what changes rarely: about once in its life.
 const DETAIL_LIFE: Duration = Duration::from_secs(10 * 60);
@@ -496,215 +485,8 @@ impl Watched {
         listed
     }
 
-    /// Takes what a step of the report found. `room` is how many series users may still take.
-    pub fn reported(
-        &mut self,
-        found: Result<Seen<Step>, Failure>,
-        now: Now,
-        settings: &Settings,
-        room: usize,
-    ) {
-        if let Some(plan) = &mut self.report {
-            plan.tried = true;
-        }
-        match found.map(|seen| seen.value) {
-            Ok(Step::InTheMaking) => self.report_in_the_making(now, settings),
-            Ok(Step::Read(read)) => self.report_read(*read, now, settings, room),
-            Err(failure) => self.report_failed(failure, now, settings),
-        }
-        self.settle(now, settings);
-    }
-
-    fn report_in_the_making(&mut self, now: Now, settings: &Settings) {
-        let making = self.making.get_or_insert(Making {
-            since: now.moment,
-            polls: 0,
-        });
-        if now.moment.since(making.since) >= settings.report_timeout {
-            let failure = Failure::new(
-                Reason::ReportPending,
-                format!(
-                    "credential report: not ready within refresh.report_timeout ({:?})",
-                    settings.report_timeout
-                ),
-            );
-            self.making = None;
-            self.report_failed(failure, now, settings);
-            return;
-        }
-        let pause = POLLS[making.polls.min(POLLS.len() - 1)];
-        making.polls += 1;
-        self.record.report_started(making.since);
-        if let Some(plan) = &mut self.report {
-            plan.due = now.moment + pause;
-        }
-    }
-
-    fn report_read(&mut self, read: Read, now: Now, settings: &Settings, room: usize) {
-        let Read { report, facts } = read;
-        self.making = None;
-        self.worked(Source::CredentialReport, now);
-        let demand = self.record.report_arrived(facts);
-        if self.record.report_stamp() == Some(facts.stamp) {
-            // Rows of users count from the moment they are read, whatever a look says of root.
-            let detail = self.detail(report.users.as_slice(), settings, room);
-            self.view = Some(Arc::new(ReportView {
-                generated: facts.stamp.at,
-                rows_skipped: report.rows_skipped,
-                users: UserFigures::of(&report.users),
-                detail,
-                root: report.root,
-            }));
-        }
-        let age = facts.stamp.age(now.moment);
-        if let Some(plan) = &mut self.report {
-            if let Some(rest) = REPORT_LIFE.checked_sub(age).filter(|rest| !rest.is_zero()) {
-                plan.failures = 0;
-                plan.due = now.moment + rest + REPORT_MARGIN + REPORT_JITTER.mul_f64(now.draw);
-            } else {
-                // AWS says that it is complete, and it is an old one all the same. A stand-in
-                // may date every report 2015: ask again, but never hammer.
-                plan.failures += 1;
-                plan.due =
-                    now.moment + Backoff::slow(settings.interval).pause(plan.failures, now.draw);
-            }
-        }
-        if demand == Demand::LookAtOnce {
-            match &mut self.look {
-                Some(plan) if plan.running.is_none() => {
-                    plan.due = now.moment;
-                    for live in &mut self.live {
-                        live.due = now.moment;
-                    }
-                }
-                Some(_) => {}
-                None => self.record.look_failed(),
-            }
-        }
-    }
-
-    fn report_failed(&mut self, failure: Failure, now: Now, settings: &Settings) {
-        if let Some(plan) = &mut self.report {
-            plan.failures += 1;
-            plan.due = now.moment + Backoff::slow(settings.interval).pause(plan.failures, now.draw);
-        }
-        self.failed(Source::CredentialReport, failure, now);
-        self.record.report_failed();
-    }
-
-    fn detail(
-        &self,
-        users: &[crate::report::UserRow],
-        settings: &Settings,
-        room: usize,
-    ) -> UserDetail {
-        if !settings.user_detail {
-            return UserDetail::Off;
-        }
-        // Names are unique in IAM; were they not, one series must not be told twice.
-        let mut names = HashSet::new();
-        let users = users.iter().filter(|user| names.insert(&user.name));
-        let kept = UserDetail::Kept(users.cloned().collect());
-        if kept.series() <= room {
-            return kept;
-        }
-        warn!(
-            account = %self.account.id,
-            series = kept.series(),
-            "the IAM users of this account are left out: users.max_detail_series would be passed; \
-             raise it, or watch fewer accounts with this process"
-        );
-        UserDetail::Dropped
-    }
-
     fn source(&mut self, source: Source) -> Option<&mut SourceView> {
         self.sources.iter_mut().find(|view| view.source == source)
-    }
-
-    fn worked(&mut self, source: Source, now: Now) {
-        let id = self.account.id;
-        let Some(view) = self.source(source) else {
-            return;
-        };
-        if view.up == Some(false) {
-            info!(account = %id, %source, "works again");
-        }
-        view.worked(now.wall);
-    }
-
-    fn failed(&mut self, source: Source, failure: Failure, now: Now) {
-        let id = self.account.id;
-        let Some(view) = self.source(source) else {
-            return;
-        };
-        let known = view.up == Some(false)
-            && view
-                .last_failure
-                .as_ref()
-                .is_some_and(|(_, last)| last.reason == failure.reason);
-        let (reason, message) = (failure.reason, &failure.message);
-        if known {
-            debug!(account = %id, %source, %reason, error = message, "refresh failed again");
-        } else {
-            warn!(account = %id, %source, %reason, error = message, "refresh failed");
-        }
-        view.failed(now.wall, failure);
-    }
-
-    /// Lets the evidence settle, and logs what became different.
-    fn settle(&mut self, now: Now, settings: &Settings) {
-        self.record.settle(now.moment);
-        let posture = self.record.posture(settings.limits);
-        let before = std::mem::replace(&mut self.told, posture);
-        self.tell(
-            "root_access_keys_active",
-            before.keys_active,
-            posture.keys_active,
-            0,
-        );
-        self.tell(
-            "root_access_keys_present",
-            before.keys_present,
-            posture.keys_present,
-            0,
-        );
-        self.tell(
-            "root_signing_certificates_active",
-            before.certificates_active,
-            posture.certificates_active,
-            0,
-        );
-        self.tell(
-            "root_mfa_enabled",
-            before.mfa_enabled,
-            posture.mfa_enabled,
-            1,
-        );
-    }
-
-    fn tell(&self, figure: &str, before: Option<Figure>, after: Option<Figure>, fine: u8) {
-        let Some(after) = after else { return };
-        if before.is_some_and(|before| before.value == after.value) {
-            return;
-        }
-        let account = &self.account;
-        let was = before.map_or_else(|| "unknown".to_owned(), |before| before.value.to_string());
-        if after.value == fine && before.is_none() {
-            debug!(
-                account = %account.id, figure, value = after.value, was,
-                evidence = %after.source, observed = %after.observed, "learnt"
-            );
-        } else if after.value == fine {
-            info!(
-                account = %account.id, figure, value = after.value, was,
-                evidence = %after.source, observed = %after.observed, "root finding is gone"
-            );
-        } else {
-            warn!(
-                account = %account.id, figure, value = after.value, was,
-                evidence = %after.source, observed = %after.observed, "root finding"
-            );
-        }
     }
 }
 
