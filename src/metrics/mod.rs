@@ -6,7 +6,7 @@
 //! * `family` says what a family is: its name, its meaning and how its series are written, in one
 //!   value. `root`, `account`, `users`, `exporter` and `process` declare them.
 //! * `facts` is what the families draw from: a snapshot with its texts prepared once a rendering.
-//! * `output` streams the bytes, and turns OpenMetrics into the older text format on the way.
+//! * `output` passes the bytes on in pieces, and turns OpenMetrics into the older text format on the way.
 //! * `docs` writes `docs/metrics.md` from the catalogue.
 //!
 //! Ground rules: a series says what is known, and what was never learnt is absent; points in time
@@ -35,7 +35,7 @@ pub use docs::markdown;
 pub use family::{Family, Kind, Section, Stability, Unit};
 
 use facts::Facts;
-use output::{Classic, Stream};
+use output::Output;
 
 /// A format in which metrics are exposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +102,9 @@ pub fn render(
     // A collector must own what it shows. The copy is of a list of pointers and of a few counters.
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Facts::new(snapshot.clone(), options)));
-    let mut stream = Stream::new(out);
-    let written = match format {
-        Format::OpenMetrics => text::encode(&mut stream, &registry),
-        Format::Text => text::encode(&mut Classic::new(&mut stream), &registry),
-    };
-    stream.finish(written)
+    let mut output = Output::new(out, format);
+    let written = text::encode(&mut output, &registry);
+    output.finish(written)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! and during a storm of refreshes no more than in calm. It is not handed out past an alarm that
 //! came, changed or went: then the next to ask has it made anew.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,9 +18,6 @@ use super::negotiate::Encoding;
 use crate::clock::Moment;
 use crate::metrics::{self, Format, Options};
 use crate::store::Store;
-
-/// How much text goes into the gzip encoder at once.
-const CHUNK: usize = 64 * 1024;
 
 /// How long bytes are handed out while what is not alarming changes under them.
 const KEEP: Duration = Duration::from_secs(1);
@@ -174,13 +171,9 @@ pub(super) fn render(
             metrics::render(&snapshot, options, variant.format, &mut bytes)?;
         }
         Encoding::Gzip => {
-            let mut text =
-                BufWriter::with_capacity(CHUNK, GzEncoder::new(&mut bytes, Compression::fast()));
+            let mut text = GzEncoder::new(&mut bytes, Compression::fast());
             metrics::render(&snapshot, options, variant.format, &mut text)?;
-            text.flush()?;
-            text.into_inner()
-                .map_err(io::IntoInnerError::into_error)?
-                .finish()?;
+            text.finish()?;
         }
     }
     let as_of = AsOf {

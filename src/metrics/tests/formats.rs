@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::build::{account, everything, figure, rendered, rich, rich_account, snapshot};
 use super::parse::parse;
 use crate::evidence::Source;
-use crate::metrics::output::Classic;
+use crate::metrics::output::Output;
 use crate::metrics::{Format, Options, render};
 use crate::store::{AccountView, Snapshot};
 
@@ -147,13 +147,21 @@ fn the_text_format_does_not_hang_on_how_the_text_comes_in() {
                        a_seconds_total{x=\"# HELP\"} 1\n# HELP b B: one, two.\n# TYPE b gauge\nb 2\n# EOF\n";
     let text = "# HELP a_seconds_total A.\n# TYPE a_seconds_total counter\n\
                 a_seconds_total{x=\"# HELP\"} 1\n# HELP b B: one, two.\n# TYPE b gauge\nb 2\n";
-    for length in 1..=openmetrics.len() {
-        let mut out = String::new();
-        let mut classic = Classic::new(&mut out);
-        for piece in openmetrics.as_bytes().chunks(length) {
-            classic.write_str(str::from_utf8(piece).unwrap()).unwrap();
+    let length = openmetrics.len();
+    for (coming, going) in (1..=length).flat_map(|it| [(it, 1), (it, it), (it, length), (1, it)]) {
+        for (format, expected) in [(Format::Text, text), (Format::OpenMetrics, openmetrics)] {
+            let mut out = Vec::new();
+            let mut output = Output::in_pieces(&mut out, format, going);
+            for piece in openmetrics.as_bytes().chunks(coming) {
+                output.write_str(str::from_utf8(piece).unwrap()).unwrap();
+            }
+            output.finish(Ok(())).unwrap();
+            assert_eq!(
+                str::from_utf8(&out),
+                Ok(expected),
+                "{coming} in, {going} out"
+            );
         }
-        assert_eq!(out, text, "in pieces of {length}");
     }
 }
 
