@@ -30,7 +30,7 @@ const CALM: Duration = Duration::from_secs(30);
 const CALMEST: Duration = Duration::from_secs(5 * 60);
 
 /// Saving mere times takes one part in so many of all time: 10,000 accounts are 20 MB.
-const SHARE: u32 = 400;
+const SHARE: u32 = 1000;
 
 /// How long a figure waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(2);
