@@ -70,9 +70,8 @@ fn every_path_that_is_named_exists() {
     for page in pages() {
         for span in &page.spans {
             let is_path = FOLDERS.iter().any(|folder| span.starts_with(folder));
-            // A pattern is not a path, and what is not yet there is `promises`' to judge.
-            if !is_path || span.contains(['*', '{', '…', '<', ' ']) || is_not_yet(&page.path, span)
-            {
+            // A pattern is not a path.
+            if !is_path || span.contains(['*', '{', '…', '<', ' ']) {
                 continue;
             }
             if !root().join(span).exists() {
@@ -81,11 +80,4 @@ fn every_path_that_is_named_exists() {
         }
     }
     expect_none(&trouble);
-}
-
-fn is_not_yet(path: &str, span: &str) -> bool {
-    path == "README.md"
-        && crate::promises::not_yet()
-            .iter()
-            .any(|denied| denied == span)
 }
