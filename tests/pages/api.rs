@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::support::{Server, account, with_keys};
+use super::support::{Server, account, json, with_keys};
 
 const LIST: &str = "/api/v1/accounts";
 const ONE: &str = "/api/v1/accounts/000000000012";
@@ -26,7 +26,7 @@ async fn the_list_has_every_account_by_id() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
-    let list = answer.json();
+    let list = json(&answer);
     let figures: Vec<_> = list["accounts"]
         .as_array()
         .unwrap()
@@ -54,10 +54,10 @@ async fn the_list_has_every_account_by_id() {
 #[tokio::test]
 async fn one_account_is_the_same_object_as_in_the_list() {
     let server = server().await;
-    let list = server.get(LIST).await.json();
+    let list = json(&server.get(LIST).await);
     let one = server.get(ONE).await;
     assert_eq!(one.status, 200);
-    assert_eq!(one.json(), list["accounts"][0]);
+    assert_eq!(json(&one), list["accounts"][0]);
     let head = server.ask("HEAD", ONE, "").await;
     assert_eq!((head.status, head.body.len()), (200, 0));
 }
@@ -67,7 +67,7 @@ async fn an_account_that_is_not_watched_is_not_found() {
     let server = server().await;
     let answer = server.get("/api/v1/accounts/999999999999").await;
     assert_eq!(answer.status, 404);
-    assert!(answer.json()["error"].is_string());
+    assert!(json(&answer)["error"].is_string());
     for path in [
         "/api/v1/accounts/",
         "/api/v1/accounts/12",
@@ -84,14 +84,14 @@ async fn a_zero_that_expired_is_null() {
     let server = server().await;
     let path = "/api/v1/accounts/111122223333";
     assert_eq!(
-        server.get(path).await.json()["root"]["access_keys_active"],
+        json(&server.get(path).await)["root"]["access_keys_active"],
         0
     );
     server.hand.advance(Duration::from_secs(60));
-    let answer = server.get(path).await.json();
+    let answer = json(&server.get(path).await);
     assert_eq!(answer["root"]["access_keys_active"], Value::Null);
     assert_eq!(
-        server.get(ONE).await.json()["root"]["access_keys_active"],
+        json(&server.get(ONE).await)["root"]["access_keys_active"],
         1
     );
 }
@@ -116,7 +116,7 @@ async fn what_the_client_has_already_is_not_sent_again() {
         .put(with_keys(account("000000000012", STRANGE), 2));
     let news = server.ask("GET", ONE, &condition).await;
     assert_eq!(news.status, 200);
-    assert_eq!(news.json()["root"]["access_keys_active"], 2);
+    assert_eq!(json(&news)["root"]["access_keys_active"], 2);
 }
 
 #[tokio::test]

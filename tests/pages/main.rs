@@ -7,4 +7,6 @@
 )]
 
 mod api;
+#[path = "../client/mod.rs"]
+mod client;
 mod support;

@@ -12,9 +12,8 @@ use aws_root_exporter::metrics;
 use aws_root_exporter::posture::{Figure, Posture};
 use aws_root_exporter::store::{AccountCounts, AccountView, Store};
 use aws_root_exporter::web::{Limits, Settings, Site, bind, serve};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+
+use crate::client::{Answer, ask};
 
 /// When the servers of the tests start: 2027-01-15T08:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -67,52 +66,12 @@ impl Server {
 
     /// `headers` are whole lines, each with its line end.
     pub async fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut bytes = Vec::new();
-        timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes))
-            .await
-            .expect("the server answers and closes the connection")
-            .unwrap();
-        Answer::parse(&bytes)
+        ask(self.address, method, path, headers).await
     }
 }
 
-pub struct Answer {
-    pub status: u16,
-    head: String,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("{:?}", String::from_utf8_lossy(bytes)));
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-        Self {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            body: bytes[end + 4..].to_vec(),
-            head,
-        }
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).find_map(|line| {
-            let (key, value) = line.split_once(": ")?;
-            key.eq_ignore_ascii_case(name).then_some(value)
-        })
-    }
-
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
-    }
-
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
+pub fn json(answer: &Answer) -> serde_json::Value {
+    serde_json::from_slice(&answer.body).unwrap()
 }
 
 /// An account of which nothing is known.

@@ -10,7 +10,8 @@ use aws_root_exporter::web::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{PATIENCE, Server, short};
+use crate::client::PATIENCE;
+use crate::support::{Server, short};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

@@ -6,6 +6,8 @@
     reason = "a test says what it expects by failing, its helpers included"
 )]
 
+#[path = "../client/mod.rs"]
+mod client;
 mod http2;
 mod strangers;
 mod support;
@@ -21,7 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{Answer, PATIENCE, Server, account, ask, listener, rest_of, short, site};
+use crate::client::{Answer, PATIENCE, ask, rest_of};
+use crate::support::{Server, account, listener, short, site};
 
 #[tokio::test]
 async fn each_path_has_its_answer() {

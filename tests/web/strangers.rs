@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use crate::support::{Answer, PATIENCE, Server, rest_of, short};
+use crate::client::{Answer, PATIENCE, rest_of};
+use crate::support::{Server, short};
 
 /// How many connections come and go.
 const MANY: usize = 10_000;
