@@ -369,7 +369,7 @@ mod tests {
             hand,
             folder: _folder,
         } = bench("state.json");
-        for (took, apart) in [(10, CALM), (200, 80 * GAP), (60_000, CALMEST)] {
+        for (took, apart) in [(10, CALM), (200, 200 * GAP), (60_000, CALMEST)] {
             keeper.begin(State::default(), |_| None, &clock);
             let ended = saved(Some(&mut keeper)).await;
             hand.advance(Duration::from_millis(took));
