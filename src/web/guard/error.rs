@@ -10,7 +10,7 @@ pub enum WebConfigError {
     /// It cannot be read.
     #[error(
         "{}: cannot be read: {source}; make it a file that the exporter's user can read",
-        .path.display()
+        on_one_line(&.path.to_string_lossy())
     )]
     Unreadable {
         /// The file.
@@ -19,7 +19,7 @@ pub enum WebConfigError {
         source: io::Error,
     },
     /// It says what cannot be done.
-    #[error("{}: {problem}", .path.display())]
+    #[error("{}: {problem}", on_one_line(&.path.to_string_lossy()))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -47,18 +47,22 @@ impl WebConfigError {
     }
 
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
-        let mut line = String::new();
-        for char in problem.into().chars() {
-            // A quoted key can hold anything, a line break too.
-            if char.is_control() {
-                line.extend(char.escape_debug());
-            } else {
-                line.push(char);
-            }
-        }
         Self::Invalid {
             path: path.to_owned(),
-            problem: line,
+            problem: on_one_line(&problem.into()),
         }
     }
+}
+
+/// A path and a quoted key can hold anything, a line break too.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::new();
+    for char in text.chars() {
+        if char.is_control() {
+            line.extend(char.escape_debug());
+        } else {
+            line.push(char);
+        }
+    }
+    line
 }
