@@ -49,6 +49,15 @@ class Process:
             self.child.kill()
             self.child.wait()
 
+    @contextlib.contextmanager
+    def paused(self):
+        """Has it stand still, so that another can be measured alone."""
+        self.child.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.child.send_signal(signal.SIGCONT)
+
     @property
     def cpu(self):
         """Processor seconds so far."""
@@ -261,7 +270,7 @@ def scrape(table, folder, accounts, seconds):
 
 
 def flat_out(aws, how, seconds):
-    """Calls a core-second of boto3."""
+    """What boto3 makes of some seconds: its calls a core-second, and its memory in MiB."""
     answer = subprocess.run([PYTHON, ROOT / "benches/peer_boto3.py", aws, how, str(seconds)],
                             check=True, capture_output=True, text=True).stdout
     return json.loads(answer)
@@ -279,14 +288,12 @@ def refresh(table, folder, accounts, seconds):
                 calls, cpu = ours.calls(), ours.cpu
                 time.sleep(seconds)
                 cpu = ours.cpu - cpu
-                turns.append([(ours.calls() - calls) / cpu])
-                ours.child.send_signal(signal.SIGSTOP)
-                turns[-1].append(flat_out(aws, "shared", seconds))
-                ours.child.send_signal(signal.SIGCONT)
+                mine = (ours.calls() - calls) / cpu
+                with ours.paused():
+                    turns.append((mine, flat_out(aws, "shared", seconds)))
                 time.sleep(1)
-            ours.child.send_signal(signal.SIGSTOP)
-            each = flat_out(aws, "each", seconds)
-            ours.child.send_signal(signal.SIGCONT)
+            with ours.paused():
+                each = flat_out(aws, "each", seconds)
     ratio = statistics.median(mine / other["calls_a_core_second"] for mine, other in turns)
     mine = statistics.median(mine for mine, _ in turns)
     one = statistics.median(other["calls_a_core_second"] for _, other in turns)
