@@ -1,4 +1,5 @@
-//! What the log says of an account: of its sources and of its figures, each once when it changes.
+//! How an account's sources fare and what its evidence settles to, with what the log says of it: each
+//! change once.
 
 use tracing::{debug, info, warn};
 
