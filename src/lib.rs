@@ -16,4 +16,5 @@ pub mod refresh;
 pub mod report;
 pub mod simulator;
 pub mod store;
+pub mod views;
 pub mod web;
