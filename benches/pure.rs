@@ -11,16 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Account, Partition};
-use aws_root_exporter::clock::{Clock, Moment, Timestamp};
-use aws_root_exporter::evidence::{Source, Stamp, Summary};
+use aws_root_exporter::clock::Clock;
 use aws_root_exporter::metrics::{self, Format, Options};
-use aws_root_exporter::posture::{Awaited, Limits, Look, Record, ReportFacts};
-use aws_root_exporter::report::{UserFigures, parse};
-use aws_root_exporter::store::{AccountView, ReportView, SourceView, Store, UserDetail};
+use aws_root_exporter::views::{AccountView, ReportView, SourceView, Store, UserDetail};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use root_posture::report::{UserFigures, parse};
+use root_posture::{Awaited, Limits, Look, Record, ReportFacts};
+use root_posture::{Moment, Timestamp};
+use root_posture::{Source, Stamp, Summary};
 
 mod data;
 
@@ -77,7 +78,7 @@ fn look(record: &mut Record, at: i64) -> Option<u8> {
 
 /// So many accounts, each with a report and a summary.
 fn store(accounts: u64) -> Store {
-    let store = Store::new(Clock::manual(Timestamp::from_unix(NOW)).0);
+    let store = Views::new(Clock::manual(Timestamp::from_unix(NOW)).0);
     let report = parse(data::report(5).as_bytes(), None, Partition::Aws).unwrap();
     let generated = Timestamp::from_unix(NOW - 3600);
     let received = Moment::from_millis(1000);
@@ -109,7 +110,7 @@ fn store(accounts: u64) -> Store {
             }),
             posture: record.posture(LIMITS),
             report: Some(Arc::clone(&view)),
-            root_keys: None,
+            listed: None,
             sources: vec![
                 source(Source::CredentialReport),
                 source(Source::AccountSummary),

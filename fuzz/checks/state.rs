@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use aws_root_exporter::clock::{Clock, Moment, Timestamp};
-use aws_root_exporter::posture::{Limits, Posture, Record};
-use aws_root_exporter::store::{State, decode, encode};
+use aws_root_exporter::clock::Clock;
+use aws_root_exporter::views::{State, decode, encode};
+use root_posture::{Limits, Posture, Record};
+use root_posture::{Moment, Timestamp};
 
 const LIMITS: Limits = Limits {
     max_staleness: Duration::from_secs(36_000),

@@ -6,7 +6,7 @@
 
 use aws_root_exporter::account::{AccountId, Partition};
 use aws_root_exporter::clock::Timestamp;
-use aws_root_exporter::report::{ReportError, UserFigures, parse};
+use root_posture::report::{ReportError, UserFigures, parse};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|content: &[u8]| {

@@ -9,8 +9,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::classify::classify;
 use super::tap::Tap;
 use super::{Answer, Aws};
-use crate::clock::Moment;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
+use root_posture::Moment;
 
 /// Sends a request with a session's credentials, and once more where the connection was closed
 /// without an answer: a kept one may just have been given up by the other side, which says nothing
@@ -83,7 +83,7 @@ impl Aws {
                 .map(|_| ())
                 .map_err(|failure| failure.reason),
         );
-        result.map(|value| self.answered(value, tap))
+        result.map(|value| self.answered(call, value, tap))
     }
 
     /// Counts a call that has ended.
@@ -94,13 +94,14 @@ impl Aws {
     }
 
     /// An answer of this moment.
-    pub(super) fn answered<T>(&self, value: T, tap: &Tap) -> Answer<T> {
+    pub(super) fn answered<T>(&self, call: Call, value: T, tap: &Tap) -> Answer<T> {
         let now = self.clock.now();
         let date = tap.date();
         Answer {
             value,
             date: date.unwrap_or(now),
             skew: date.map(|date| date.unix() - now.unix()),
+            asked: call.started,
             received: self.clock.moment(),
         }
     }
@@ -113,6 +114,7 @@ impl<T> Answer<T> {
             value: read(self.value),
             date: self.date,
             skew: self.skew,
+            asked: self.asked,
             received: self.received,
         }
     }

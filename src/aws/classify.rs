@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 /// Longer texts from a server are cut: they go into logs and onto pages.
 const LONGEST_MESSAGE: usize = 500;

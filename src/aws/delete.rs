@@ -14,7 +14,7 @@ use super::call::send;
 use super::enter::{ROOT_SESSION_SECONDS, explain_root_refusal, opened, task_policy};
 use super::session::Session;
 use crate::account::Account;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 /// The task policy that lets a root session delete the root user's credentials.
 const TASK: &str = "IAMDeleteRootUserCredentials";

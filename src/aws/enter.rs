@@ -10,8 +10,8 @@ use super::call::send;
 use super::session::{Kept, Session};
 use super::{Aws, Identity};
 use crate::account::{Access, Account, AccountId, Partition, Secret};
-use crate::clock::Timestamp;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
+use root_posture::Timestamp;
 
 /// `RoleSessionName`: how our calls are told in the account's CloudTrail.
 const SESSION_NAME: &str = "aws-root-exporter";
@@ -21,7 +21,7 @@ pub(super) const ROOT_SESSION_SECONDS: i32 = 900;
 
 /// The way into an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
+pub enum SessionKind {
     /// The account's role or profile, or the caller's own credentials.
     Own,
     /// A root session that may look at the root user's credentials and at nothing else.
@@ -60,7 +60,7 @@ impl Aws {
     pub(super) async fn with_session<T, F>(
         &self,
         account: &Account,
-        door: Door,
+        door: SessionKind,
         call: impl Fn(Session) -> F,
     ) -> Result<T, Failure>
     where
@@ -87,28 +87,28 @@ impl Aws {
     async fn session(
         &self,
         account: &Account,
-        door: Door,
+        door: SessionKind,
     ) -> Result<(Arc<Kept>, Session), Failure> {
         let (kept, session) = match (door, &account.access) {
-            (Door::Root, _) => {
+            (SessionKind::Root, _) => {
                 let kept = self.sessions.root(account.id);
                 let session = kept.get(&self.clock, self.assume_root(account)).await?;
                 (kept, session)
             }
-            (Door::Own, Some(Access::Caller)) => {
+            (SessionKind::Own, Some(Access::Caller)) => {
                 (self.sessions.caller(), self.sessions.open_caller().await?)
             }
-            (Door::Own, Some(Access::Profile(profile))) => {
+            (SessionKind::Own, Some(Access::Profile(profile))) => {
                 let (kept, session) = self.sessions.open_profile(&account.region, profile).await;
                 (kept, session?)
             }
-            (Door::Own, Some(Access::Role { arn, external_id })) => {
+            (SessionKind::Own, Some(Access::Role { arn, external_id })) => {
                 let kept = self.sessions.account(account.id);
                 let open = self.assume(&account.region, arn, external_id.as_ref());
                 let session = kept.get(&self.clock, open).await?;
                 (kept, session)
             }
-            (Door::Own, None) => {
+            (SessionKind::Own, None) => {
                 return Err(Failure::new(
                     Reason::AssumeRole,
                     "neither a role nor a profile is configured for this account",
@@ -135,7 +135,7 @@ impl Aws {
         } else {
             // Whoever mends the role or the profile need not wait for the end of a session that is
             // of no use. The caller's own is of use to all others.
-            if door == Door::Root || account.access != Some(Access::Caller) {
+            if door == SessionKind::Root || account.access != Some(Access::Caller) {
                 kept.refuse(&session).await;
             }
             Err(Failure::new(

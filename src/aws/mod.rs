@@ -31,13 +31,14 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::account::AccountId;
-use crate::clock::{Clock, Moment, Timestamp};
-use crate::evidence::Reason;
+use crate::clock::Clock;
+use crate::failure::Reason;
+use root_posture::{Moment, Timestamp};
 
+pub use enter::SessionKind;
 use ongoing::OfTheCall;
 pub use organization::{AccountPage, Member, Standing};
 pub use questions::{Fetched, ReportState};
-pub use root::{RootAnswer, RootDetail};
 use session::Sessions;
 
 /// Is told of each call to AWS when it has ended.
@@ -61,6 +62,8 @@ pub struct Answer<T> {
     pub date: Timestamp,
     /// How far AWS's clock is ahead of the local one, in seconds; `None` without a `Date` header.
     pub skew: Option<i64>,
+    /// When it was asked.
+    pub asked: Moment,
     /// When it was received.
     pub received: Moment,
 }

@@ -9,7 +9,7 @@ use aws_sdk_organizations::types::{AccountState, AccountStatus};
 use super::call::send;
 use super::{Answer, Aws};
 use crate::account::AccountId;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 /// Whether an account can be entered, and so have a root key that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

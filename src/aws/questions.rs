@@ -5,17 +5,18 @@ use aws_sdk_iam::types::{ReportStateType, SummaryKeyType};
 use aws_smithy_types::Blob;
 
 use super::call::send;
-use super::enter::Door;
+use super::enter::SessionKind;
 use super::{Answer, Aws};
 use crate::account::Account;
-use crate::clock::Timestamp;
-use crate::evidence::{Failure, Reason, Summary};
+use crate::failure::{Failure, Reason};
+use root_posture::Summary;
+use root_posture::Timestamp;
 
 /// What iam:GenerateCredentialReport answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportState {
     /// AWS has begun to make one, or is at it.
-    InTheMaking,
+    Pending,
     /// There is one.
     Complete,
 }
@@ -33,7 +34,7 @@ pub enum Fetched {
     /// There is none, or it has expired: one must be generated.
     Missing,
     /// It is in the making.
-    InTheMaking,
+    Pending,
 }
 
 impl Aws {
@@ -44,7 +45,7 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::LimitExceeded`] when AWS has no capacity.
     pub async fn generate_report(&self, account: &Account) -> Result<Answer<ReportState>, Failure> {
-        self.with_session(account, Door::Own, |session| async move {
+        self.with_session(account, SessionKind::Own, |session| async move {
             let request = self
                 .clients(&account.region)
                 .iam
@@ -54,7 +55,7 @@ impl Aws {
             let answer = self.book(call, &tap, result)?;
             Ok(answer.map(|output| match output.state {
                 Some(ReportStateType::Complete) => ReportState::Complete,
-                _ => ReportState::InTheMaking,
+                _ => ReportState::Pending,
             }))
         })
         .await
@@ -66,7 +67,7 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::ReportMalformed`] when an answer came that cannot be read.
     pub async fn fetch_report(&self, account: &Account) -> Result<Answer<Fetched>, Failure> {
-        self.with_session(account, Door::Own, |session| async move {
+        self.with_session(account, SessionKind::Own, |session| async move {
             let request = self.clients(&account.region).iam.get_credential_report();
             let (call, tap, result) = send!(self, "iam", "GetCredentialReport", session, request);
             let without_report = result
@@ -75,7 +76,7 @@ impl Aws {
                 .and_then(|error| error.as_service_error())
                 .and_then(|error| {
                     if error.is_credential_report_not_ready_exception() {
-                        Some(Fetched::InTheMaking)
+                        Some(Fetched::Pending)
                     } else if error.is_credential_report_not_present_exception()
                         || error.is_credential_report_expired_exception()
                     {
@@ -86,7 +87,7 @@ impl Aws {
                 });
             if let Some(fetched) = without_report {
                 self.observe(call, Ok(()));
-                return Ok(self.answered(fetched, &tap));
+                return Ok(self.answered(call, fetched, &tap));
             }
             // The SDK gives what it cannot parse as an error of the service, of no kind it knows.
             let unreadable = match &result {
@@ -118,8 +119,12 @@ impl Aws {
     /// # Errors
     ///
     /// A [`Failure`].
-    pub async fn account_summary(&self, account: &Account) -> Result<Answer<Summary>, Failure> {
-        self.with_session(account, Door::Own, |session| async move {
+    pub async fn account_summary(
+        &self,
+        account: &Account,
+        kind: SessionKind,
+    ) -> Result<Answer<Summary>, Failure> {
+        self.with_session(account, kind, |session| async move {
             let request = self.clients(&account.region).iam.get_account_summary();
             let (call, tap, result) = send!(self, "iam", "GetAccountSummary", session, request);
             let answer = self.book(call, &tap, result)?;

@@ -17,8 +17,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 
 use super::classify::causes;
 use crate::account::AccountId;
-use crate::clock::{Clock, Moment};
-use crate::evidence::{Failure, Reason};
+use crate::clock::Clock;
+use crate::failure::{Failure, Reason};
+use root_posture::Moment;
 
 /// How long before its end a session is renewed, at most.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -264,7 +265,7 @@ impl Sessions {
             let end = end.duration_since(UNIX_EPOCH).map_or(0, |since| {
                 i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
             });
-            crate::clock::Timestamp::from_unix(end).since(self.clock.now())
+            root_posture::Timestamp::from_unix(end).since(self.clock.now())
         });
         if lifetime == Some(Duration::ZERO) {
             return Err(Failure::new(
@@ -290,7 +291,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::clock::Timestamp;
+    use root_posture::Timestamp;
 
     fn session(name: &str, lifetime: Option<Duration>) -> Session {
         Session {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use crate::clock::Timestamp;
+use root_posture::Timestamp;
 
 /// Keeps what is read of the answer to one call. Clones share it.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,7 @@ use super::serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
 use crate::discovery::Wanted;
-use crate::store::Store;
+use crate::views::Views;
 use crate::web::{ReloadRequest, Reloaded, Site};
 
 /// How often the file is looked at when `reload.auto` is on. Its content is compared, through
@@ -35,7 +35,7 @@ pub(super) struct Reloader {
     pub follows: watch::Receiver<u64>,
     pub requests: mpsc::Receiver<ReloadRequest>,
     pub site: Arc<Site>,
-    pub store: Arc<Store>,
+    pub store: Arc<Views>,
     pub clock: Clock,
 }
 

@@ -15,9 +15,11 @@ use super::check;
 use crate::account::{Access, Account, AccountId};
 use crate::aws::delete::{self, Deleted};
 use crate::aws::{self, Aws};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::evidence::{Failure, LastUse, Reason, RootKey};
+use crate::failure::{Failure, Reason};
+use root_posture::Timestamp;
+use root_posture::{LastUse, RootKey};
 
 /// How often, and how far apart, AWS is asked for proof: its answers agree within seconds.
 const PROOFS: u32 = 6;
@@ -145,21 +147,16 @@ impl Remediation<'_> {
 
     /// The root user's keys as AWS tells them now, and when they were last used.
     async fn look(&self) -> Result<Vec<Key>, Failure> {
-        let listed = self.aws.root_keys(&self.account, false).await?.value.keys;
-        if listed.is_empty() {
-            return Ok(Vec::new());
+        let listed = self.aws.root_keys(&self.account).await?.value;
+        let mut keys = Vec::new();
+        for mut key in listed {
+            // Without an answer the use is not known, which the caller says.
+            let answer = self.aws.key_last_used(&self.account, &key.id).await.ok();
+            let use_is_known = answer.is_some();
+            key.last_used = answer.and_then(|answer| answer.value);
+            keys.push(Key { key, use_is_known });
         }
-        let detail = self.aws.root_detail(&self.account, &listed).await?;
-        let mut uses = detail.last_used.into_iter();
-        Ok(listed
-            .into_iter()
-            .map(|mut key| {
-                let told = uses.next().flatten();
-                let use_is_known = told.is_some();
-                key.last_used = told.flatten();
-                Key { key, use_is_known }
-            })
-            .collect())
+        Ok(keys)
     }
 
     fn what_would_be_done(&self, keys: &[Key]) -> String {
@@ -230,7 +227,7 @@ impl Remediation<'_> {
                 let pause = self.clock.moment() + BETWEEN_PROOFS;
                 self.clock.sleep_until(pause).await;
             }
-            left = self.aws.root_keys(&self.account, false).await?.value.keys;
+            left = self.aws.root_keys(&self.account).await?.value;
             if left.is_empty() {
                 info!(audit = true, %account, caller, "proven by another look: no root access key");
                 return Ok(super::print(&format!(

@@ -13,11 +13,12 @@ use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::{Discovery, Wanted};
-use crate::evidence::Reason;
-use crate::posture::Limits;
-use crate::refresh::{self, Keeper, Refresh};
+use crate::failure::Reason;
+use crate::schedule::{self, Schedule};
+use root_posture::Limits;
 
-use crate::store::{self, CallKey, Outcome, State, Store};
+use crate::state::{Gate, State};
+use crate::views::{CallKey, Outcome, Views};
 use crate::{metrics, web};
 
 /// How long the process may take to end once a signal has come.
@@ -43,7 +44,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     info!(version = VERSION, "aws-root-exporter starts");
 
     let clock = Clock::system();
-    let store = Arc::new(Store::new(clock.clone()));
+    let store = Arc::new(Views::new(clock.clone()));
     let started = clock.now();
     store.exporter.note(|view| {
         view.reload = (true, started);
@@ -71,8 +72,8 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     });
     let (discovery, orders) = Discovery::new(
         wants,
-        state.caller,
-        state.organization.clone(),
+        state.meta.caller,
+        state.meta.organization.clone(),
         Arc::clone(&aws),
         clock.clone(),
         Arc::clone(&store),
@@ -80,18 +81,16 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     let discovering = tokio::spawn(discovery.run());
     let (followed, follows) = watch::channel(0);
     let mut begun = follows.clone();
-    let refreshing = tokio::spawn(refresh::run(
-        Refresh {
-            orders,
-            follows: followed,
-            aws,
-            store: Arc::clone(&store),
-            clock: clock.clone(),
-            keeper: config.state.path.clone().map(Keeper::new),
-            state,
-        },
-        until(stopped.clone()),
-    ));
+    let schedule = Schedule {
+        orders,
+        follows: followed,
+        aws,
+        views: Arc::clone(&store),
+        clock: clock.clone(),
+        gate: Gate(Arc::clone(&store)),
+        state,
+    };
+    let refreshing = tokio::spawn(schedule.run(until(stopped.clone())));
     let (reloads, requests) = web::Reloads::channel();
     let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
     let site = Arc::new(site.guarded_by(guard));
@@ -223,34 +222,22 @@ pub(super) fn open_web_config(
     Ok(opened.map(Arc::new))
 }
 
-fn load_state(config: &Config, clock: &Clock) -> State {
-    let Some(path) = &config.state.path else {
-        return State::default();
-    };
-    match store::load(path, clock) {
-        Ok(state) => {
-            info!(path = %path.display(), accounts = state.accounts.len(), "state read");
-            state
-        }
-        Err(failure) => {
-            error!(error = %failure, "starting without what was known before");
-            State::default()
-        }
-    }
+fn load_state(_config: &Config, _clock: &Clock) -> State {
+    State::default()
 }
 
 /// How the schedule goes by a configuration.
-pub(super) fn settings(config: &Config) -> refresh::Settings {
-    refresh::Settings {
-        interval: config.refresh.interval,
+pub(super) fn settings(config: &Config) -> schedule::Settings {
+    schedule::Settings {
         concurrency: config.refresh.concurrency,
         timeout: config.refresh.timeout,
         report_timeout: config.refresh.report_timeout,
         limits: Limits {
+            interval: config.refresh.interval,
             max_staleness: config.refresh.max_staleness,
             max_live_staleness: config.refresh.max_live_staleness,
         },
-        sources: refresh::Sources {
+        sources: schedule::Sources {
             report: config.sources.credential_report,
             summary: config.sources.account_summary,
         },
@@ -279,7 +266,7 @@ pub(super) fn metrics_options(config: &Config) -> metrics::Options {
 }
 
 /// Books the calls to AWS where the metrics find them; the two rooms do not know each other.
-struct CallBook(Arc<Store>);
+struct CallBook(Arc<Views>);
 
 impl Observe for CallBook {
     fn called(

@@ -18,11 +18,13 @@ use tracing::{debug, info, warn};
 
 use crate::account::AccountId;
 use crate::aws::Aws;
-use crate::clock::{Clock, Moment};
+use crate::backoff::Backoff;
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::evidence::{Failure, Reason};
-use crate::refresh::{AccountList, Backoff, Orders, Settings};
-use crate::store::{KnownOrganization, Store};
+use crate::failure::{Failure, Reason};
+use crate::schedule::{AccountList, Orders, Settings};
+use crate::views::{KnownOrganization, Views};
+use root_posture::Moment;
 
 use list::{Known, assemble};
 use organization::Scale;
@@ -56,7 +58,7 @@ pub struct Discovery {
     scale: Scale,
     aws: Arc<Aws>,
     clock: Clock,
-    store: Arc<Store>,
+    store: Arc<Views>,
 }
 
 /// The accounts to watch, found out once. `None` for the list where nothing could be found out; a
@@ -100,7 +102,7 @@ impl Discovery {
         organization: Option<Arc<KnownOrganization>>,
         aws: Arc<Aws>,
         clock: Clock,
-        store: Arc<Store>,
+        store: Arc<Views>,
     ) -> (Self, watch::Receiver<Orders>) {
         let known = Known {
             caller,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::account::AccountId;
 use crate::aws::{Aws, Member, Standing};
+use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::evidence::{Failure, Reason};
-use crate::refresh::Backoff;
-use crate::store::{KnownMember, KnownOrganization};
+use crate::failure::{Failure, Reason};
+use crate::views::{KnownMember, KnownOrganization};
 
 /// How often one page may be throttled before the list is given up for this time.
 const PATIENCE: u32 = 8;

@@ -2,8 +2,8 @@
 
 use super::family::{Family, Kind, Samples, Section, Stability, Unit};
 use crate::build::{REVISION, RUSTC};
-use crate::clock::Timestamp;
-use crate::store::CALL_BUCKETS;
+use crate::views::CALL_BUCKETS;
+use root_posture::Timestamp;
 
 /// What these families have in common.
 const EXPORTER: Family = Family {

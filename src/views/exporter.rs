@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use root_posture::{AccountId, Moment, Timestamp};
 
-use crate::evidence::Reason;
+use crate::failure::Reason;
 
 /// The upper bounds of the histogram of AWS call durations, in seconds.
 pub const CALL_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -143,8 +143,8 @@ pub struct ExporterView {
     pub state: Option<(bool, Option<Timestamp>)>,
     /// How many accounts are known; `None` before the account list is.
     pub accounts: Option<AccountCounts>,
-    /// How many accounts have been looked at once, or tried.
-    pub looked_at: usize,
+    /// How many accounts have been polled once, or tried.
+    pub attempted: usize,
     /// Accounts that left in the last 24 hours.
     pub left: BTreeMap<AccountId, LeftReason>,
     /// HTTP requests served, by handler and status code.
@@ -223,6 +223,11 @@ impl Exporter {
     /// they should be, or which accounts left.
     pub(super) fn alarms(&self) -> u64 {
         self.alarms.load(Ordering::Acquire)
+    }
+
+    /// Writes down that the schedule's loop has turned.
+    pub fn turned(&self, now: Moment) {
+        let _ = now;
     }
 
     /// Counts a call to AWS.

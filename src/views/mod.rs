@@ -4,6 +4,7 @@
 //! lock while it works on it; what is published is never changed, only replaced.
 
 mod exporter;
+mod json;
 mod organization;
 
 use std::collections::BTreeMap;
@@ -18,12 +19,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::clock::Clock;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 pub use exporter::{
     AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
     Left, LeftReason, Outcome,
 };
+pub use json::{AccountJson, AccountsJson};
 pub use organization::{KnownMember, KnownOrganization};
 
 /// All that is shown of one account.
@@ -45,8 +47,7 @@ pub struct AccountView {
 
 impl AccountView {
     /// The root user's keys one by one, as the judgement has them.
-    #[must_use]
-    pub fn root_keys(&self) -> Vec<ShownKey<'_>> {
+    pub fn root_keys(&self) -> impl Iterator<Item = ShownKey<'_>> {
         let report = self.report.as_deref();
         shown_keys(
             &self.posture,
@@ -328,7 +329,7 @@ mod tests {
         assert!(!changes(&|| views.remove(id)), "which is not there");
         let note = |write: fn(&mut ExporterView)| changes(&|| views.exporter.note(write));
         assert!(note(|view| view.reload.0 = true), "a reload");
-        assert!(!note(|view| view.looked_at = 1), "a look");
+        assert!(!note(|view| view.attempted = 1), "a look");
         assert!(note(|view| view.state = Some((false, None))), "the disk");
         assert_eq!(views.snapshot().alarms, views.alarms());
     }

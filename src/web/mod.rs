@@ -12,7 +12,7 @@
 //! * `routes` finds the answer to a request.
 //! * `negotiate` reads `Accept` and `Accept-Encoding`.
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
-//! * `views` finds what shows accounts: `pages` for people, `api` as JSON.
+//! * `paths` finds what shows accounts: `pages` for people, `api` as JSON.
 //! * `document` is such an answer, `shelf` makes them, one at a time.
 //! * [`probe`] is the other side: it asks a running daemon whether it is healthy.
 //!
@@ -28,13 +28,13 @@ mod inherited;
 mod listener;
 mod negotiate;
 mod pages;
+mod paths;
 mod probe;
 mod reload;
 mod rendered;
 mod routes;
 mod shelf;
 mod streams;
-mod views;
 
 use std::sync::Arc;
 use std::time::Duration;

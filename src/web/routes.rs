@@ -22,12 +22,12 @@ use super::document::Document;
 use super::guard::{Refusal, WebConfig, WebConfigError};
 use super::listener::Audience;
 use super::negotiate::{self, Encoding};
+use super::paths::{Paths, View};
 use super::rendered::{self, Renderings, Variant};
-use super::views::{View, Views};
 use super::{Limits, Reloads, Settings, api, pages};
-use crate::clock::Moment;
 use crate::metrics;
-use crate::store::Store;
+use crate::views::Views;
+use root_posture::Moment;
 
 pub(super) const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
@@ -39,7 +39,7 @@ pub(super) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\
 /// What requests are answered from.
 #[derive(Debug)]
 pub struct Site {
-    store: Arc<Store>,
+    store: Arc<Views>,
     telemetry_path: String,
     /// Replaced by a reload. Held for cloning a pointer only.
     metrics: RwLock<Arc<metrics::Options>>,
@@ -49,19 +49,19 @@ pub struct Site {
     /// `web.max_requests`.
     requests: Semaphore,
     renderings: Arc<Renderings>,
-    views: Views,
+    paths: Paths,
 }
 
 impl Site {
     /// A site that shows what is in the store.
     #[must_use]
-    pub fn new(store: Arc<Store>, settings: Settings) -> Self {
+    pub fn new(store: Arc<Views>, settings: Settings) -> Self {
         let requests = match settings.max_requests {
             0 => Semaphore::MAX_PERMITS,
             some => some.min(Semaphore::MAX_PERMITS),
         };
         Self {
-            views: Views::new(Arc::clone(&store), &settings.telemetry_path),
+            paths: Paths::new(Arc::clone(&store), &settings.telemetry_path),
             store,
             telemetry_path: settings.telemetry_path,
             metrics: RwLock::new(Arc::new(settings.metrics)),
@@ -174,7 +174,7 @@ impl Site {
 
     async fn view(&self, view: View, headers: &HeaderMap) -> Reply {
         let is_page = view.is_page();
-        let reply = match self.views.get(view, negotiate::encoding(headers)).await {
+        let reply = match self.paths.get(view, negotiate::encoding(headers)).await {
             Ok(Some(document)) => Reply::document(document, headers),
             Ok(None) if is_page => match pages::missing() {
                 Ok(page) => Reply::new(StatusCode::NOT_FOUND, pages::HTML, page.into()),
@@ -205,11 +205,11 @@ impl Site {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the account list is not known yet",
             ),
-            Some(counts) if view.looked_at < counts.monitored => Reply::text(
+            Some(counts) if view.attempted < counts.monitored => Reply::text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 format_args!(
                     "{} of {} accounts looked at",
-                    view.looked_at, counts.monitored
+                    view.attempted, counts.monitored
                 ),
             ),
             Some(_) => Reply::text(StatusCode::OK, "OK"),
@@ -440,13 +440,14 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Clock, Timestamp};
-    use crate::store::AccountCounts;
+    use crate::clock::Clock;
+    use crate::views::AccountCounts;
+    use root_posture::Timestamp;
 
     fn site(telemetry_path: &str, max_requests: usize) -> Site {
         let (clock, _) = Clock::manual(Timestamp::from_unix(1_800_000_000));
         Site::new(
-            Arc::new(Store::new(clock)),
+            Arc::new(Views::new(clock)),
             Settings {
                 telemetry_path: telemetry_path.to_owned(),
                 max_requests,
@@ -513,7 +514,7 @@ mod tests {
                     excluded: 7,
                     inactive: 7,
                 });
-                view.looked_at = looked_at;
+                view.attempted = looked_at;
             });
         };
         assert_eq!(get(&site, READY).await.status(), 503);

@@ -39,12 +39,11 @@ pub struct ShownKey<'a> {
 /// The root user's keys by slot, from the source that [`Posture::keys_by`] names.
 ///
 /// `report` is the root user's row of the report in use, `listed` the newest list of a root session.
-#[must_use]
 pub fn shown_keys<'a>(
     posture: &Posture,
     report: Option<&'a RootRow>,
     listed: Option<&'a ListedKeys>,
-) -> Vec<ShownKey<'a>> {
+) -> impl Iterator<Item = ShownKey<'a>> + use<'a> {
     let slots = report.map(|root| &root.access_keys);
     let keys = listed.map(|listed| listed.keys.as_slice());
     let shown = match (posture.keys_by, keys, slots) {
@@ -59,7 +58,7 @@ pub fn shown_keys<'a>(
         (_, Some(keys), None) => by_session(keys, None),
         (_, None, None) => [None, None],
     };
-    shown.into_iter().flatten().collect()
+    shown.into_iter().flatten()
 }
 
 /// Whether a listed key is the one of a slot: AWS gives both the same time of creation.

@@ -97,10 +97,10 @@ impl Record {
             Evidence::Report(report) => {
                 self.awaiting.report = false;
                 self.report_started = None;
-                if self
-                    .report
-                    .is_none_or(|current| report.generated > current.generated)
-                {
+                // The same report read again is no new claim: one that was refuted stays refuted.
+                if self.report.is_none_or(|current| {
+                    report.generated > current.generated && report.date != current.date
+                }) {
                     self.previous = self.report.replace(report);
                 }
             }
@@ -137,6 +137,12 @@ impl Record {
             self.awaiting.report = false;
             self.report_started = None;
         }
+    }
+
+    /// Nothing more will be asked: a first start ends with what is known.
+    pub fn stop_waiting(&mut self) {
+        self.awaiting = SourcesInUse::default();
+        self.report_started = None;
     }
 
     /// Moves the record to another process's clock: `millis` is added to every moment.

@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 use super::seen::{Checked, Seen};
 use crate::account::Account;
 use crate::aws::{self, Aws, Observe};
+use crate::cli::serve;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
-use crate::evidence::Reason;
-use crate::posture::Limits;
-use crate::refresh::{self, Settings, Sources};
-use crate::store::AccountView;
+use crate::failure::Reason;
+use crate::schedule::{self, Settings};
+use crate::views::AccountView;
 
 /// Looks at all accounts. Each is one that was seen, or something that could not be judged.
 pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
@@ -69,7 +69,7 @@ pub(in crate::cli) async fn root_keys(
     account: Account,
     config: &Config,
 ) -> Vec<String> {
-    let view = refresh::once(
+    let view = schedule::once(
         Arc::clone(aws),
         clock.clone(),
         Arc::new(account),
@@ -80,20 +80,7 @@ pub(in crate::cli) async fn root_keys(
 }
 
 fn settings(config: &Config) -> Settings {
-    let refresh = &config.refresh;
-    refresh::settings_once(
-        Limits {
-            max_staleness: refresh.max_staleness,
-            max_live_staleness: refresh.max_live_staleness,
-        },
-        Sources {
-            report: config.sources.credential_report,
-            summary: config.sources.account_summary,
-        },
-        refresh.concurrency,
-        refresh.timeout,
-        refresh.report_timeout,
-    )
+    schedule::settings_once(&serve::settings(config))
 }
 
 /// Every account, as many at the same time as the configuration allows, in the order of their ids.
@@ -112,7 +99,7 @@ async fn all(
         while looking.len() < settings.concurrency
             && let Some(account) = waiting.next()
         {
-            looking.spawn(refresh::once(
+            looking.spawn(schedule::once(
                 Arc::clone(aws),
                 clock.clone(),
                 account,

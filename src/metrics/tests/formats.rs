@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use super::build::{account, everything, figure, rendered, rich, rich_account, snapshot};
 use super::parse::parse;
-use crate::evidence::Source;
 use crate::metrics::output::Output;
 use crate::metrics::{Format, Options, render};
-use crate::store::{AccountView, Snapshot};
+use crate::views::{AccountView, Snapshot};
+use root_posture::Source;
 
 /// The lines from the head of one family to that of the next.
 fn family(text: &str, name: &str) -> String {

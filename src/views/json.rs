@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{AccountView, ReportView, ShownKey, SourceView};
+use super::{AccountView, ReportView, SourceView};
 use crate::account::AccountId;
-use crate::clock::{Moment, Timestamp};
-use crate::evidence::{Reason, Source};
-use crate::posture::Figure;
+use crate::failure::Reason;
+use root_posture::Metric;
+use root_posture::ShownKey;
+use root_posture::Source;
+use root_posture::{Moment, Timestamp};
 
 /// Accounts as JSON: `{"accounts":[…]}`.
 #[derive(Debug, Serialize)]
@@ -144,13 +146,13 @@ impl<'a> AccountJson<'a> {
 impl<'a> RootJson<'a> {
     fn of(view: &'a AccountView, moment: Moment) -> Self {
         let posture = &view.posture;
-        let value = |figure: Option<Figure>| figure?.at(moment);
+        let value = |figure: Option<Metric>| figure?.at(moment);
         let flag = |figure| value(figure).map(|on| on != 0);
         let report = view.report.as_deref();
         let root = report.and_then(|report| report.root.as_ref());
         Self {
             access_keys_active: value(posture.keys_active),
-            access_keys_active_since: posture.keys_active_since.map(|onset| Rfc3339(onset.seen)),
+            access_keys_active_since: view.onset.seen.map(Rfc3339),
             access_keys_present: value(posture.keys_present),
             mfa_enabled: flag(posture.mfa_enabled),
             password_enabled: flag(posture.password_enabled),
@@ -159,7 +161,7 @@ impl<'a> RootJson<'a> {
                 .and_then(|root| root.password_last_changed)
                 .map(Rfc3339),
             signing_certificates_active: value(posture.certificates_active),
-            access_keys: (root.is_some() || view.root_keys.is_some())
+            access_keys: (root.is_some() || view.listed.is_some())
                 .then(|| view.root_keys().map(KeyJson::of).collect()),
         }
     }
@@ -230,10 +232,10 @@ mod tests {
 
     use super::*;
     use crate::account::{Access, Account};
-    use crate::evidence::Failure;
-    use crate::posture::{Onset, Posture};
-    use crate::report::{KeySlot, RootRow, UserFigures};
-    use crate::store::UserDetail;
+    use crate::failure::Failure;
+    use crate::views::UserDetail;
+    use root_posture::report::{KeySlot, RootRow, UserFigures};
+    use root_posture::{Onset, Posture};
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
     const MOMENT: Moment = Moment::from_millis(100_000);
@@ -249,14 +251,15 @@ mod tests {
                 labels: [].into(),
             }),
             posture: Posture::default(),
+            onset: Onset::default(),
             report: None,
-            root_keys: None,
+            listed: None,
             sources: vec![SourceView::new(Source::AccountSummary)],
         }
     }
 
-    fn figure(value: u8, fine_until: Option<Moment>) -> Figure {
-        Figure {
+    fn figure(value: u8, fine_until: Option<Moment>) -> Metric {
+        Metric {
             value,
             source: Source::AccountSummary,
             observed: NOW,
@@ -271,14 +274,15 @@ mod tests {
         AccountView {
             posture: Posture {
                 keys_active: Some(figure(1, None)),
-                keys_active_since: Some(Onset {
-                    seen: NOW,
-                    none_at: None,
-                }),
                 keys_present: Some(figure(2, None)),
                 certificates_active: Some(figure(0, Some(MOMENT))),
                 mfa_enabled: Some(figure(0, None)),
                 password_enabled: Some(figure(1, None)),
+                ..Posture::default()
+            },
+            onset: Onset {
+                seen: Some(NOW),
+                none_at: None,
             },
             report: Some(Arc::new(ReportView {
                 generated: NOW,

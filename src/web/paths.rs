@@ -11,7 +11,7 @@ use super::negotiate::Encoding;
 use super::pages;
 use super::shelf::Shelf;
 use crate::account::AccountId;
-use crate::store::Store;
+use crate::views::Views;
 
 /// Something that shows accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,17 +56,17 @@ impl View {
     }
 }
 
-/// Makes the views.
+/// Makes what the paths name.
 #[derive(Debug)]
-pub(super) struct Views {
-    store: Arc<Store>,
+pub(super) struct Paths {
+    store: Arc<Views>,
     telemetry_path: Arc<str>,
     shelf: Shelf,
 }
 
-impl Views {
-    /// Views of what is in the store.
-    pub fn new(store: Arc<Store>, telemetry_path: &str) -> Self {
+impl Paths {
+    /// Paths of what is in the store.
+    pub fn new(store: Arc<Views>, telemetry_path: &str) -> Self {
         Self {
             store,
             telemetry_path: telemetry_path.into(),
