@@ -9,7 +9,7 @@ use std::time::Duration;
 use root_posture::report::RootRow;
 use root_posture::{
     Answer, Evidence, ListedKeys, LiveSource, Moment, Onset, Posture, Record, RootKey, Source,
-    Timestamp, Topic, Values, judge,
+    Timestamp, Topic, Topics, Values, judge,
 };
 use tracing::{debug, info, warn};
 
@@ -200,8 +200,41 @@ impl Monitored {
     }
 
     /// When the account has to be judged again although nothing was observed.
-    pub fn review_at(&self) -> Option<Moment> {
-        self.posture.review_at
+    pub fn review_at(&self, settings: &Settings) -> Option<Moment> {
+        let first_start = self
+            .unattempted()
+            .map(|(_, plan)| plan.due + settings.timeout);
+        self.posture.review_at.into_iter().chain(first_start).min()
+    }
+
+    /// Judges the evidence anew because time has passed. What a first start waits for is given up
+    /// once it could have been asked: a probe may wait for a slot much longer than that.
+    pub fn review(&mut self, now: Moment, settings: &Settings) {
+        let given_up: Vec<Probe> = self
+            .unattempted()
+            .filter(|(_, plan)| plan.due + settings.timeout <= now)
+            .map(|(probe, _)| probe)
+            .collect();
+        for probe in given_up {
+            let evidence = match probe {
+                Probe::Summary => failure_of(LiveSource::Summary, now),
+                Probe::RootKeys | Probe::RootDetail => failure_of(LiveSource::List, now),
+                Probe::Report => Evidence::NoReportYet(now),
+            };
+            self.record.take(evidence, &settings.limits);
+        }
+        self.judge(now, settings);
+    }
+
+    /// The probes that a first start still waits for.
+    fn unattempted(&self) -> impl Iterator<Item = (Probe, &Plan)> {
+        let awaited = self.record.awaiting();
+        self.plans().filter(move |(probe, _)| match probe {
+            Probe::Summary => awaited.summary,
+            Probe::RootKeys => awaited.list,
+            Probe::RootDetail => false,
+            Probe::Report => awaited.report,
+        })
     }
 
     /// What a probe asks.
@@ -603,6 +636,15 @@ impl Monitored {
             again.take(Evidence::Answer(answer), limits);
         }
         !judge(&again, later, limits).has_values_of(&self.posture)
+    }
+}
+
+/// An attempt of a live source that was given up.
+fn failure_of(source: LiveSource, asked: Moment) -> Evidence {
+    Evidence::Failure {
+        source,
+        topics: Topics::ALL,
+        asked,
     }
 }
 

@@ -151,7 +151,7 @@ impl Core {
             && at <= now
         {
             self.reviews.pop_first();
-            self.change(id, |account, settings| account.judge(now, settings));
+            self.change(id, |account, settings| account.review(now, settings));
         }
         self.views
             .exporter
@@ -168,7 +168,7 @@ impl Core {
         for (probe, plan) in account.plans() {
             self.agenda.remove(id, probe, plan);
         }
-        let review_before = account.review_at();
+        let review_before = account.review_at(&self.settings);
         let attempted_before = account.is_attempted();
         let series_before = account.detail_series();
         write(account, &self.settings);
@@ -178,7 +178,8 @@ impl Core {
         if let Some(before) = review_before {
             self.reviews.remove(&(before, id));
         }
-        self.reviews.extend(account.review_at().map(|at| (at, id)));
+        let review = account.review_at(&self.settings);
+        self.reviews.extend(review.map(|at| (at, id)));
         self.detail_series = self.detail_series - series_before + account.detail_series();
         self.gate.publish(account.saved(), account.view());
         if account.is_attempted() != attempted_before {
@@ -377,7 +378,7 @@ impl Core {
             self.agenda.insert(id, probe, plan);
         }
         self.reviews
-            .extend(monitored.review_at().map(|at| (at, id)));
+            .extend(monitored.review_at(&self.settings).map(|at| (at, id)));
         self.detail_series += monitored.detail_series();
         self.attempted += usize::from(monitored.is_attempted());
         self.gate.restore(monitored.view());
@@ -390,7 +391,7 @@ impl Core {
             for (probe, plan) in account.plans() {
                 self.agenda.remove(id, probe, plan);
             }
-            if let Some(at) = account.review_at() {
+            if let Some(at) = account.review_at(&self.settings) {
                 self.reviews.remove(&(at, id));
             }
             self.detail_series -= account.detail_series();

@@ -15,6 +15,8 @@ mod orders;
 mod phase;
 mod probe;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

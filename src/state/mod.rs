@@ -27,6 +27,9 @@ pub struct State {
 #[derive(Clone, Debug)]
 pub struct Gate(pub Arc<Views>);
 impl Gate {
+    pub fn showing(views: Arc<Views>) -> Self {
+        Self(views)
+    }
     pub fn publish(&self, _saved: SavedAccount, view: AccountView) {
         self.0.put(view);
     }

@@ -199,7 +199,9 @@ impl Record {
         self.previous.as_ref()
     }
 
-    pub(crate) fn awaiting(&self) -> SourcesInUse {
+    /// The sources that a first start still waits for.
+    #[must_use]
+    pub fn awaiting(&self) -> SourcesInUse {
         self.awaiting
     }
 
