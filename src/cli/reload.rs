@@ -222,7 +222,7 @@ mod tests {
         };
         assert!(fixed_settings(&running, &new).is_empty());
         new.aws.region = "eu-central-1".to_owned();
-        new.state.path = Some("state.json".into());
+        new.state.path = Some("state.redb".into());
         assert_eq!(fixed_settings(&running, &new), ["state.path", "aws.region"]);
     }
 }

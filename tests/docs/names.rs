@@ -120,20 +120,20 @@ fn the_table_of_reasons_is_the_list_of_reasons() {
     let reasons: Vec<String> = Reason::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(
         told, reasons,
-        "docs/evidence.md, When it fails: a row for each reason of src/evidence.rs, in its order"
+        "docs/evidence.md, When it fails: a row for each reason of src/failure.rs, in its order"
     );
 }
 
 #[test]
 fn the_table_of_sources_is_the_list_of_sources() {
     let evidence = page("docs/evidence.md");
-    let told: Vec<String> = rows(evidence.section("Who is asked"))
+    let told: Vec<String> = rows(evidence.section("Sources"))
         .map(|cells| spans(cells[0]).remove(0))
         .collect();
     let sources: Vec<String> = Source::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(
         told, sources,
-        "docs/evidence.md, Who is asked: a row for each source of src/evidence.rs, in its order"
+        "docs/evidence.md, Sources: a row for each source of crates/root-posture, in its order"
     );
 }
 

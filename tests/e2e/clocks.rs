@@ -37,7 +37,7 @@ fn world() -> Simulated {
 
 fn config() -> String {
     format!(
-        "refresh.interval = \"1s\"\nrefresh.max_live_staleness = \"1h\"\nstate.path = \"state.json\"\n{}",
+        "refresh.interval = \"1s\"\nrefresh.max_live_staleness = \"1h\"\nstate.path = \"state.redb\"\n{}",
         ALL.map(listed).concat()
     )
 }
@@ -137,7 +137,7 @@ fn start_over(aws: &Simulated, state: &Path, offset: i64) -> Daemon {
     aws.world.clear_faults();
     aws.world.fault(Fault::new(FaultKind::Unavailable));
     let launch = aws.launch(&config());
-    fs::copy(state, launch.path("state.json")).unwrap();
+    fs::copy(state, launch.path("state.redb")).unwrap();
     let (launch, clock) = LocalClock::of(launch);
     clock.set(offset);
     launch.start()
@@ -147,7 +147,7 @@ fn start_over(aws: &Simulated, state: &Path, offset: i64) -> Daemon {
 fn a_restart_by_a_clock_that_is_off_forgets_no_finding() {
     let aws = world();
     let launch = aws.launch(&config());
-    let state = launch.path("state.json");
+    let state = launch.path("state.redb");
     let first = launch.start();
     first.wait_until_ready();
     first.scrape_until(as_ever);

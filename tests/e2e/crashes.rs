@@ -87,7 +87,7 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
     });
     let aws = Simulated::with(members);
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.json");
+    let path = folder.path().join("state.redb");
     let listed: String = accounts
         .iter()
         .chain(&[RESTLESS])
@@ -119,7 +119,7 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
         live(&aws, &daemon, rising, &mut seen, more, span);
         drop(daemon);
         assert_whole(&path);
-        let aside = folder.path().join("state.json.unusable");
+        let aside = folder.path().join("state.redb.unusable");
         assert!(!aside.exists(), "kill {kill}: a file was set aside");
     }
     println!("{} alarms were seen and kept", seen.len());

@@ -36,7 +36,7 @@ const READ_ONLY: &str = "mount --bind disk disk
 
 fn config() -> String {
     format!(
-        "refresh.interval = \"1s\"\nstate.path = \"disk/state.json\"\n{}",
+        "refresh.interval = \"1s\"\nstate.path = \"disk/state.redb\"\n{}",
         listed(ONE)
     )
 }
@@ -77,7 +77,7 @@ impl Mounted {
     }
 
     fn state(&self) -> PathBuf {
-        self.disk.join("state.json")
+        self.disk.join("state.redb")
     }
 
     /// Takes what is left of the disk.
@@ -124,7 +124,7 @@ fn knows(path: &Path, keys: f64) {
         dark.world.fault(Fault::new(FaultKind::ServiceFailure));
         let launch = dark.launch(&config());
         fs::create_dir(launch.path("disk")).unwrap();
-        fs::write(launch.path("disk/state.json"), content).unwrap();
+        fs::write(launch.path("disk/state.redb"), content).unwrap();
         launch.start().scrape().expect(ACTIVE, &OF, keys)
     });
 }
@@ -147,7 +147,7 @@ fn a_disk_that_fills_up_keeps_the_last_whole_file_and_no_figure_waits_for_room()
     });
     mounted.figure(1.0, 0.0);
     whole(&mounted.state());
-    let half = mounted.disk.join("state.json.tmp");
+    let half = mounted.disk.join("state.redb.tmp");
     eventually(PATIENCE, || {
         (!half.exists())
             .then_some(())
@@ -185,7 +185,7 @@ fn a_read_only_folder_costs_the_saving_and_what_is_in_it_is_read() {
 
     let dark = with_keys(1);
     dark.world.fault(Fault::new(FaultKind::ServiceFailure));
-    let mounted = Mounted::start(&dark, READ_ONLY, &[("state.json", &content)]);
+    let mounted = Mounted::start(&dark, READ_ONLY, &[("state.redb", &content)]);
     mounted.figure(1.0, 0.0);
     assert_eq!(fs::read(mounted.state()).unwrap(), content);
     mounted.inside("mount -o remount,bind,rw \"$1\"");
@@ -197,7 +197,7 @@ fn a_read_only_folder_costs_the_saving_and_what_is_in_it_is_read() {
 fn a_torn_file_that_cannot_be_moved_is_not_said_to_be_moved() {
     let aws = with_keys(1);
     let torn = b"{\"format\":\"aws-root";
-    let mounted = Mounted::start(&aws, READ_ONLY, &[("state.json", torn)]);
+    let mounted = Mounted::start(&aws, READ_ONLY, &[("state.redb", torn)]);
     mounted.figure(1.0, 0.0);
     assert_eq!(fs::read(mounted.state()).unwrap(), torn);
     let said = mounted.daemon.process.lines().join("\n");
@@ -226,7 +226,7 @@ fn a_file_where_the_folder_should_be_costs_only_the_saving() {
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();
     figure(1.0);
-    knows(&folder.join("state.json"), 1.0);
+    knows(&folder.join("state.redb"), 1.0);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
     let launch = aws.launch(&config());
     let folder = launch.path("disk");
     fs::create_dir(&folder).unwrap();
-    let state = folder.join("state.json");
+    let state = folder.join("state.redb");
     let daemon = launch.start();
     let figure = |keys, saved| {
         daemon.scrape_until(|shown| {
@@ -264,16 +264,16 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
 fn a_device_or_a_pipe_is_neither_read_nor_moved_nor_replaced() {
     let aws = with_keys(1);
     let pipe = "mount -t tmpfs tmpfs disk
-        mkfifo disk/state.json";
+        mkfifo disk/state.redb";
     let device = "mount -t tmpfs tmpfs disk
-        ln -s /dev/zero disk/state.json";
+        ln -s /dev/zero disk/state.redb";
     for place in [pipe, device] {
         let mounted = Mounted::start(&aws, place, &[]);
         mounted.figure(1.0, 0.0);
         let kind = fs::symlink_metadata(mounted.state()).unwrap().file_type();
         assert!(!kind.is_file(), "{place}: it was replaced");
         assert!(
-            !mounted.disk.join("state.json.unusable").exists(),
+            !mounted.disk.join("state.redb.unusable").exists(),
             "{place}"
         );
         fs::remove_file(mounted.state()).unwrap();

@@ -24,7 +24,7 @@ const ODD: [&str; 4] = [
 
 fn config(rest: &str) -> String {
     format!(
-        "refresh.interval = \"1s\"\n[state]\npath = \"state.json\"\n[organization]\nenabled = true\n\
+        "refresh.interval = \"1s\"\n[state]\npath = \"state.redb\"\n[organization]\nenabled = true\n\
          interval = \"1s\"\nexternal_id = \"{EXTERNAL_ID}\"\n{rest}"
     )
 }
@@ -148,7 +148,7 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
     });
     let config = config("");
     let mut launch = aws.launch(&config);
-    let state = launch.path("state.json");
+    let state = launch.path("state.redb");
     launch = launch.argument("--log.level=debug");
     let daemon = launch.start();
     daemon.wait_until_ready();
@@ -196,7 +196,7 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
     aws.world
         .fault(Fault::new(FaultKind::AccessDenied).of(id(101)));
     let launch = aws.launch(&config);
-    fs::write(launch.path("state.json"), kept).unwrap();
+    fs::write(launch.path("state.redb"), kept).unwrap();
     let daemon = launch.start();
     let shown = daemon.scrape_until(|shown| {
         expect_accounts(shown, &all)?;

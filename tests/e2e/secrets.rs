@@ -42,7 +42,7 @@ fn no_log_state_metric_or_page_shows_a_secret() {
         world.fault(Fault::new(FaultKind::TruncatedXml).of(id(105)).times(4));
         let accounts: String = (101..=105).map(listed).collect();
         let config = format!(
-            "refresh.interval = \"1s\"\nstate.path = \"state.json\"\n[organization]\nenabled = true\n\
+            "refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n[organization]\nenabled = true\n\
              access = \"both\"\ninterval = \"1s\"\nexternal_id = \"{EXTERNAL_ID}\"\n{accounts}"
         );
         let mut environment = aws::environment(&aws.url, "AKIAIOSFODNN7EXAMPLE", SECRET_KEY);
@@ -56,7 +56,7 @@ fn no_log_state_metric_or_page_shows_a_secret() {
         ])
         .environment(environment)
         .config(&config);
-        let state = launch.path("state.json");
+        let state = launch.path("state.redb");
         let mut daemon = launch.start();
         daemon.wait_until_ready();
         let looks = || world.count(id(101), "GetAccountSummary");

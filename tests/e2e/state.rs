@@ -18,7 +18,7 @@ const OF: [(&str, &str); 1] = [("account", "000000000012")];
 
 fn config(accounts: &[u64]) -> String {
     let accounts: String = accounts.iter().copied().map(listed).collect();
-    format!("refresh.interval = \"1s\"\nstate.path = \"state.json\"\n{accounts}")
+    format!("refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n{accounts}")
 }
 
 /// An AWS with that account, which has a root access key.
@@ -47,7 +47,7 @@ fn saved(path: &Path, accounts: &[u64]) -> Value {
 fn start_over(content: &[u8]) -> (Launched, Simulated) {
     let aws = with_a_key();
     let launch = aws.launch(&config(&[ONE]));
-    let path = launch.path("state.json");
+    let path = launch.path("state.redb");
     fs::write(&path, content).unwrap();
     (Launched::start(launch), aws)
 }
@@ -59,7 +59,7 @@ struct Launched {
 
 impl Launched {
     fn start(launch: Launch) -> Self {
-        let path = launch.path("state.json");
+        let path = launch.path("state.redb");
         let daemon = launch.start();
         daemon.wait_until_ready();
         daemon.scrape_until(|shown| shown.expect(ACTIVE, &OF, 1.0));
@@ -89,7 +89,7 @@ fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
         let (next, _aws) = start_over(&content);
         saved(&next.path, &[ONE]);
         // Nothing of what was there is lost: a person may want it back.
-        let aside = next.path.with_file_name("state.json.unusable");
+        let aside = next.path.with_file_name("state.redb.unusable");
         assert_eq!(fs::read(aside).unwrap(), content);
         let said = next.daemon.process.lines().join("\n");
         assert!(said.contains("set aside"), "{said}");
@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
 
 #[test]
 fn a_folder_in_the_place_of_the_file_or_its_temporary_costs_only_the_saving() {
-    for name in ["state.json", "state.json.tmp"] {
+    for name in ["state.redb", "state.redb.tmp"] {
         let aws = with_a_key();
         let launch = aws.launch(&config(&[ONE]));
         let folder = launch.path(name);
@@ -123,7 +123,7 @@ fn a_folder_in_the_place_of_the_file_or_its_temporary_costs_only_the_saving() {
 fn the_file_is_its_owners_alone_also_where_it_was_everybodys() {
     let aws = with_a_key();
     let launch = aws.launch(&config(&[ONE]));
-    for name in ["state.json", "state.json.tmp"] {
+    for name in ["state.redb", "state.redb.tmp"] {
         let path = launch.path(name);
         fs::write(&path, "{}").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
@@ -142,7 +142,7 @@ fn what_is_known_of_accounts_no_longer_configured_is_dropped() {
     let state = saved(&first.path, &[ONE, 13]).to_string();
 
     let launch = aws.launch(&config(&[ONE]));
-    fs::write(launch.path("state.json"), state).unwrap();
+    fs::write(launch.path("state.redb"), state).unwrap();
     let next = Launched::start(launch);
     let state = saved(&next.path, &[ONE]);
     // That it was here once is told for a day; what was known of it is not.
@@ -160,7 +160,7 @@ fn a_rise_is_on_disk_before_it_is_shown() {
     account.store_report(now() - 3600);
     let aws = Simulated::with([account]);
     let launch = aws.launch(&config(&[ONE]));
-    let path = launch.path("state.json");
+    let path = launch.path("state.redb");
     let daemon = launch.start();
     daemon.wait_until_ready();
     daemon.scrape_until(|shown| shown.expect(ACTIVE, &OF, 0.0));
@@ -176,7 +176,7 @@ fn a_rise_is_on_disk_before_it_is_shown() {
     });
     aws.world.fault(Fault::new(FaultKind::ServiceFailure));
     let launch = aws.launch(&config(&[ONE]));
-    fs::write(launch.path("state.json"), on_disk).unwrap();
+    fs::write(launch.path("state.redb"), on_disk).unwrap();
     let daemon = launch.start();
     let shown = daemon.scrape();
     shown
@@ -199,7 +199,7 @@ fn the_first_scrape_shows_all_that_was_known() {
     let dark = Simulated::with([]);
     dark.world.fault(Fault::new(FaultKind::ServiceFailure));
     let launch = dark.launch(&config(&accounts));
-    fs::write(launch.path("state.json"), state.to_string()).unwrap();
+    fs::write(launch.path("state.redb"), state.to_string()).unwrap();
     let shown = launch.start().scrape();
     let active = shown.all(ACTIVE, &[]);
     assert_eq!(active.len(), accounts.len());

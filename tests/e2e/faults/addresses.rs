@@ -19,7 +19,7 @@ const BY_ROOT: [(u64, Figures); 2] = [(201, ALARMING), (202, FINE)];
 fn config(by_role: impl Iterator<Item = u64>) -> String {
     let listed: String = by_role.map(listed).collect();
     format!(
-        "state.path = \"state.json\"\n\
+        "state.path = \"state.redb\"\n\
          refresh.interval = \"1s\"\nrefresh.max_live_staleness = \"6s\"\n\
          [organization]\nenabled = true\ninterval = \"1s\"\naccess = \"root\"\n{listed}"
     )
@@ -34,7 +34,7 @@ impl Run {
     fn start(aws: &Simulated, kept: Option<&[u8]>, wrong: Option<(&str, &str)>) -> Self {
         let known = BY_ROLE.map(|(number, _)| number).into_iter();
         let launch = aws.launch(&config(known.filter(|it| kept.is_some() || *it != NEW)));
-        let state = launch.path("state.json");
+        let state = launch.path("state.redb");
         if let Some(kept) = kept {
             std::fs::write(&state, kept).unwrap();
         }
