@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Moment, Timestamp};
+pub use crate::failure::{Failure, Reason};
 
 /// A way of learning about an account's root user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,104 +44,6 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Why a refresh failed: the fixed list, and the values of the label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// AWS asked us to slow down.
-    Throttled,
-    /// The credentials work, the permission is missing.
-    AccessDenied,
-    /// There are no credentials, or they are expired and cannot be renewed.
-    Credentials,
-    /// The role could not be assumed.
-    AssumeRole,
-    /// No answer in time.
-    Timeout,
-    /// No connection, or one that broke.
-    Network,
-    /// AWS failed (HTTP 5xx).
-    Service,
-    /// AWS has no capacity to make another report.
-    LimitExceeded,
-    /// The report was not ready within `refresh.report_timeout`.
-    ReportPending,
-    /// The report could not be read.
-    ReportMalformed,
-    /// The answer is another account's.
-    AccountMismatch,
-    /// The feature is off, or the operation is unknown there.
-    Unsupported,
-    /// Anything else.
-    Other,
-}
-
-impl Reason {
-    /// The whole list.
-    pub const ALL: [Self; 13] = [
-        Self::Throttled,
-        Self::AccessDenied,
-        Self::Credentials,
-        Self::AssumeRole,
-        Self::Timeout,
-        Self::Network,
-        Self::Service,
-        Self::LimitExceeded,
-        Self::ReportPending,
-        Self::ReportMalformed,
-        Self::AccountMismatch,
-        Self::Unsupported,
-        Self::Other,
-    ];
-
-    /// The value of the label `reason`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::AccessDenied => "access_denied",
-            Self::Credentials => "credentials",
-            Self::AssumeRole => "assume_role",
-            Self::Timeout => "timeout",
-            Self::Network => "network",
-            Self::Service => "service",
-            Self::LimitExceeded => "limit_exceeded",
-            Self::ReportPending => "report_pending",
-            Self::ReportMalformed => "report_malformed",
-            Self::AccountMismatch => "account_mismatch",
-            Self::Unsupported => "unsupported",
-            Self::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A refresh that failed: the class, for counting, and the words, for people.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: {message}")]
-pub struct Failure {
-    /// The class.
-    pub reason: Reason,
-    /// What failed, where, and what to do next. Never holds a secret.
-    pub message: String,
-}
-
-impl Failure {
-    /// A failure of that class.
-    #[must_use]
-    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 /// Longer texts from a server are cut: they go into logs and onto pages.
 const LONGEST_MESSAGE: usize = 500;
@@ -102,6 +102,7 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "TooManyRequestsException" => Reason::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
+        | "AccountNotManagementOrDelegatedAdministratorException"
         | "AuthorizationError"
         | "NotAuthorized"
         | "OptInRequired"
@@ -126,6 +127,7 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "OrganizationNotFoundException"
         | "FeatureNotEnabledException"
         | "OrganizationNotInAllFeaturesModeException"
+        | "ServiceAccessNotEnabledException"
         | "UnknownOperationException"
         | "UnsupportedOperation" => Reason::Unsupported,
         "InternalError"

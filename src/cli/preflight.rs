@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::check::shown;
 use crate::account::{Access, Account};
-use crate::aws::{self, Aws, Observe};
+use crate::aws::{self, Aws, Observe, SessionKind};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
@@ -54,18 +54,13 @@ pub(super) async fn run(config: Config) -> ExitCode {
             false
         }
     };
-    let list = match discovery::list_once(&config, &aws, &clock).await {
-        Ok(list) => list,
-        Err(failure) => {
-            let _ = writeln!(
-                report,
-                "accounts  cannot be listed: {}",
-                shown(&failure.to_string())
-            );
-            super::print(&report);
-            return ExitCode::from(MISSING);
-        }
-    };
+    let (list, failure) = discovery::once(&config, &aws, &clock).await;
+    if let Some(failure) = failure {
+        let failure = shown(&failure.to_string());
+        let _ = writeln!(report, "accounts  cannot be listed: {failure}");
+        super::print(&report);
+        return ExitCode::from(MISSING);
+    }
     let absent = |why| {
         list.absent
             .values()
@@ -165,10 +160,14 @@ async fn try_one(aws: &Aws, account: Arc<Account>, sources: Sources) -> Tried {
         });
     }
     if used(Source::AccountSummary) {
-        tried[1] = Some(aws.account_summary(&account).await.map(|_| ()));
+        tried[1] = Some(aws.account_summary(&account, SessionKind::Own)
+            .await
+            .map(|_| ()));
     }
     if used(Source::RootSession) {
-        tried[2] = Some(aws.root_keys(&account, true).await.map(|_| ()));
+        // The session may not be one that may read the summary.
+        let summary = aws.account_summary(&account, SessionKind::Root).await;
+        tried[2] = Some(aws.root_keys(&account).await.and(summary).map(|_| ()));
     }
     Tried {
         sources: tried,

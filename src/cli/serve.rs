@@ -73,9 +73,9 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         wants,
         state.caller,
         state.organization.clone(),
-        Arc::clone(&aws),
+        Aws::clone(&aws),
         clock.clone(),
-        Arc::clone(&store),
+        Arc::clone(&store.exporter),
     );
     let discovering = tokio::spawn(discovery.run());
     let (followed, follows) = watch::channel(0);

@@ -7,7 +7,7 @@ use super::shard;
 use crate::account::{Access, Account, AccountId, Partition};
 use crate::config::{Config, MemberAccess, Organization};
 use crate::refresh::{Absent, AccountList};
-use crate::store::{KnownMember, KnownOrganization};
+use crate::views::{KnownMember, KnownOrganization};
 
 /// What AWS has said, or the state file remembers.
 #[derive(Clone, Debug, Default)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::Account;
-use crate::aws::{Answer, Aws, Fetched, ReportState, RootAnswer, RootDetail};
+use crate::aws::{Answer, Aws, Fetched, ReportState, SessionKind};
 use crate::clock::{Clock, Moment};
-use crate::evidence::{Failure, Reason, Stamp, Summary};
+use crate::evidence::{Counts, Failure, LastUse, Reason, RootKey, Stamp, Summary};
 use crate::posture::ReportFacts;
 use crate::report::{self, CredentialReport, ReportError};
 use crate::store::RootKeys;
@@ -184,13 +184,13 @@ async fn look(aws: &Aws, account: &Account, ask: Ask, deadline: &Deadline<'_>) -
         if !ask.summary {
             return None;
         }
-        let answer = deadline.keep(aws.account_summary(account)).await;
-        Some(answer.map(Seen::new))
+        let answer = deadline.keep(aws.account_summary(account, SessionKind::Own)).await;
+        Some(answer.map(|answer| Seen::new(answer.map(old_summary))))
     };
     let root = async {
         let ask = ask.root.as_ref()?;
         let answer = deadline
-            .keep(aws.root_keys(account, ask.with_summary))
+            .keep(root_keys(aws, account, ask.with_summary))
             .await;
         Some(answer.map(Seen::new))
     };
@@ -201,7 +201,7 @@ async fn look(aws: &Aws, account: &Account, ask: Ask, deadline: &Deadline<'_>) -
                 .as_ref()
                 .and_then(|seen| Some(seen.as_ref().ok()?.value));
             let detail = if ask.detail || is_news(&ask, &seen.value, said) {
-                let asked = aws.root_detail(account, &seen.value.keys);
+                let asked = root_detail(aws, account, &seen.value.keys);
                 // Each question that fails is counted; what it would have told stays as it was.
                 deadline.keep(asked).await.ok()
             } else {
@@ -275,4 +275,88 @@ fn read<T>(
     let stamp = Stamp::dated(generated, answer.date, answer.received);
     let facts = ReportFacts::of(report.root.as_ref(), stamp);
     Ok(Read { report, facts })
+}
+
+/// What a root session answers at each look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RootAnswer {
+    pub keys: Vec<RootKey>,
+    pub summary: Option<Summary>,
+}
+
+/// What is asked less often. A field is `None` where AWS did not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RootDetail {
+    pub last_used: Vec<Option<Option<LastUse>>>,
+    pub certificates: Option<Counts>,
+    pub mfa: Option<bool>,
+    pub password: Option<bool>,
+}
+
+fn old_summary(summary: root_posture::Summary) -> Summary {
+    Summary {
+        keys: summary.keys,
+        certificates: summary.certificates,
+        mfa: summary.mfa,
+        password: summary.password,
+    }
+}
+
+fn old_use(used: root_posture::LastUse) -> LastUse {
+    LastUse {
+        at: used.at,
+        region: used.region,
+        service: used.service,
+    }
+}
+
+async fn root_keys(
+    aws: &Aws,
+    account: &Account,
+    with_summary: bool,
+) -> Result<Answer<RootAnswer>, Failure> {
+    let listed = aws.root_keys(account).await?;
+    let summary = if with_summary {
+        let answer = aws.account_summary(account, SessionKind::Root).await;
+        answer.ok().map(|answer| old_summary(answer.value))
+    } else {
+        None
+    };
+    let old = |key: root_posture::RootKey| RootKey {
+        id: key.id,
+        active: key.active,
+        created: key.created,
+        last_used: None,
+    };
+    Ok(listed.map(|keys| RootAnswer {
+        keys: keys.into_iter().map(old).collect(),
+        summary,
+    }))
+}
+
+async fn root_detail(
+    aws: &Aws,
+    account: &Account,
+    keys: &[RootKey],
+) -> Result<RootDetail, Failure> {
+    let mut last_used = Vec::new();
+    for key in keys {
+        let used = aws.key_last_used(account, &key.id).await.ok();
+        last_used.push(used.map(|answer| answer.value.map(old_use)));
+    }
+    let counts = |counts: root_posture::Counts| Counts {
+        active: counts.active,
+        present: counts.present,
+    };
+    let value = |answer: Result<Answer<bool>, Failure>| answer.ok().map(|answer| answer.value);
+    Ok(RootDetail {
+        last_used,
+        certificates: aws
+            .root_certificates(account)
+            .await
+            .ok()
+            .map(|answer| counts(answer.value)),
+        mfa: value(aws.root_mfa(account).await),
+        password: value(aws.root_login_profile(account).await),
+    })
 }

@@ -6,7 +6,6 @@
 
 mod agenda;
 mod attempt;
-mod backoff;
 mod keeper;
 mod missing;
 mod once;
@@ -32,7 +31,6 @@ use crate::store::{
 
 use agenda::{Agenda, Beat, Item, Slots};
 use attempt::{Ask, Found, Task, attempt};
-pub use backoff::Backoff;
 pub use keeper::Keeper;
 pub use once::{once, settings_once};
 use watched::{Now, Watched};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Settings;
 use super::agenda::Phase;
 use super::attempt::{Ask, AskRoot, LookFound, RootSeen, Seen, Task};
-use super::backoff::Backoff;
+use crate::backoff::Backoff;
 use super::missing::{count, gone};
 use crate::account::Account;
 use crate::clock::{Moment, Timestamp};

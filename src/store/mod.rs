@@ -3,10 +3,8 @@
 //! The schedule writes, the metrics and the pages read. A reader takes a [`Snapshot`] and holds no
 //! lock while it works on it; what is published is never changed, only replaced.
 
-mod exporter;
 mod json;
 mod keys;
-mod organization;
 mod state;
 
 use std::collections::BTreeMap;
@@ -21,13 +19,12 @@ use crate::evidence::{Failure, Reason, Source};
 use crate::posture::Posture;
 use crate::report::{RootRow, UserFigures, UserRow};
 
-pub use exporter::{
+pub use crate::views::{
     AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
-    Left, LeftReason, Outcome,
+    KnownMember, KnownOrganization, Left, LeftReason, Outcome,
 };
 pub use json::{AccountJson, AccountsJson};
 pub use keys::{RootKeys, ShownKey};
-pub use organization::{KnownMember, KnownOrganization};
 pub use state::{LoadError, SavedAccount, State, decode, encode, load, save};
 
 /// All that is shown of one account.
@@ -169,7 +166,7 @@ pub struct Store {
     /// Written under the lock of the accounts, read without it.
     alarms: AtomicU64,
     /// What the exporter knows of itself.
-    pub exporter: Exporter,
+    pub exporter: Arc<Exporter>,
     clock: Clock,
 }
 
@@ -180,7 +177,7 @@ impl Store {
         Self {
             accounts: RwLock::default(),
             alarms: AtomicU64::new(0),
-            exporter: Exporter::default(),
+            exporter: Arc::default(),
             clock,
         }
     }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::clock::Clock;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 pub use exporter::{
     AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
@@ -180,7 +180,7 @@ pub struct Views {
     /// Written under the lock of the accounts, read without it.
     alarms: AtomicU64,
     /// What the exporter knows of itself.
-    pub exporter: Exporter,
+    pub exporter: Arc<Exporter>,
     clock: Clock,
 }
 
@@ -191,7 +191,7 @@ impl Views {
         Self {
             accounts: RwLock::default(),
             alarms: AtomicU64::new(0),
-            exporter: Exporter::default(),
+            exporter: Arc::default(),
             clock,
         }
     }

@@ -51,8 +51,7 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
         })
         .into_iter()
         .collect();
-    let accounts = list.map(|list| list.accounts).unwrap_or_default();
-    let views = all(accounts, &aws, clock, settings(config)).await;
+    let views = all(list.accounts, &aws, clock, settings(config)).await;
     let moment = clock.moment();
     checked.extend(
         views

@@ -11,7 +11,7 @@ use crate::evidence::{Failure, Reason, Source};
 use crate::posture::Demand;
 use crate::refresh::Settings;
 use crate::refresh::attempt::{Read, Seen, Step};
-use crate::refresh::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::report::{UserFigures, UserRow};
 use crate::store::{ReportView, UserDetail};
 
