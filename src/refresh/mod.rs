@@ -41,6 +41,9 @@ use watched::{Now, Watched};
 /// beside it, for a report that hangs must not make us blind.
 const OVERTAKE: Duration = Duration::from_secs(1);
 
+/// How often the loop turns at least, so that `/-/healthy` can tell that it stands still.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
 /// How long it is told that an account left.
 const LEFT_IS_TOLD: Duration = Duration::from_secs(24 * 3600);
 
@@ -220,7 +223,10 @@ pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
     schedule.take_orders(&mut orders);
     loop {
         schedule.dispatch();
-        let wake = schedule.next_wake();
+        let now = schedule.clock.moment();
+        schedule.store.exporter.turned(now);
+        let heartbeat = now + HEARTBEAT;
+        let wake = schedule.next_wake().unwrap_or(heartbeat).min(heartbeat);
         tokio::select! {
             () = &mut shutdown => break,
             Some(found) = schedule.attempts.join_next_with_id() => schedule.joined(found),
@@ -229,7 +235,7 @@ pub async fn run(refresh: Refresh, shutdown: impl Future<Output = ()>) {
                 Err(_) => orders_end = true,
             },
             saved = keeper::saved(schedule.keeper.as_mut()) => schedule.saved(&saved),
-            () = schedule.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
+            () = schedule.clock.sleep_until(wake) => {}
         }
     }
     schedule.attempts.abort_all();
