@@ -167,7 +167,10 @@ async fn ask(url: &ProbeUrl) -> Result<Health, ProbeError> {
         .await
         .map_err(ProbeError::Connect)?;
     if !url.is_tls() {
-        return request(stream, url).await.map_err(ProbeError::Broken)?.judge();
+        return request(stream, url)
+            .await
+            .map_err(ProbeError::Broken)?
+            .judge();
     }
     let asked = Arc::new(Asked::default());
     match request_by_tls(stream, url, &asked).await {
