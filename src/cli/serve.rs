@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::reload::{Hangups, Load, Reloader};
+use super::supervise::{Stopped, Tasks};
 use crate::aws::{self, Aws, Observe};
 use crate::build::VERSION;
 use crate::clock::Clock;
@@ -21,13 +23,9 @@ use crate::state::{Gate, State};
 use crate::views::{CallKey, Outcome, Views};
 use crate::{metrics, web};
 
-/// How long the process may take to end once a signal has come.
-const GRACE: Duration = Duration::from_secs(4);
-
-/// Runs the daemon until a signal stops it. `load` reads the configuration again; `stand_in`
+/// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration again; `stand_in`
 /// replaces AWS, for the demo.
 pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> ExitCode {
-    let (stop, stopped) = watch::channel(false);
     // Before anything else, so that no signal is missed from here on.
     let (signals, hangups) = match Signals::new().and_then(|stop| Ok((stop, Hangups::new()?))) {
         Ok(signals) => signals,
@@ -77,7 +75,8 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         clock.clone(),
         Arc::clone(&store.exporter),
     );
-    let discovering = tokio::spawn(discovery.run());
+    let mut tasks = Tasks::new();
+    tasks.run_until_stopped("discovery", discovery.run());
     let (followed, follows) = watch::channel(0);
     let mut begun = follows.clone();
     let schedule = Schedule {
@@ -89,45 +88,39 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         gate: Gate(Arc::clone(&store)),
         state,
     };
-    let refreshing = tokio::spawn(schedule.run(until(stopped.clone())));
+    tasks.run("schedule", schedule.run(tasks.stopped()));
     let (reloads, requests) = web::Reloads::channel();
     let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
     let site = Arc::new(site.guarded_by(guard));
     let reloader = Reloader {
         load,
-        running: config,
         wanted,
         follows,
-        requests,
         site: Arc::clone(&site),
         store,
         clock,
     };
-    let reloading = tokio::spawn(reloader.run(hangups));
-    // Nobody is answered before all that the state file knows is shown: a scrape in between would
-    // end the series of a root key, and with it a page. AWS is not waited for, only the schedule,
-    // which takes the first list at once; an error means that it is gone, as the log tells.
-    let _ = begun.changed().await;
-    let serving = web.spawn(web::serve(listeners, health, site, until(stopped)));
-
-    let signal = signals.wait().await;
-    info!(signal, "stopping");
-    stop.send_replace(true);
-    let ended = async {
-        let _ = refreshing.await;
-        let _ = serving.await;
-    };
-    if tokio::time::timeout(GRACE, ended).await.is_err() {
-        warn!("not everything ended in time; ending all the same");
+    tasks.run_until_stopped("reloader", reloader.run(hangups, requests));
+    let stopped = tasks.stopped();
+    tasks.run_on(&web.handle, "web server", async move {
+        // Nobody is answered before all that the state file knows is shown: a scrape in between
+        // would end the series of a root key, and with it a page. AWS is not waited for, only the
+        // schedule, which takes the first list at once; an error means that it is gone.
+        let _ = begun.changed().await;
+        web::serve(listeners, health, site, stopped).await;
+    });
+    match tasks.supervise(signals.wait()).await {
+        Stopped::BySignal => ExitCode::SUCCESS,
+        Stopped::ByEndOf(_) => ExitCode::FAILURE,
     }
-    discovering.abort();
-    reloading.abort();
-    ExitCode::SUCCESS
 }
 
 /// The runtime of the web side. It does not wait for what blocks when it goes, which in the midst
 /// of another runtime it may not.
-struct Web(Option<tokio::runtime::Runtime>);
+struct Web {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
 
 impl Web {
     /// Clients have a thread of their own: however many there are and whatever they do, they keep
@@ -138,35 +131,23 @@ impl Web {
             ExitCode::FAILURE
         };
         let runtime = super::runtime().map_err(|failure| cannot(&failure))?;
-        let web = Self(Some(runtime));
+        let web = Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        };
         let config = config.clone();
-        let ports = web.spawn(async move { open_ports(&config).await }).await;
-        Ok((web, ports.map_err(|failure| cannot(&failure))??))
-    }
-
-    fn spawn<T: Send + 'static>(
-        &self,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> tokio::task::JoinHandle<T> {
-        match &self.0 {
-            Some(runtime) => runtime.spawn(task),
-            // Only `drop` takes it away.
-            None => tokio::spawn(task),
-        }
+        let ports = web.handle.spawn(async move { open_ports(&config).await });
+        let ports = ports.await.map_err(|failure| cannot(&failure))??;
+        Ok((web, ports))
     }
 }
 
 impl Drop for Web {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Binds the addresses of the configuration, unless systemd holds some in their place.
