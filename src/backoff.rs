@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_identity_backs_off_from_a_second_to_a_minute_but_not_past_the_interval() {
-        let ceilings = |most| [1, 2, 3, 7, 9].map(|nth| Backoff::quick(most).ceiling(nth).as_secs());
+        let ceilings =
+            |most| [1, 2, 3, 7, 9].map(|nth| Backoff::quick(most).ceiling(nth).as_secs());
         assert_eq!(ceilings(SECOND * 3600), [1, 2, 4, 60, 60]);
         assert_eq!(ceilings(SECOND * 3), [1, 2, 3, 3, 3]);
     }

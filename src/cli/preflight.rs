@@ -21,9 +21,9 @@ use crate::refresh::{Absent, AccountList, Sources};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long sessions serve before they are renewed: a role's hour and a root session's quarter of
-/// an hour, less their margins.
-const ROLE_SESSION: Duration = Duration::from_secs(55 * 60);
+/// How long sessions are used before they are renewed: two thirds of a role session's hour and of
+/// a root session's quarter of an hour.
+const ROLE_SESSION: Duration = Duration::from_secs(40 * 60);
 const ROOT_SESSION: Duration = Duration::from_secs(10 * 60);
 
 /// Accounts on a page of organizations:ListAccounts.
@@ -160,9 +160,11 @@ async fn try_one(aws: &Aws, account: Arc<Account>, sources: Sources) -> Tried {
         });
     }
     if used(Source::AccountSummary) {
-        tried[1] = Some(aws.account_summary(&account, SessionKind::Own)
-            .await
-            .map(|_| ()));
+        tried[1] = Some(
+            aws.account_summary(&account, SessionKind::Own)
+                .await
+                .map(|_| ()),
+        );
     }
     if used(Source::RootSession) {
         // The session may not be one that may read the summary.
@@ -294,6 +296,10 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
         calls.push((
             "organizations:ListAccounts",
             pages * times(config.organization.interval),
+        ));
+        calls.push((
+            "iam:ListOrganizationsFeatures",
+            times(config.organization.interval),
         ));
         if !config.organization.tag_labels.is_empty() {
             calls.push((

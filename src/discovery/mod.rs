@@ -363,7 +363,10 @@ impl Discovery {
             now,
             self.wanted.config.organization.interval,
         );
-        if let Some(doubt) = doubt.as_ref().filter(|doubt| Some(*doubt) != self.doubt.as_ref()) {
+        if let Some(doubt) = doubt
+            .as_ref()
+            .filter(|doubt| Some(*doubt) != self.doubt.as_ref())
+        {
             warn!(
                 listed = count,
                 lost = doubt.lost.len(),

@@ -147,7 +147,13 @@ mod tests {
 
     #[test]
     fn one_account_whose_tags_always_fail_costs_no_other_its_labels() {
-        let answer = |account| if account == id(7) { Err(denied()) } else { Ok(()) };
+        let answer = |account| {
+            if account == id(7) {
+                Err(denied())
+            } else {
+                Ok(())
+            }
+        };
         let (labelled, calls, reported) = read(6, answer);
         assert_eq!(labelled.len(), 199);
         assert_eq!(calls, 199 + 6);
@@ -157,10 +163,10 @@ mod tests {
     #[test]
     fn accounts_that_failed_come_last_and_take_turns() {
         let mut tags = Tags::default();
-        for number in [1, 2] {
+        for (number, at) in [(1, 1_000), (2, 2_000)] {
             tags.begin([(None, id(number))].into_iter());
             let failing = tags.next().unwrap();
-            let now = Moment::from_millis(number);
+            let now = Moment::from_millis(at);
             tags.take(failing, Err(&denied()), now, 0.5);
         }
         tags.begin((1..=4).map(|number| (None, id(number))));

@@ -184,7 +184,9 @@ async fn look(aws: &Aws, account: &Account, ask: Ask, deadline: &Deadline<'_>) -
         if !ask.summary {
             return None;
         }
-        let answer = deadline.keep(aws.account_summary(account, SessionKind::Own)).await;
+        let answer = deadline
+            .keep(aws.account_summary(account, SessionKind::Own))
+            .await;
         Some(answer.map(|answer| Seen::new(answer.map(old_summary))))
     };
     let root = async {

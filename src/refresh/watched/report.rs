@@ -7,11 +7,11 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::{Making, Now, REPORT_JITTER, REPORT_LIFE, REPORT_MARGIN, Watched};
+use crate::backoff::Backoff;
 use crate::evidence::{Failure, Reason, Source};
 use crate::posture::Demand;
 use crate::refresh::Settings;
 use crate::refresh::attempt::{Read, Seen, Step};
-use crate::backoff::Backoff;
 use crate::report::{UserFigures, UserRow};
 use crate::store::{ReportView, UserDetail};
 
