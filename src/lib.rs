@@ -15,6 +15,7 @@ pub mod posture;
 pub mod refresh;
 pub mod report;
 pub mod simulator;
+pub mod state;
 pub mod store;
 pub mod views;
 pub mod web;
