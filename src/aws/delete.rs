@@ -2,7 +2,7 @@
 //!
 //! Only the command `remediate` may use this module, which a test checks; the daemon never does,
 //! and its role may not. The session is opened for the one deletion, with the task policy that
-//! allows it, and is kept nowhere.
+//! allows it, and has no slot.
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 
