@@ -9,7 +9,7 @@
 use aws_sdk_iam::operation::delete_access_key::DeleteAccessKeyError;
 
 use super::Aws;
-use super::call::Operation;
+use super::operation::Operation;
 use super::session::Denial;
 use crate::account::Account;
 use crate::failure::Failure;

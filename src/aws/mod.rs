@@ -10,6 +10,7 @@ mod call;
 mod classify;
 pub mod delete;
 mod ongoing;
+mod operation;
 mod organization;
 mod questions;
 mod root;

@@ -13,8 +13,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
 
-use super::call::Operation;
 use super::classify::causes;
+use super::operation::Operation;
 use super::slot::{Before, Session, Slot};
 use super::{Answer, Aws, Identity};
 use crate::account::{Access, Account, AccountId, Partition, Secret};
