@@ -167,7 +167,7 @@ impl Discovery {
         (discovery, orders)
     }
 
-    /// Finds out the rest, and follows what is wanted, until nobody wants anything any more.
+    /// Finds out the rest, and follows what is wanted, until the sender of changes is gone.
     ///
     /// # Panics
     ///
