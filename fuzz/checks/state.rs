@@ -19,6 +19,9 @@ const LIMITS: Limits = Limits {
 ///
 /// When a promise is broken.
 pub fn check(bytes: &[u8]) -> bool {
+    if !import::is_state_file(bytes) {
+        return false;
+    }
     let (clock, _hand) = Clock::manual(Timestamp::from_unix(1_789_132_492));
     let state = match import::read(bytes, &clock, &LIMITS) {
         Ok(state) => state,
