@@ -14,12 +14,18 @@ const KILLS: u64 = 20;
 /// How many accounts each commit writes.
 const ACCOUNTS: u64 = 20;
 
-/// Says to the child where to commit, and from which number on.
+/// The child is this very test once more.
+const TEST: &str = "state::tests::kills::twenty_kills_in_a_commit_tear_nothing_and_lose_nothing_that_was_committed";
+
+/// Says to the child where to commit, and from which number on. The parent has neither.
 const PATH: &str = "STATE_PATH";
 const FROM: &str = "STATE_FROM";
 
 #[test]
 fn twenty_kills_in_a_commit_tear_nothing_and_lose_nothing_that_was_committed() {
+    if let Some(path) = std::env::var_os(PATH) {
+        return commit_for_ever(path.into());
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
     let (clock, _hand) = start();
@@ -27,8 +33,7 @@ fn twenty_kills_in_a_commit_tear_nothing_and_lose_nothing_that_was_committed() {
     let mut newest = 0;
     for kill in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "state::tests::kills::commits_for_ever"])
-            .args(["--ignored", "--nocapture"])
+            .args(["--exact", TEST, "--nocapture"])
             .env(PATH, &path)
             .env(FROM, newest.to_string())
             .stdout(Stdio::piped())
@@ -64,10 +69,8 @@ fn twenty_kills_in_a_commit_tear_nothing_and_lose_nothing_that_was_committed() {
     assert_eq!(names.count(), 1, "nothing was set aside");
 }
 
-#[test]
-#[ignore = "a child of the test above"]
-fn commits_for_ever() {
-    let path = PathBuf::from(std::env::var_os(PATH).unwrap());
+/// The child: commits one number after another, and says each.
+fn commit_for_ever(path: PathBuf) {
     let from: i64 = std::env::var(FROM).unwrap().parse().unwrap();
     let (clock, _hand) = start();
     let (mut database, _) = Database::open(&path, &clock, LIMITS).unwrap();
