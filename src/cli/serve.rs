@@ -94,21 +94,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         gate,
         state,
     };
-    let stopped = tasks.stopped();
-    let (polls, polls_end) = oneshot::channel::<()>();
-    tasks.run("schedule", async move {
-        schedule.run(stopped).await;
-        drop(polls);
-    });
-    if let Some(keeper) = keeper {
-        tasks.run("state", async move {
-            // The last that the schedule hands over is kept as well.
-            let closed = async { _ = polls_end.await };
-            if let Err(failure) = keeper.run(closed).await {
-                error!(error = %failure, "the state is not kept any more");
-            }
-        });
-    }
+    poll(&mut tasks, schedule, keeper);
     let (reloads, requests) = web::Reloads::channel();
     let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
     let site = Arc::new(site.guarded_by(guard));
@@ -133,6 +119,24 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         Stopped::BySignal => ExitCode::SUCCESS,
         Stopped::ByEndOf(_) => ExitCode::FAILURE,
     }
+}
+
+/// Runs the schedule, and what keeps its state, which ends after it: the last that the schedule
+/// hands over is kept as well.
+fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper<Database>>) {
+    let stopped = tasks.stopped();
+    let (polls, polls_end) = oneshot::channel::<()>();
+    tasks.run("schedule", async move {
+        schedule.run(stopped).await;
+        drop(polls);
+    });
+    let Some(keeper) = keeper else { return };
+    tasks.run("state", async move {
+        let closed = async { _ = polls_end.await };
+        if let Err(failure) = keeper.run(closed).await {
+            error!(error = %failure, "the state is not kept any more");
+        }
+    });
 }
 
 /// The runtime of the web side. It does not wait for what blocks when it goes, which in the midst

@@ -1,7 +1,7 @@
 //! A process that commits and is killed at any moment, again and again.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{LIMITS, id, report, saved, start};
@@ -24,7 +24,7 @@ const FROM: &str = "STATE_FROM";
 #[test]
 fn twenty_kills_in_a_commit_tear_nothing_and_lose_nothing_that_was_committed() {
     if let Some(path) = std::env::var_os(PATH) {
-        return commit_for_ever(path.into());
+        return commit_for_ever(Path::new(&path));
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
@@ -70,10 +70,10 @@ fn twenty_kills_in_a_commit_tear_nothing_and_lose_nothing_that_was_committed() {
 }
 
 /// The child: commits one number after another, and says each.
-fn commit_for_ever(path: PathBuf) {
+fn commit_for_ever(path: &Path) {
     let from: i64 = std::env::var(FROM).unwrap().parse().unwrap();
     let (clock, _hand) = start();
-    let (mut database, _) = Database::open(&path, &clock, LIMITS).unwrap();
+    let (mut database, _) = Database::open(path, &clock, LIMITS).unwrap();
     for number in from + 1.. {
         let mut changes = Changes::default();
         for account in 0..ACCOUNTS {
