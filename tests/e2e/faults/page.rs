@@ -31,9 +31,11 @@ row: each failure in each call, with an account that has a finding, one that is 
 - **Looks**: after a random pause of up to one interval, doubled with each failure in a row, to ten intervals, 5 minutes at most. The first answer ends that, and the account
   is back at its own place in the interval.
 - **Reports and lists of accounts**: likewise, to 15 intervals, 15 minutes at most.
-- **A call that is refused for its session** is made once more with a new one, at once. A session that cannot be renewed serves until it ends. One that turns out to be another
-  account's is let go, so that the next attempt asks anew.
-- **ListAccounts that is throttled** is asked for eight times more before the list is given up for this time; Organizations has one rate for everybody.
+- **Sessions** are renewed in the background after two thirds of their lifetime; no call waits for that while the old one is valid.
+- **A call that is refused for its session** is made once more with a new one, at once; so is a call that is denied although it used to work. What is denied with the new session too
+  stays denied until it has worked again. A session that turns out to be another account's is dropped, so that the next attempt opens one anew.
+- **A page of ListAccounts that fails** is asked for eight times more, after pauses of up to 10 seconds, before the list is given up for this time; what was read so far stays.
+- **The caller's identity** is asked for again after 1, 2, 4 … seconds, up to a minute, and at least once in `organization.interval`.
 - Nothing has to be restarted: with its cause, a failure ends by itself.
 
 ## Restarts, disks and clocks
