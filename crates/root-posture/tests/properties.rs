@@ -18,7 +18,7 @@ use root_posture::{
     Answer, Counts, Evidence, Limits, LiveSource, MOST, Metric, Moment, Posture, Record,
     ReportClaim, SourcesInUse, Timestamp, Topic, Topics, Values, judge,
 };
-use support::{Log, Shown, restarted};
+use support::{Log, Shown, moved, restarted};
 
 const LIMITS: Limits = Limits {
     interval: Duration::from_secs(60),
@@ -363,25 +363,6 @@ fn walk(
         }
     }
     Ok((record, now))
-}
-
-/// The posture as another clock shows it.
-fn moved(posture: Posture, millis: i64) -> Posture {
-    let metric = |metric: Option<Metric>| {
-        metric.map(|metric| Metric {
-            fine_until: metric.fine_until.map(|until| until.shifted(millis)),
-            ..metric
-        })
-    };
-    Posture {
-        keys_active: metric(posture.keys_active),
-        keys_present: metric(posture.keys_present),
-        certificates_active: metric(posture.certificates_active),
-        mfa_enabled: metric(posture.mfa_enabled),
-        password_enabled: metric(posture.password_enabled),
-        keys_by: posture.keys_by,
-        review_at: posture.review_at.map(|at| at.shifted(millis)),
-    }
 }
 
 /// `PROPTEST_CASES` asks for more of them.

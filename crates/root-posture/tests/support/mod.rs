@@ -3,7 +3,9 @@
 mod answers;
 mod log;
 mod restart;
+mod shown;
 
 pub use answers::Answers;
-pub use log::{Log, Shown};
+pub use log::Log;
 pub use restart::restarted;
+pub use shown::{Shown, moved};
