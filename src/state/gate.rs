@@ -406,43 +406,43 @@ impl Writer {
         };
         let done = (&mut running.done).await.map_err(|_| Thread::gone())?;
         if let Some(running) = self.running.take() {
-            self.book(running, done);
+            self.book(&running, done);
         }
         Ok(())
     }
 
-    fn book(&mut self, running: Running, Done { changes, result }: Done) {
+    fn book(&mut self, running: &Running, Done { changes, result }: Done) {
         let mut pending = self.queue.lock();
         let now = self.clock.moment();
         let took = now.since(running.begun);
         pending.spent += took;
-        match &result {
+        match result {
             Ok(committed) => {
                 pending.show_rises(&self.views, |id, rise| {
                     let on_disk = running.carries.get(&id);
                     on_disk.is_some_and(|on_disk| !rise.view.posture.is_worse_than(on_disk))
                 });
-                if *committed == Committed::ToAnother {
+                if committed == Committed::ToAnother {
                     pending.committed.retain(|_, at| *at == running.begun);
                     if changes.meta.is_none() && pending.changes.meta.is_none() {
-                        pending.changes.meta = pending.meta.clone();
+                        let meta = pending.meta.clone();
+                        pending.changes.meta = meta;
                         pending.plan(Urgency::Change, now, &self.queue.wake);
                     }
                 }
+                drop(pending);
+                self.reporter.saved(self.clock.now());
             }
-            Err(_) => {
+            Err(error) => {
                 pending.show_rises(&self.views, |_, _| true);
                 let newer = std::mem::replace(&mut pending.changes, changes);
                 pending.changes.accounts.extend(newer.accounts);
                 pending.changes.meta = newer.meta.or(pending.changes.meta.take());
                 pending.retry = now + (took * RETRY_SHARE).clamp(GAP, RETRY);
                 pending.due = Some(pending.retry);
+                drop(pending);
+                self.reporter.failed(&error);
             }
-        }
-        drop(pending);
-        match result {
-            Ok(_) => self.reporter.saved(self.clock.now()),
-            Err(error) => self.reporter.failed(&error),
         }
     }
 
