@@ -416,31 +416,33 @@ impl Writer {
         let now = self.clock.moment();
         let took = now.since(running.begun);
         pending.spent += took;
-        if let Ok(committed) = &result {
-            pending.show_rises(&self.views, |id, rise| {
-                let on_disk = running.carries.get(&id);
-                on_disk.is_some_and(|on_disk| !rise.view.posture.is_worse_than(on_disk))
-            });
-            if *committed == Committed::ToAnother {
-                pending.committed.retain(|_, at| *at == running.begun);
-                if changes.meta.is_none() && pending.changes.meta.is_none() {
-                    let Pending { meta, changes, .. } = &mut *pending;
-                    changes.meta.clone_from(meta);
-                    pending.plan(Urgency::Change, now, &self.queue.wake);
-                }
-            }
-        } else {
-            pending.show_rises(&self.views, |_, _| true);
-            let newer = std::mem::replace(&mut pending.changes, changes);
-            pending.changes.accounts.extend(newer.accounts);
-            pending.changes.meta = newer.meta.or(pending.changes.meta.take());
-            pending.retry = now + (took * RETRY_SHARE).clamp(GAP, RETRY);
-            pending.due = Some(pending.retry);
-        }
-        drop(pending);
         match result {
-            Ok(_) => self.reporter.saved(self.clock.now()),
-            Err(error) => self.reporter.failed(&error),
+            Ok(committed) => {
+                pending.show_rises(&self.views, |id, rise| {
+                    let on_disk = running.carries.get(&id);
+                    on_disk.is_some_and(|on_disk| !rise.view.posture.is_worse_than(on_disk))
+                });
+                if committed == Committed::ToAnother {
+                    pending.committed.retain(|_, at| *at == running.begun);
+                    if changes.meta.is_none() && pending.changes.meta.is_none() {
+                        let meta = pending.meta.clone();
+                        pending.changes.meta = meta;
+                        pending.plan(Urgency::Change, now, &self.queue.wake);
+                    }
+                }
+                drop(pending);
+                self.reporter.saved(self.clock.now());
+            }
+            Err(error) => {
+                pending.show_rises(&self.views, |_, _| true);
+                let newer = std::mem::replace(&mut pending.changes, changes);
+                pending.changes.accounts.extend(newer.accounts);
+                pending.changes.meta = newer.meta.or(pending.changes.meta.take());
+                pending.retry = now + (took * RETRY_SHARE).clamp(GAP, RETRY);
+                pending.due = Some(pending.retry);
+                drop(pending);
+                self.reporter.failed(&error);
+            }
         }
     }
 

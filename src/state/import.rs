@@ -134,7 +134,7 @@ struct OldReport {
 struct OldCount {
     look: Option<OldLook>,
     listed: Option<OldBase>,
-    /// Whether that is no list but two polls that agreed on "none".
+    /// Whether that is no list but two summaries that agreed on "none".
     #[serde(default)]
     is_nothing: bool,
 }
@@ -228,17 +228,22 @@ impl OldReport {
 
 impl OldCount {
     fn evidence(&self, topic: Topic, gap: Duration, evidence: &mut Vec<Evidence>) {
+        let none = self.listed.as_ref().filter(|_| self.is_nothing);
+        if let Some(base) = none {
+            let source = LiveSource::Summary;
+            answer(source, base.stamp, topic, Counts::NONE, Some(gap), evidence);
+        }
         let listed = self.listed.as_ref().filter(|_| !self.is_nothing);
         if let Some(base) = listed {
             let is_newest = |look: &&OldLook| look.stamp.received == base.stamp.received;
             let look = self.look.as_ref().filter(is_newest);
-            let repeats = look.is_none_or(OldLook::is_confirmed);
+            let gap = look.is_none_or(OldLook::is_confirmed).then_some(gap);
             answer(
                 LiveSource::List,
                 base.stamp,
                 topic,
                 base.counts,
-                repeats.then_some(gap),
+                gap,
                 evidence,
             );
         }

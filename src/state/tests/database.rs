@@ -183,11 +183,9 @@ fn what_is_not_a_regular_file_is_refused_and_left_alone_also_behind_a_link() {
     let (clock, _hand) = start();
     for behind_a_link in [false, true] {
         let (folder, path) = folder();
-        let place = if behind_a_link {
-            folder.path().join("place")
-        } else {
-            path.clone()
-        };
+        let place = folder
+            .path()
+            .join(if behind_a_link { "place" } else { "state.redb" });
         if behind_a_link {
             symlink(&place, &path).unwrap();
         }

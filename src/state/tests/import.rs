@@ -150,6 +150,13 @@ fn keys_are_shown_as_version_0_1_showed_them() {
             (1, 0),
         ),
         (
+            "a key that came after an older one went, both later than the report",
+            counts(1, 0),
+            look(20, summary, &some(1), false),
+            json!({ "stamp": stamp(900), "counts": counts(0, 0), "nothing": true }),
+            (1, 1),
+        ),
+        (
             "a list of two, one of them active",
             Value::Null,
             look(20, session, &some(2), false),

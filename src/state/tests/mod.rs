@@ -1,6 +1,7 @@
 //! Tests of what is kept and of when it is shown.
 
 mod database;
+mod disks;
 mod gate;
 mod import;
 mod kills;
