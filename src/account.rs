@@ -83,6 +83,18 @@ impl Account {
     }
 }
 
+/// Which features of centralized root access an organization has enabled. Neither removes a
+/// credential that exists.
+///
+/// Source: IAM API Reference, `ListOrganizationsFeatures`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootFeatures {
+    /// `RootCredentialsManagement`.
+    pub credentials_management: bool,
+    /// `RootSessions`.
+    pub sessions: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

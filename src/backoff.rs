@@ -1,11 +1,11 @@
-//! How long to wait after a failure: exponential with full jitter, a value for each kind of
-//! source.
+//! How long to wait after a failure: exponential with full jitter, one kind for each kind of
+//! question. It never sleeps; whoever asks keeps the due time.
 //!
 //! Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
 
 use std::time::Duration;
 
-/// The shortest pause: not even the luckiest draw may hammer.
+/// The shortest pause, whatever the draw.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A backoff: its ceiling doubles with each failure in a row, from `first` to `most`.
@@ -16,8 +16,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// For live sources: from one interval to ten, five minutes at most. Who throttles IAM must
-    /// not buy blindness.
+    /// For live probes: from one interval to ten, five minutes at most. Throttling IAM must not
+    /// hide an account for longer.
     #[must_use]
     pub fn live(interval: Duration) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Backoff {
         }
     }
 
-    /// For reports and lists of accounts, which change slowly: to 15 intervals, 15 minutes at
+    /// For reports and lists of accounts, which change slowly: up to 15 intervals, 15 minutes at
     /// most.
     #[must_use]
     pub fn slow(interval: Duration) -> Self {
@@ -36,6 +36,16 @@ impl Backoff {
         Self {
             first: interval.min(Duration::from_secs(30)),
             most,
+        }
+    }
+
+    /// For the caller's identity, the renewal of sessions and single pages of a list: from one
+    /// second to one minute, never more than `most`.
+    #[must_use]
+    pub fn quick(most: Duration) -> Self {
+        Self {
+            first: SHORTEST,
+            most: most.min(Duration::from_secs(60)),
         }
     }
 
@@ -75,6 +85,14 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_backs_off_from_a_second_to_a_minute_but_not_past_the_interval() {
+        let ceilings =
+            |most| [1, 2, 3, 7, 9].map(|nth| Backoff::quick(most).ceiling(nth).as_secs());
+        assert_eq!(ceilings(SECOND * 3600), [1, 2, 4, 60, 60]);
+        assert_eq!(ceilings(SECOND * 3), [1, 2, 3, 3, 3]);
+    }
+
+    #[test]
     fn a_report_backs_off_to_fifteen_minutes() {
         assert_eq!(Backoff::slow(SECOND * 60).ceiling(u32::MAX), SECOND * 900);
         assert_eq!(Backoff::slow(SECOND).ceiling(u32::MAX), SECOND * 15);
@@ -85,7 +103,8 @@ mod tests {
         fn a_pause_is_jittered_below_its_ceiling_and_never_a_hammer(
             interval in 1u32..3600, failures in 1u32..100, draw in 0.0..=1.0f64,
         ) {
-            for backoff in [Backoff::live(SECOND * interval), Backoff::slow(SECOND * interval)] {
+            let interval = SECOND * interval;
+            for backoff in [Backoff::live(interval), Backoff::slow(interval), Backoff::quick(interval)] {
                 let pause = backoff.pause(failures, draw);
                 prop_assert!(pause <= backoff.ceiling(failures));
                 prop_assert!(pause >= SECOND);

@@ -1,16 +1,18 @@
-//! Why a question to AWS failed: the class, for counting, and the words, for people.
+//! What went wrong with a question to AWS: a reason of a fixed list, and a message for people.
+//!
+//! A message never holds a secret, a request or a response.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a refresh failed: the fixed list, and the values of the label `reason`.
+/// Why a call or a probe failed. The fixed list of values of the label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// AWS asked us to slow down.
     Throttled,
-    /// The credentials work, the permission is missing.
+    /// The credentials work but lack the permission.
     AccessDenied,
     /// There are no credentials, or they are expired and cannot be renewed.
     Credentials,
@@ -81,18 +83,18 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A refresh that failed: the class, for counting, and the words, for people.
+/// A call or a probe that failed: the reason, for counting, and a message, for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {message}")]
 pub struct Failure {
-    /// The class.
+    /// The reason.
     pub reason: Reason,
     /// What failed, where, and what to do next. Never holds a secret.
     pub message: String,
 }
 
 impl Failure {
-    /// A failure of that class.
+    /// A failure with that reason.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {

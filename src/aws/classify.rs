@@ -102,6 +102,7 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "TooManyRequestsException" => Reason::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
+        | "AccountNotManagementOrDelegatedAdministratorException"
         | "AuthorizationError"
         | "NotAuthorized"
         | "OptInRequired"
@@ -126,6 +127,7 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "OrganizationNotFoundException"
         | "FeatureNotEnabledException"
         | "OrganizationNotInAllFeaturesModeException"
+        | "ServiceAccessNotEnabledException"
         | "UnknownOperationException"
         | "UnsupportedOperation" => Reason::Unsupported,
         "InternalError"

@@ -1,21 +1,29 @@
-//! The organization: its accounts, a page at a time, and their tags.
+//! The organization: its accounts, a page at a time, their tags, and its root access features.
 //!
-//! Names are the organization's own words; like e-mail addresses, they are not logged.
+//! Names of accounts and e-mail addresses are never logged.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_iam::types::FeatureType;
+use aws_sdk_organizations::operation::list_accounts::ListAccountsError;
 use aws_sdk_organizations::types::{AccountState, AccountStatus};
 
-use super::call::send;
-use super::{Answer, Aws};
-use crate::account::AccountId;
+use super::Aws;
+use super::call::Operation;
+use super::session::Denial;
+use crate::account::{AccountId, RootFeatures};
 use crate::failure::{Failure, Reason};
 
-/// Whether an account can be entered, and so have a root key that matters.
+const DESCRIBE_ORGANIZATION: Operation = Operation::organizations("DescribeOrganization");
+const LIST_ACCOUNTS: Operation = Operation::organizations("ListAccounts");
+const LIST_TAGS: Operation = Operation::organizations("ListTagsForResource");
+const LIST_FEATURES: Operation = Operation::iam("ListOrganizationsFeatures");
+
+/// Whether an account can be used, and so have a root key that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It has its credentials: it is active, or its closure is pending.
-    Living,
+pub enum MemberState {
+    /// Its credentials work: it is active, or its closure is pending.
+    InUse,
     /// It is closed, suspended or not active yet.
     Inactive,
 }
@@ -28,18 +36,23 @@ pub struct Member {
     /// Its name in the organization.
     pub name: String,
     /// Whether it is in use.
-    pub standing: Standing,
+    pub state: MemberState,
     /// The organization's management account, as the account's ARN names it.
     pub management: Option<AccountId>,
 }
 
-/// A page of organizations:ListAccounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AccountPage {
-    /// The accounts; a page may hold none and not be the last.
-    pub members: Vec<Member>,
-    /// What to ask for the next page with; `None` on the last.
-    pub next: Option<String>,
+/// What organizations:ListAccounts answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountPage {
+    /// A page of the list.
+    Page {
+        /// The accounts; a page may hold none and not be the last.
+        members: Vec<Member>,
+        /// What to ask for the next page with; `None` on the last.
+        next: Option<String>,
+    },
+    /// The token does not work any more: the list must be read from its beginning.
+    TokenExpired,
 }
 
 impl Aws {
@@ -49,26 +62,27 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::Unsupported`] where the caller is in no organization.
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
-        self.with_caller(|caller| async move {
-            let request = self.clients(region).organizations.describe_organization();
-            let (call, tap, result) = send!(self, "organizations",
-                "DescribeOrganization",
-                caller,
-                request
-            );
-            self.book(call, &tap, result)?
-                .value
-                .organization
-                .and_then(|it| it.master_account_id)
-                .and_then(|id| id.parse().ok())
-                .ok_or_else(|| {
-                    Failure::new(
-                        Reason::Other,
-                        "organizations:DescribeOrganization: the answer names no management account",
-                    )
-                })
-        })
-        .await
+        let clients = &self.clients(region);
+        let answer = self.with_caller(
+            DESCRIBE_ORGANIZATION,
+            Denial::OfSession,
+            |caller| async move {
+                let sent = self.send(DESCRIBE_ORGANIZATION, &caller, || {
+                    clients.organizations.describe_organization().send()
+                });
+                sent.await.book()
+            },
+        );
+        let organization = answer.await?.value.organization;
+        organization
+            .and_then(|it| it.master_account_id)
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| {
+                Failure::new(
+                    Reason::Other,
+                    format!("{DESCRIBE_ORGANIZATION}: the answer names no management account"),
+                )
+            })
     }
 
     /// organizations:ListAccounts: one page of the organization's accounts.
@@ -80,25 +94,29 @@ impl Aws {
         &self,
         region: &str,
         token: Option<&str>,
-    ) -> Result<Answer<AccountPage>, Failure> {
-        self.with_caller(|caller| async move {
-            let request = self
-                .clients(region)
-                .organizations
-                .list_accounts()
-                .set_next_token(token.map(str::to_owned));
-            let (call, tap, result) = send!(self, "organizations", "ListAccounts", caller, request);
-            let answer = self.book(call, &tap, result)?;
-            let members = answer.value.accounts.iter().flatten().map(member);
-            let page = AccountPage {
-                members: members.collect::<Result<_, _>>()?,
-                next: answer
-                    .value
-                    .next_token
-                    .clone()
-                    .filter(|next| !next.is_empty()),
-            };
-            Ok(answer.map(|_| page))
+    ) -> Result<AccountPage, Failure> {
+        let clients = &self.clients(region);
+        self.with_caller(LIST_ACCOUNTS, Denial::OfSession, |caller| async move {
+            let sent = self.send(LIST_ACCOUNTS, &caller, || {
+                let request = clients.organizations.list_accounts();
+                request.set_next_token(token.map(str::to_owned)).send()
+            });
+            let sent = sent.await;
+            // The token is all that the request says.
+            let error = sent.service_error();
+            if token.is_some() && error.is_some_and(ListAccountsError::is_invalid_input_exception) {
+                return Ok(sent.book_as(AccountPage::TokenExpired).value);
+            }
+            let output = sent.book()?.value;
+            Ok(AccountPage::Page {
+                members: output
+                    .accounts
+                    .iter()
+                    .flatten()
+                    .map(member)
+                    .collect::<Result<_, _>>()?,
+                next: output.next_token.filter(|next| !next.is_empty()),
+            })
         })
         .await
     }
@@ -113,48 +131,49 @@ impl Aws {
         region: &str,
         account: AccountId,
     ) -> Result<BTreeMap<String, String>, Failure> {
+        let clients = &self.clients(region);
         let mut tags = BTreeMap::new();
-        let mut token = None;
+        let mut next: Option<String> = None;
         loop {
-            let page = self.tag_page(region, account, token.as_deref()).await?;
+            let token = &next;
+            let page = self.with_caller(LIST_TAGS, Denial::OfTarget, |caller| async move {
+                let sent = self.send(LIST_TAGS, &caller, || {
+                    let request = clients.organizations.list_tags_for_resource();
+                    let request = request.resource_id(account.to_string());
+                    request.set_next_token(token.clone()).send()
+                });
+                sent.await.book()
+            });
+            let page = page.await?.value;
             let known = tags.len();
-            tags.extend(page.0);
-            token = page.1;
+            let read = page.tags.unwrap_or_default();
+            tags.extend(read.into_iter().map(|tag| (tag.key, tag.value)));
+            next = page.next_token.filter(|next| !next.is_empty());
             // AWS allows an account 50 tags; pages that bring nothing new must not go on for ever.
-            if token.is_none() || tags.len() == known {
+            if next.is_none() || tags.len() == known {
                 return Ok(tags);
             }
         }
     }
 
-    async fn tag_page(
-        &self,
-        region: &str,
-        account: AccountId,
-        token: Option<&str>,
-    ) -> Result<(Vec<(String, String)>, Option<String>), Failure> {
-        self.with_caller(|caller| async move {
-            let request = self
-                .clients(region)
-                .organizations
-                .list_tags_for_resource()
-                .resource_id(account.to_string())
-                .set_next_token(token.map(str::to_owned));
-            let (call, tap, result) = send!(
-                self,
-                "organizations",
-                "ListTagsForResource",
-                caller,
-                request
-            );
-            let output = self.book(call, &tap, result)?.value;
-            let tags = output.tags.unwrap_or_default();
-            Ok((
-                tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
-                output.next_token.filter(|next| !next.is_empty()),
-            ))
+    /// iam:ListOrganizationsFeatures: which features of centralized root access are enabled.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`]; then nothing is known of the features.
+    pub async fn organizations_features(&self, region: &str) -> Result<RootFeatures, Failure> {
+        let clients = &self.clients(region);
+        let answer = self.with_caller(LIST_FEATURES, Denial::OfSession, |caller| async move {
+            let sent = self.send(LIST_FEATURES, &caller, || {
+                clients.iam.list_organizations_features().send()
+            });
+            sent.await.book()
+        });
+        let enabled = answer.await?.value.enabled_features.unwrap_or_default();
+        Ok(RootFeatures {
+            credentials_management: enabled.contains(&FeatureType::RootCredentialsManagement),
+            sessions: enabled.contains(&FeatureType::RootSessions),
         })
-        .await
     }
 }
 
@@ -170,7 +189,7 @@ fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Fai
     Ok(Member {
         id,
         name: account.name.clone().unwrap_or_default(),
-        standing: standing(account.state.as_ref(), account.status.as_ref()),
+        state: state(account.state.as_ref(), account.status.as_ref()),
         // arn:aws:organizations::<management account>:account/<organization>/<account>
         management: account
             .arn
@@ -179,18 +198,18 @@ fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Fai
     })
 }
 
-/// What `State` says, or the `Status` it replaced. Neither, or a word that is not known, is an
-/// account to watch: to leave one out needs a reason.
+/// What `State` says, or the `Status` it replaced. An account with neither, or with an unknown
+/// one, is watched: to leave one out needs a reason.
 ///
 /// Source: Organizations API Reference, `Account`; `Status` is retired since 2026-09-09.
-fn standing(state: Option<&AccountState>, status: Option<&AccountStatus>) -> Standing {
+fn state(state: Option<&AccountState>, status: Option<&AccountStatus>) -> MemberState {
     match (state, status) {
         (
             Some(AccountState::Suspended | AccountState::Closed | AccountState::PendingActivation),
             _,
         )
-        | (None, Some(AccountStatus::Suspended)) => Standing::Inactive,
-        _ => Standing::Living,
+        | (None, Some(AccountStatus::Suspended)) => MemberState::Inactive,
+        _ => MemberState::InUse,
     }
 }
 
@@ -200,21 +219,21 @@ mod tests {
 
     #[test]
     fn the_state_beats_the_retired_status_and_neither_is_active() {
-        use Standing::{Inactive, Living};
+        use MemberState::{InUse, Inactive};
         let table = [
-            (Some("ACTIVE"), None, Living),
-            (Some("PENDING_CLOSURE"), Some("SUSPENDED"), Living),
+            (Some("ACTIVE"), None, InUse),
+            (Some("PENDING_CLOSURE"), Some("SUSPENDED"), InUse),
             (Some("SUSPENDED"), Some("ACTIVE"), Inactive),
             (Some("CLOSED"), None, Inactive),
             (Some("PENDING_ACTIVATION"), None, Inactive),
-            (Some("NEW_WORD"), None, Living),
-            (None, Some("ACTIVE"), Living),
-            (None, Some("PENDING_CLOSURE"), Living),
+            (Some("NEW_WORD"), None, InUse),
+            (None, Some("ACTIVE"), InUse),
+            (None, Some("PENDING_CLOSURE"), InUse),
             (None, Some("SUSPENDED"), Inactive),
-            (None, None, Living),
+            (None, None, InUse),
         ];
         for (state, status, expected) in table {
-            let found = standing(
+            let found = super::state(
                 state.map(AccountState::from).as_ref(),
                 status.map(AccountStatus::from).as_ref(),
             );

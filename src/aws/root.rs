@@ -1,119 +1,135 @@
 //! The questions of a root session: the root user's own keys and other credentials.
 //!
 //! The session is opened with the audit task policy, which allows these questions and nothing
-//! else. Without a user name each is about the session's own user, which is root.
+//! else. Without a user name each is about the session's own user, which is root. Each question
+//! stands alone: one that fails costs its own answer only.
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 
 use aws_sdk_iam::operation::get_login_profile::GetLoginProfileError;
 use aws_sdk_iam::types::StatusType;
+use root_posture::{Counts, LastUse, RootKey};
 
-use super::call::send;
-use super::enter::SessionKind;
-use super::questions::root_entries;
-use super::session::Session;
-use super::{Answer, Aws};
+use super::call::Sent;
+use super::{Answer, Aws, SessionKind};
 use crate::account::Account;
+use crate::clock::Timestamp;
 use crate::failure::{Failure, Reason};
-use root_posture::Timestamp;
-use root_posture::{Counts, LastUse, RootKey, Summary};
 
 impl Aws {
+    /// iam:ListAccessKeys: the root user's access keys; when they were last used is not said.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`]; [`Reason::Unsupported`] where the organization has centralized root access
+    /// turned off.
     pub async fn root_keys(&self, account: &Account) -> Result<Answer<Vec<RootKey>>, Failure> {
-        self.with_session(account, SessionKind::Root, |session| async move {
-            let client = &self.clients(&account.region).iam;
-            let request = client.list_access_keys();
-            let (call, tap, result) = send!(self, "iam", "ListAccessKeys", session, request);
-            let listed = self.book(call, &tap, result).map_err(explain_guardrail)?;
-            Ok(listed.map(|output| {
-                output
-                    .access_key_metadata
-                    .into_iter()
-                    .map(|key| RootKey {
-                        active: key.status != Some(StatusType::Inactive),
-                        created: key
-                            .create_date
-                            .map(|created| Timestamp::from_unix(created.secs())),
-                        id: key.access_key_id.unwrap_or_default(),
-                        last_used: None,
-                    })
-                    .collect()
-            }))
-        })
-        .await
+        let answer = self.ask(
+            account,
+            SessionKind::Root,
+            "ListAccessKeys",
+            |iam| iam.list_access_keys().send(),
+            Sent::book,
+        );
+        let answer = answer.await.map_err(explain_guardrail)?;
+        let is_key = |key: aws_sdk_iam::types::AccessKeyMetadata| RootKey {
+            active: key.status != Some(StatusType::Inactive),
+            created: key
+                .create_date
+                .map(|created| Timestamp::from_unix(created.secs())),
+            id: key.access_key_id.unwrap_or_default(),
+            last_used: None,
+        };
+        Ok(answer.map(|output| output.access_key_metadata.into_iter().map(is_key).collect()))
     }
+
+    /// iam:GetAccessKeyLastUsed: when and where an access key was last used; `None` for never.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`].
     pub async fn key_last_used(
         &self,
         account: &Account,
         key: &str,
     ) -> Result<Answer<Option<LastUse>>, Failure> {
-        self.with_session(account, SessionKind::Root, |session| async move {
-            let request = self
-                .clients(&account.region)
-                .iam
-                .get_access_key_last_used()
-                .access_key_id(key);
-            let (call, tap, result) = send!(self, "iam", "GetAccessKeyLastUsed", session, request);
-            let answer = self.book(call, &tap, result)?;
-            let place = |text: String| Some(text).filter(|text| !text.is_empty() && text != "N/A");
-            Ok(answer.map(|a| {
-                a.access_key_last_used.and_then(|used| {
-                    used.last_used_date.map(|date| LastUse {
-                        at: Timestamp::from_unix(date.secs()),
-                        region: place(used.region),
-                        service: place(used.service_name),
-                    })
-                })
-            }))
-        })
-        .await
+        let answer = self.ask(
+            account,
+            SessionKind::Root,
+            "GetAccessKeyLastUsed",
+            |iam| iam.get_access_key_last_used().access_key_id(key).send(),
+            Sent::book,
+        );
+        // "N/A" stands for a place that is not known.
+        let place = |text: String| Some(text).filter(|text| !text.is_empty() && text != "N/A");
+        Ok(answer.await?.map(|output| {
+            let used = output.access_key_last_used?;
+            Some(LastUse {
+                at: Timestamp::from_unix(used.last_used_date?.secs()),
+                region: place(used.region),
+                service: place(used.service_name),
+            })
+        }))
     }
+
+    /// iam:ListSigningCertificates: how many signing certificates there are.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`].
     pub async fn root_certificates(&self, account: &Account) -> Result<Answer<Counts>, Failure> {
-        self.with_session(account, SessionKind::Root, |session| async move {
-            let request = self
-                .clients(&account.region)
-                .iam
-                .list_signing_certificates();
-            let (call, tap, result) =
-                send!(self, "iam", "ListSigningCertificates", session, request);
-            Ok(self.book(call, &tap, result)?.map(|o| {
-                let c = o.certificates;
-                Counts {
-                    present: c.len() as u8,
-                    active: c
-                        .iter()
-                        .filter(|one| one.status != StatusType::Inactive)
-                        .count() as u8,
-                }
-            }))
-        })
-        .await
-    }
-    pub async fn root_mfa(&self, account: &Account) -> Result<Answer<bool>, Failure> {
-        self.with_session(account, SessionKind::Root, |session| async move {
-            let request = self.clients(&account.region).iam.list_mfa_devices();
-            let (call, tap, result) = send!(self, "iam", "ListMFADevices", session, request);
-            Ok(self
-                .book(call, &tap, result)?
-                .map(|o| !o.mfa_devices.is_empty()))
-        })
-        .await
-    }
-    pub async fn root_login_profile(&self, account: &Account) -> Result<Answer<bool>, Failure> {
-        self.with_session(account, SessionKind::Root, |session| async move {
-            let request = self.clients(&account.region).iam.get_login_profile();
-            let (call, tap, result) = send!(self, "iam", "GetLoginProfile", session, request);
-            let none = result
-                .as_ref()
-                .err()
-                .and_then(|error| error.as_service_error())
-                .is_some_and(GetLoginProfileError::is_no_such_entity_exception);
-            if none {
-                self.observe(call, Ok(()));
-                return Ok(self.answered(call, false, &tap));
+        let answer = self.ask(
+            account,
+            SessionKind::Root,
+            "ListSigningCertificates",
+            |iam| iam.list_signing_certificates().send(),
+            Sent::book,
+        );
+        Ok(answer.await?.map(|output| {
+            let all = output.certificates;
+            let active = all.iter().filter(|it| it.status != StatusType::Inactive);
+            Counts {
+                present: u8::try_from(all.len()).unwrap_or(u8::MAX),
+                active: u8::try_from(active.count()).unwrap_or(u8::MAX),
             }
-            Ok(self.book(call, &tap, result)?.map(|_| true))
-        })
+        }))
+    }
+
+    /// iam:ListMFADevices: whether there is an MFA device.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`].
+    pub async fn root_mfa(&self, account: &Account) -> Result<Answer<bool>, Failure> {
+        let answer = self.ask(
+            account,
+            SessionKind::Root,
+            "ListMFADevices",
+            |iam| iam.list_mfa_devices().send(),
+            Sent::book,
+        );
+        Ok(answer.await?.map(|output| !output.mfa_devices.is_empty()))
+    }
+
+    /// iam:GetLoginProfile: whether there is a console password.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`].
+    pub async fn root_login_profile(&self, account: &Account) -> Result<Answer<bool>, Failure> {
+        self.ask(
+            account,
+            SessionKind::Root,
+            "GetLoginProfile",
+            |iam| iam.get_login_profile().send(),
+            |sent| {
+                let error = sent.service_error();
+                if error.is_some_and(GetLoginProfileError::is_no_such_entity_exception) {
+                    return Ok(sent.book_as(false));
+                }
+                Ok(sent.book()?.map(|_| true))
+            },
+        )
         .await
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use root_posture::Timestamp;
+use crate::clock::Timestamp;
 
 /// Keeps what is read of the answer to one call. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Tap(Arc<Mutex<Seen>>);
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     date: Option<Timestamp>,
-    breaks_off: bool,
+    is_cut_off: bool,
 }
 
 impl Tap {
@@ -27,8 +27,8 @@ impl Tap {
     }
 
     /// Whether the answer ends before its end.
-    pub fn breaks_off(&self) -> bool {
-        self.seen().breaks_off
+    pub fn is_cut_off(&self) -> bool {
+        self.seen().is_cut_off
     }
 
     /// Sees the header `Date`, as far as there is one.
@@ -40,7 +40,7 @@ impl Tap {
 
     /// Sees the body.
     pub fn see_body(&self, body: &[u8]) {
-        self.seen().breaks_off = breaks_off(body);
+        self.seen().is_cut_off = is_cut_off(body);
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -50,7 +50,7 @@ impl Tap {
 
 /// Whether a body is XML whose last tag is not the end of its first element. JSON is left to the
 /// SDK, which takes no half of it.
-fn breaks_off(body: &[u8]) -> bool {
+fn is_cut_off(body: &[u8]) -> bool {
     let body = body.trim_ascii();
     if body.first() != Some(&b'<') {
         return false;
@@ -92,11 +92,11 @@ mod tests {
         for before in ["", "<?xml version=\"1.0\"?>\n", "\n<!-- of AWS -->"] {
             for after in ["", "\n"] {
                 let whole = format!("{before}{LIST}{after}");
-                assert!(!breaks_off(whole.as_bytes()), "{whole}");
+                assert!(!is_cut_off(whole.as_bytes()), "{whole}");
             }
             let whole = format!("{before}{LIST}");
             for length in before.len() + 1..whole.len() {
-                assert!(breaks_off(&whole.as_bytes()[..length]), "{length} bytes");
+                assert!(is_cut_off(&whole.as_bytes()[..length]), "{length} bytes");
             }
         }
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn what_is_no_xml_is_not_judged() {
         for body in ["", "{\"Accounts\": [", "no route to host"] {
-            assert!(!breaks_off(body.as_bytes()), "{body}");
+            assert!(!is_cut_off(body.as_bytes()), "{body}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
         timeout: config.refresh.timeout,
         stand_in: None,
     };
-    let aws = Arc::new(Aws::new(&settings, Arc::new(Unheard), clock.clone()).await);
+    let aws = Aws::new(&settings, Arc::new(Unheard), clock.clone()).await;
     let mut report = String::new();
     let caller = match aws.caller(&config.aws.region).await {
         Ok(caller) => {
@@ -55,18 +55,13 @@ pub(super) async fn run(config: Config) -> ExitCode {
             false
         }
     };
-    let list = match discovery::list_once(&config, &aws, &clock).await {
-        Ok(list) => list,
-        Err(failure) => {
-            let _ = writeln!(
-                report,
-                "accounts  cannot be listed: {}",
-                shown(&failure.to_string())
-            );
-            super::print(&report);
-            return ExitCode::from(MISSING);
-        }
-    };
+    let (list, failure) = discovery::once(&config, &aws, &clock).await;
+    if let Some(failure) = failure {
+        let failure = shown(&failure.to_string());
+        let _ = writeln!(report, "accounts  cannot be listed: {failure}");
+        super::print(&report);
+        return ExitCode::from(MISSING);
+    }
     let absent = |why| {
         list.absent
             .values()
@@ -146,12 +141,12 @@ impl Tried {
     }
 }
 
-async fn try_all(config: &Config, aws: &Arc<Aws>, clock: &Clock, list: &AccountList) -> Vec<Tried> {
+async fn try_all(config: &Config, aws: &Aws, clock: &Clock, list: &AccountList) -> Vec<Tried> {
     let slots = Arc::new(Semaphore::new(config.refresh.concurrency));
     let settings = super::serve::settings(config);
     let mut trying = JoinSet::new();
     for account in &list.accounts {
-        let (aws, account, slots) = (Arc::clone(aws), Arc::clone(account), Arc::clone(&slots));
+        let (aws, account, slots) = (aws.clone(), Arc::clone(account), Arc::clone(&slots));
         let clock = clock.clone();
         trying.spawn(async move {
             // The semaphore is never closed; without a permit the account is tried all the same.

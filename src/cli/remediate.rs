@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use root_posture::{LastUse, RootKey, Timestamp};
 use tracing::{error, info};
 
 use super::args::RemediateArgs;
@@ -18,8 +19,6 @@ use crate::aws::{self, Aws};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::{Failure, Reason};
-use root_posture::Timestamp;
-use root_posture::{LastUse, RootKey};
 
 /// How often, and how far apart, AWS is asked for proof: its answers agree within seconds.
 const PROOFS: u32 = 6;
@@ -52,7 +51,7 @@ pub(super) async fn run(arguments: &RemediateArgs, config: &Config) -> ExitCode 
         arguments,
         config,
         account: target(arguments.account, config),
-        aws: Arc::new(aws),
+        aws,
         clock,
     };
     match remediation.run().await {
@@ -83,7 +82,7 @@ struct Remediation<'a> {
     arguments: &'a RemediateArgs,
     config: &'a Config,
     account: Account,
-    aws: Arc<Aws>,
+    aws: Aws,
     clock: Clock,
 }
 
@@ -147,13 +146,11 @@ impl Remediation<'_> {
 
     /// The root user's keys as AWS tells them now, and when they were last used.
     async fn look(&self) -> Result<Vec<Key>, Failure> {
-        let listed = self.aws.root_keys(&self.account).await?.value;
         let mut keys = Vec::new();
-        for mut key in listed {
-            // Without an answer the use is not known, which the caller says.
-            let answer = self.aws.key_last_used(&self.account, &key.id).await.ok();
-            let use_is_known = answer.is_some();
-            key.last_used = answer.and_then(|answer| answer.value);
+        for mut key in self.aws.root_keys(&self.account).await?.value {
+            let used = self.aws.key_last_used(&self.account, &key.id).await;
+            let use_is_known = used.is_ok();
+            key.last_used = used.ok().and_then(|answer| answer.value);
             keys.push(Key { key, use_is_known });
         }
         Ok(keys)

@@ -62,7 +62,6 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         clock.clone(),
     )
     .await;
-    let aws = Arc::new(aws);
 
     let config = Arc::new(config);
     let (wanted, wants) = watch::channel(Wanted {
@@ -74,9 +73,9 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         wants,
         state.meta.caller,
         state.meta.organization.clone(),
-        Arc::clone(&aws),
+        aws.clone(),
         clock.clone(),
-        Arc::clone(&store),
+        Arc::clone(&store.exporter),
     );
     let discovering = tokio::spawn(discovery.run());
     let (followed, follows) = watch::channel(0);

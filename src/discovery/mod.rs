@@ -1,14 +1,24 @@
 //! Which accounts are watched: those the configuration lists, those of the organization, or the
 //! caller's own; and of those, this shard's.
 //!
-//! The list is handed to the schedule through a channel, so that it can come late (AWS must say
-//! who the caller is) and change. A list that cannot be read changes nothing.
+//! One task owns all that is known and asks AWS one question of each kind at a time. What it waits
+//! for, and since when, is data: a change of the configuration assembles the list anew from what
+//! is known and cancels no question, no pause and no doubt. A list that cannot be read changes
+//! nothing.
+//!
+//! Of the settings, `organization.enabled` alone makes it read the list anew, and
+//! `organization.tag_labels` the tags. `organization.interval` moves the next reading, counted from
+//! the last one. All others only decide what the list is assembled to. (`aws.region` and
+//! `aws.profile` cannot change while the exporter runs.)
 
 mod list;
 mod organization;
 mod shard;
+mod tags;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,29 +26,32 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use crate::account::AccountId;
-use crate::aws::Aws;
+use crate::account::{AccountId, RootFeatures};
+use crate::aws::{AccountPage, Aws, Identity, Member};
 use crate::backoff::Backoff;
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::config::Config;
 use crate::failure::{Failure, Reason};
 use crate::schedule::{AccountList, Orders, Settings};
-use crate::views::{KnownOrganization, Views};
-use root_posture::Moment;
+use crate::views::{Exporter, KnownOrganization};
 
 use list::{Known, assemble};
-use organization::Scale;
+use organization::{Doubt, Reading, Step};
+use tags::Tags;
 
 /// How often the tags of an account are read again.
 const TAGS_LAST: Duration = Duration::from_secs(24 * 3600);
 
-/// How many accounts' tags are read at the same time.
-const TAGS_AT_ONCE: usize = 4;
-
-/// How long labels that were read wait for more of them, before they are shown together.
+/// How long labels that were read wait for more of them, before they are published together.
 const TAGS_TOGETHER: Duration = Duration::from_secs(2);
 
-/// What is wanted: a configuration, and how the schedule goes by it.
+/// So many failures in a row of one page are reported while it is tried again. One is no news.
+const REPORTED: u32 = 3;
+
+/// How often a command asks who the caller is before it gives up.
+const TRIES_ONCE: u32 = 3;
+
+/// What is wanted: a configuration, and how the schedule reads it.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Counted up by each reload.
@@ -49,201 +62,339 @@ pub struct Wanted {
     pub settings: Settings,
 }
 
-/// Finds out which accounts to watch, and goes on as long as that can change.
+/// Finds out which accounts to watch, and follows what is wanted and what AWS says.
 #[derive(Debug)]
 pub struct Discovery {
-    wanted: watch::Receiver<Wanted>,
+    changes: watch::Receiver<Wanted>,
+    wanted: Wanted,
     orders: watch::Sender<Orders>,
     known: Known,
-    scale: Scale,
-    aws: Arc<Aws>,
+    /// The caller's identity.
+    caller: Plan,
+    /// The pages of the organization's list.
+    list: Plan,
+    reading: Option<Reading>,
+    /// Whether it is reported that the list cannot be read.
+    is_list_failing: bool,
+    /// When the list was last whole.
+    listed: Option<Moment>,
+    doubt: Option<Doubt>,
+    /// The organization's features.
+    features: Plan,
+    tags: Tags,
+    /// When labels were last published.
+    labelled: Moment,
+    asking: JoinSet<Answered>,
+    aws: Aws,
     clock: Clock,
-    store: Arc<Views>,
+    exporter: Arc<Exporter>,
 }
 
-/// The accounts to watch, found out once. `None` for the list where nothing could be found out; a
-/// failure beside a list says that it is not the whole.
-pub async fn once(
-    config: &Config,
-    aws: &Aws,
-    clock: &Clock,
-) -> (Option<AccountList>, Option<Failure>) {
-    let mut known = Known::default();
-    let failure = find_out(config, aws, clock, &mut known).await.err();
-    (assemble(config, &known), failure)
+/// When a question is asked next.
+#[derive(Debug, Default)]
+struct Plan {
+    due: Moment,
+    /// Failures in a row.
+    failures: u32,
+    in_flight: bool,
 }
 
-async fn find_out(
-    config: &Config,
-    aws: &Aws,
-    clock: &Clock,
-    known: &mut Known,
-) -> Result<(), Failure> {
-    if !config.organization.enabled && !config.accounts.is_empty() {
-        return Ok(());
+impl Plan {
+    fn worked(&mut self) {
+        self.failures = 0;
     }
-    known.caller = Some(aws.caller(&config.aws.region).await?.account);
-    known.caller_confirmed = true;
-    if config.organization.enabled {
-        let listed = organization::read(aws, clock, &config.aws.region).await?;
-        let weighed = Scale::default().weigh(None, listed);
-        known.organization = Some(Arc::new(weighed.organization));
-        known.organization_confirmed = true;
+
+    fn failed(&mut self, backoff: Backoff, now: Moment) {
+        self.failures += 1;
+        self.due = now + backoff.pause(self.failures, fastrand::f64());
     }
-    Ok(())
+}
+
+/// What AWS is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Question {
+    Caller,
+    Page,
+    Features,
+    Tags,
+}
+
+/// What came of a question.
+enum Answered {
+    Caller(Result<Identity, Failure>),
+    Page(Result<AccountPage, Failure>),
+    Features(Result<RootFeatures, Failure>),
+    Tags(AccountId, Result<BTreeMap<String, String>, Failure>),
 }
 
 impl Discovery {
-    /// Begins with what the configuration says and the state file remembers. Asks nobody yet.
+    /// Begins with what the configuration says and the state remembers. Asks nothing yet.
     #[must_use]
     pub fn new(
-        wanted: watch::Receiver<Wanted>,
+        mut changes: watch::Receiver<Wanted>,
         caller: Option<AccountId>,
         organization: Option<Arc<KnownOrganization>>,
-        aws: Arc<Aws>,
+        aws: Aws,
         clock: Clock,
-        store: Arc<Views>,
+        exporter: Arc<Exporter>,
     ) -> (Self, watch::Receiver<Orders>) {
+        let wanted = changes.borrow_and_update().clone();
         let known = Known {
             caller,
             organization,
             ..Known::default()
         };
-        let first = orders(&wanted.borrow(), &known);
-        let (sender, orders) = watch::channel(first);
+        let (sender, orders) = watch::channel(orders(&wanted, &known));
         let discovery = Self {
+            changes,
             wanted,
             orders: sender,
             known,
-            scale: Scale::default(),
+            caller: Plan::default(),
+            list: Plan::default(),
+            reading: None,
+            is_list_failing: false,
+            listed: None,
+            doubt: None,
+            features: Plan::default(),
+            tags: Tags::default(),
+            labelled: Moment::default(),
+            asking: JoinSet::new(),
             aws,
             clock,
-            store,
+            exporter,
         };
         (discovery, orders)
     }
 
-    /// Finds out the rest, and follows what is wanted, until nobody listens any more.
+    /// Finds out the rest, and follows what is wanted, until nobody wants anything any more.
+    ///
+    /// # Panics
+    ///
+    /// When a question panics, which is a defect.
     pub async fn run(mut self) {
-        let mut wanted = self.wanted.clone();
         loop {
-            let now = wanted.borrow_and_update().clone();
-            self.publish(&now);
-            if !now.config.organization.enabled {
-                self.store.exporter.note(|view| view.discovery = None);
+            let next = self.next();
+            if let Some((due, question)) = next
+                && due <= self.clock.moment()
+            {
+                self.ask(question);
+                continue;
             }
+            let wake = next.map_or(Moment::default(), |(due, _)| due);
             tokio::select! {
-                () = self.follow(&now) => {}
-                changed = wanted.changed() => if changed.is_err() {
-                    return;
+                changed = self.changes.changed() => match changed {
+                    Ok(()) => self.follow(),
+                    Err(_) => return,
                 },
+                Some(answered) = self.asking.join_next() => match answered {
+                    Ok(answered) => self.take(answered),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = self.clock.sleep_until(wake), if next.is_some() => {}
             }
         }
     }
 
-    fn publish(&self, wanted: &Wanted) {
-        self.orders.send_replace(orders(wanted, &self.known));
-    }
-
-    /// Keeps the list up to date under one configuration. Never ends.
-    async fn follow(&mut self, wanted: &Wanted) {
-        let config = &wanted.config;
-        if config.organization.enabled {
-            self.find_caller(wanted, config.organization.interval).await;
-            loop {
-                let next = self.clock.moment() + config.organization.interval;
-                let next = self.read_organization(wanted).await.unwrap_or(next);
-                self.read_tags(wanted, next).await;
-                self.clock.sleep_until(next).await;
-            }
+    /// The question that is due first, of those that wait for no answer.
+    fn next(&self) -> Option<(Moment, Question)> {
+        let config = &self.wanted.config;
+        let organization = &config.organization;
+        let needs_caller = organization.enabled || config.accounts.is_empty();
+        let caller = (needs_caller && !self.known.caller_confirmed && !self.caller.in_flight)
+            .then_some((self.caller.due, Question::Caller));
+        if !organization.enabled {
+            return caller;
         }
-        if config.accounts.is_empty() {
-            self.find_caller(wanted, config.refresh.interval).await;
-        }
-        std::future::pending::<()>().await;
-    }
-
-    /// Asks AWS who the caller is, until it answers.
-    async fn find_caller(&mut self, wanted: &Wanted, interval: Duration) {
-        let backoff = Backoff::live(interval);
-        let mut failures = 0;
-        while !self.known.caller_confirmed {
-            match self.aws.caller(&wanted.config.aws.region).await {
-                Ok(caller) => {
-                    info!(account = %caller.account, arn = caller.arn, "this is the caller");
-                    self.known.caller = Some(caller.account);
-                    self.known.caller_confirmed = true;
-                    self.publish(wanted);
-                }
-                Err(failure) => {
-                    failures += 1;
-                    if failures == 1 {
-                        warn!(reason = %failure.reason, error = failure.message,
-                            "cannot tell who the caller is; trying again");
-                    }
-                    if wanted.config.organization.enabled {
-                        self.discovered(false);
-                    }
-                    self.pause(backoff, failures).await;
-                }
-            }
-        }
-    }
-
-    async fn pause(&self, backoff: Backoff, failures: u32) {
-        let pause = backoff.pause(failures, fastrand::f64());
-        self.clock.sleep_until(self.clock.moment() + pause).await;
-    }
-
-    fn discovered(&self, worked: bool) {
-        let now = self.clock.now();
-        self.store.exporter.note(|view| {
-            let last = view.discovery.and_then(|(_, last)| last);
-            view.discovery = Some((worked, if worked { Some(now) } else { last }));
-        });
-    }
-
-    /// Reads the organization's list until that works. When the next reading is due, where that is
-    /// sooner than usual.
-    async fn read_organization(&mut self, wanted: &Wanted) -> Option<Moment> {
-        let interval = wanted.config.organization.interval;
-        let backoff = Backoff::slow(interval);
-        let region = &wanted.config.aws.region;
-        let mut failures = 0;
-        let list = loop {
-            match organization::read(&self.aws, &self.clock, region).await {
-                Ok(list) => break list,
-                Err(failure) => {
-                    failures += 1;
-                    self.failed(&failure, failures);
-                    self.pause(backoff, failures).await;
-                }
-            }
+        let page = match (&self.reading, &self.doubt, self.listed) {
+            (Some(_), _, _) | (None, None, None) => Moment::default(),
+            (None, Some(doubt), _) => doubt.ends(organization.interval),
+            (None, None, Some(listed)) => listed + organization.interval,
         };
-        if failures > 0 {
-            info!("the organization's accounts can be listed again");
+        let page = (!self.list.in_flight).then_some((page.max(self.list.due), Question::Page));
+        let features =
+            (!self.features.in_flight).then_some((self.features.due, Question::Features));
+        let tags = self.tags.due().map(|due| (due, Question::Tags));
+        [caller, page, features, tags].into_iter().flatten().min()
+    }
+
+    fn ask(&mut self, question: Question) {
+        let aws = self.aws.clone();
+        let region = self.wanted.config.aws.region.clone();
+        match question {
+            Question::Caller => {
+                self.caller.in_flight = true;
+                self.asking
+                    .spawn(async move { Answered::Caller(aws.caller(&region).await) });
+            }
+            Question::Page => {
+                self.list.in_flight = true;
+                let reading = self.reading.get_or_insert_default();
+                let token = reading.token().map(str::to_owned);
+                self.asking.spawn(async move {
+                    Answered::Page(aws.list_accounts(&region, token.as_deref()).await)
+                });
+            }
+            Question::Features => {
+                self.features.in_flight = true;
+                self.asking.spawn(async move {
+                    Answered::Features(aws.organizations_features(&region).await)
+                });
+            }
+            Question::Tags => {
+                if let Some(id) = self.tags.next() {
+                    self.asking.spawn(async move {
+                        Answered::Tags(id, aws.account_tags(&region, id).await)
+                    });
+                }
+            }
         }
-        self.discovered(true);
-        let listed = list.len();
-        let weighed = self.scale.weigh(self.known.organization.as_deref(), list);
-        if let Some(lost) = weighed.doubted {
+    }
+
+    fn take(&mut self, answered: Answered) {
+        match answered {
+            Answered::Caller(answer) => self.take_caller(answer),
+            Answered::Page(answer) => self.take_page(answer),
+            Answered::Features(answer) => self.take_features(answer),
+            Answered::Tags(id, answer) => self.take_tags(id, answer),
+        }
+    }
+
+    /// Follows a change of what is wanted.
+    fn follow(&mut self) {
+        let wanted = self.changes.borrow_and_update().clone();
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        let (old, new) = (&before.config, &self.wanted.config);
+        let is_assembled_alike = old.organization == new.organization
+            && old.accounts == new.accounts
+            && old.shard == new.shard;
+        if !new.organization.enabled {
+            self.reading = None;
+            self.is_list_failing = false;
+            self.listed = None;
+            self.doubt = None;
+            self.list.due = Moment::default();
+            self.features.due = Moment::default();
+            self.exporter.note(|view| {
+                view.discovery = None;
+                view.features = None;
+            });
+        }
+        self.publish();
+        if !is_assembled_alike {
+            self.begin_tags();
+        }
+    }
+
+    fn publish(&self) {
+        self.orders.send_replace(orders(&self.wanted, &self.known));
+    }
+
+    fn take_caller(&mut self, answer: Result<Identity, Failure>) {
+        self.caller.in_flight = false;
+        let organization = &self.wanted.config.organization;
+        match answer {
+            Ok(caller) => {
+                info!(account = %caller.account, arn = caller.arn, "caller identified");
+                self.caller.worked();
+                self.known.caller = Some(caller.account);
+                self.known.caller_confirmed = true;
+                self.publish();
+                if self.known.organization_confirmed {
+                    if !self.is_list_failing {
+                        self.note_discovery(true);
+                    }
+                    self.begin_tags();
+                }
+            }
+            Err(failure) => {
+                let backoff = Backoff::quick(organization.interval);
+                self.caller.failed(backoff, self.clock.moment());
+                if self.caller.failures == 1 {
+                    warn!(reason = %failure.reason, error = failure.message,
+                        "caller unknown; trying again");
+                }
+                if organization.enabled {
+                    self.note_discovery(false);
+                }
+            }
+        }
+    }
+
+    fn take_page(&mut self, answer: Result<AccountPage, Failure>) {
+        self.list.in_flight = false;
+        // `None` where the organization is not watched any more.
+        let Some(reading) = &mut self.reading else {
+            return;
+        };
+        let now = self.clock.moment();
+        match reading.take(answer, fastrand::f64()) {
+            Step::Next => self.list.due = now,
+            Step::Again {
+                pause,
+                failures,
+                failure,
+            } => {
+                self.list.due = now + pause;
+                if failures >= REPORTED {
+                    self.report_list(&failure);
+                }
+            }
+            Step::Whole(members) => {
+                self.reading = None;
+                self.take_list(members);
+            }
+            Step::GivenUp(failure) => {
+                self.reading = None;
+                self.report_list(&failure);
+                let interval = self.wanted.config.organization.interval;
+                self.list.failed(Backoff::slow(interval), now);
+            }
+        }
+    }
+
+    fn take_list(&mut self, members: Vec<Member>) {
+        let now = self.clock.moment();
+        let count = members.len();
+        let (organization, doubt) = organization::merge(
+            self.known.organization.as_deref(),
+            members,
+            self.doubt.as_ref(),
+            now,
+            self.wanted.config.organization.interval,
+        );
+        if let Some(doubt) = doubt
+            .as_ref()
+            .filter(|doubt| Some(*doubt) != self.doubt.as_ref())
+        {
             warn!(
-                listed,
-                lost,
-                "this list of the organization would lose more than a tenth of the accounts; they \
-                 stay until a second list agrees"
+                listed = count,
+                lost = doubt.lost.len(),
+                "the organization's list lost more than a tenth of the accounts; they stay until \
+                 a second list has lost them too"
             );
         }
-        self.known.organization = Some(Arc::new(weighed.organization));
+        if std::mem::take(&mut self.is_list_failing) {
+            info!("the organization's accounts are listed again");
+        }
+        self.list.worked();
+        self.listed = Some(now);
+        self.doubt = doubt;
+        self.tags.keep(|id| organization.members.contains_key(id));
+        self.known.organization = Some(Arc::new(organization));
         self.known.organization_confirmed = true;
-        self.publish(wanted);
-        weighed.doubted.map(|_| self.clock.moment() + interval / 2)
+        self.publish();
+        // A failure to identify the caller is reported already.
+        if self.known.caller_confirmed {
+            self.note_discovery(true);
+        }
+        self.begin_tags();
     }
 
-    fn failed(&self, failure: &Failure, failures: u32) {
-        self.discovered(false);
+    fn report_list(&mut self, failure: &Failure) {
+        self.note_discovery(false);
         let (reason, error) = (failure.reason, &failure.message);
-        if failures > 1 {
+        if std::mem::replace(&mut self.is_list_failing, true) {
             debug!(%reason, error, "the organization's accounts cannot be listed");
             return;
         }
@@ -258,13 +409,46 @@ impl Discovery {
         warn!(%reason, error, "the organization's accounts cannot be listed; the list stays as it was{hint}");
     }
 
-    /// Reads the tags of this shard's accounts: new ones at once, the others once a day.
-    async fn read_tags(&mut self, wanted: &Wanted, until: Moment) {
-        let keys = &wanted.config.organization.tag_labels;
-        let Some(organization) = &mut self.known.organization else {
+    fn note_discovery(&self, works: bool) {
+        let now = self.clock.now();
+        self.exporter.note(|view| {
+            let last = view.discovery.and_then(|(_, last)| last);
+            view.discovery = Some((works, if works { Some(now) } else { last }));
+        });
+    }
+
+    fn take_features(&mut self, answer: Result<RootFeatures, Failure>) {
+        self.features.in_flight = false;
+        let organization = &self.wanted.config.organization;
+        if !organization.enabled {
             return;
-        };
-        if organization.tag_labels != *keys {
+        }
+        let now = self.clock.moment();
+        match &answer {
+            Ok(_) => {
+                self.features.worked();
+                self.features.due = now + organization.interval;
+            }
+            Err(failure) => {
+                let backoff = Backoff::slow(organization.interval);
+                self.features.failed(backoff, now);
+                if self.features.failures == 1 {
+                    warn!(reason = %failure.reason, error = failure.message,
+                        "root access features of the organization unknown; allow the caller \
+                         iam:ListOrganizationsFeatures");
+                }
+            }
+        }
+        self.exporter.note(|view| view.features = answer.ok());
+    }
+
+    /// Begins to read the tags of this shard's accounts: new ones at once, the others once a day.
+    fn begin_tags(&mut self) {
+        let config = &self.wanted.config;
+        let keys = &config.organization.tag_labels;
+        if let Some(organization) = &mut self.known.organization
+            && organization.tag_labels != *keys
+        {
             // Others were read before.
             let organization = Arc::make_mut(organization);
             organization.tag_labels.clone_from(keys);
@@ -272,114 +456,95 @@ impl Discovery {
                 member.tags_at = None;
             }
         }
-        if keys.is_empty() {
-            return;
-        }
-        let Some(list) = assemble(&wanted.config, &self.known) else {
-            return;
-        };
+        let list = assemble(config, &self.known).unwrap_or_default();
+        let organization = list.organization.filter(|_| !keys.is_empty());
         let now = self.clock.now();
-        let mut due: Vec<_> = list
-            .accounts
-            .iter()
-            .filter_map(|account| {
-                let member = self.known.organization.as_ref()?.members.get(&account.id)?;
-                let fresh = member
-                    .tags_at
-                    .is_some_and(|at| at <= now && now.since(at) < TAGS_LAST);
-                (!fresh).then_some((member.tags_at, account.id))
-            })
-            .collect();
-        // Those that were never read first.
-        due.sort_unstable();
-        let mut due: VecDeque<AccountId> = due.into_iter().map(|(_, id)| id).collect();
-        if due.is_empty() {
-            return;
-        }
-        let mut shown = self.clock.moment();
-        let mut throttled = 0;
-        while !due.is_empty() && self.clock.moment() < until {
-            let some: Vec<_> = due.drain(..due.len().min(TAGS_AT_ONCE)).collect();
-            match self.read_tags_of(wanted, some).await {
-                Ok(refused) if refused.is_empty() => throttled = 0,
-                Ok(refused) => {
-                    due.extend(refused);
-                    throttled += 1;
-                    self.pause(organization::throttle_backoff(), throttled)
-                        .await;
-                }
-                Err(failure) => {
-                    warn!(reason = %failure.reason, error = failure.message,
-                        "tags of accounts cannot be read; labels stay as they were until the next list");
-                    break;
-                }
-            }
-            let now = self.clock.moment();
-            if now.since(shown) >= TAGS_TOGETHER {
-                self.publish(wanted);
-                shown = now;
-            }
-        }
-        self.publish(wanted);
+        let due = list.accounts.iter().filter_map(|account| {
+            let read = organization.as_ref()?.members.get(&account.id)?.tags_at;
+            let is_fresh = read.is_some_and(|at| at <= now && now.since(at) < TAGS_LAST);
+            (!is_fresh).then_some((read, account.id))
+        });
+        self.tags.begin(due);
     }
 
-    /// Reads the tags of a few accounts at the same time. Gives back those that were throttled.
-    async fn read_tags_of(
-        &mut self,
-        wanted: &Wanted,
-        some: Vec<AccountId>,
-    ) -> Result<Vec<AccountId>, Failure> {
-        let mut reading = JoinSet::new();
-        for id in some {
-            let aws = Arc::clone(&self.aws);
-            let region = wanted.config.aws.region.clone();
-            reading.spawn(async move { (id, aws.account_tags(&region, id).await) });
+    fn take_tags(&mut self, id: AccountId, answer: Result<BTreeMap<String, String>, Failure>) {
+        let now = self.clock.moment();
+        let outcome = answer.as_ref().map(|_| ());
+        if self.tags.take(id, outcome, now, fastrand::f64())
+            && let Err(failure) = &answer
+        {
+            warn!(account = %id, reason = %failure.reason, error = failure.message,
+                "tags of an account cannot be read; its labels stay as they were");
         }
-        let keys = &wanted.config.organization.tag_labels;
-        let mut throttled = Vec::new();
-        while let Some(Ok((id, read))) = reading.join_next().await {
-            let mut tags = match read {
-                Ok(tags) => tags,
-                Err(failure) if failure.reason == Reason::Throttled => {
-                    throttled.push(id);
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
+        let keys = &self.wanted.config.organization.tag_labels;
+        if let Ok(mut tags) = answer
+            && let Some(organization) = &mut self.known.organization
+            && let Some(member) = Arc::make_mut(organization).members.get_mut(&id)
+        {
             tags.retain(|key, _| keys.contains(key));
-            let now = self.clock.now();
-            let organization = self.known.organization.as_mut();
-            if let Some(member) = organization
-                .and_then(|organization| Arc::make_mut(organization).members.get_mut(&id))
-            {
-                member.tags = tags;
-                member.tags_at = Some(now);
-            }
+            member.tags = tags;
+            member.tags_at = Some(self.clock.now());
         }
-        Ok(throttled)
+        if self.tags.is_over() || now.since(self.labelled) >= TAGS_TOGETHER {
+            self.labelled = now;
+            self.publish();
+        }
     }
 }
 
-/// The accounts to watch as AWS lists them now: for who looks once and ends.
-///
-/// # Errors
-///
-/// A [`Failure`] where AWS does not say who the caller is or what the organization is made of.
-pub async fn list_once(config: &Config, aws: &Aws, clock: &Clock) -> Result<AccountList, Failure> {
+/// The accounts to watch, found out once, for a command. A failure beside the list says that it is
+/// not whole.
+pub async fn once(config: &Config, aws: &Aws, clock: &Clock) -> (AccountList, Option<Failure>) {
     let mut known = Known::default();
+    let failure = find_out(config, aws, clock, &mut known).await.err();
+    (assemble(config, &known).unwrap_or_default(), failure)
+}
+
+async fn find_out(
+    config: &Config,
+    aws: &Aws,
+    clock: &Clock,
+    known: &mut Known,
+) -> Result<(), Failure> {
+    let organization = &config.organization;
     let region = &config.aws.region;
-    if config.organization.enabled || config.accounts.is_empty() {
-        known.caller = Some(aws.caller(region).await?.account);
-        known.caller_confirmed = true;
+    if !organization.enabled && !config.accounts.is_empty() {
+        return Ok(());
     }
-    if config.organization.enabled {
-        let members = organization::read(aws, clock, region).await?;
-        let weighed = Scale::default().weigh(None, members);
-        known.organization = Some(Arc::new(weighed.organization));
-        known.organization_confirmed = true;
+    let mut failures = 0;
+    let caller = loop {
+        match aws.caller(region).await {
+            Ok(caller) => break caller,
+            Err(failure) => {
+                failures += 1;
+                if failures == TRIES_ONCE || failure.reason == Reason::Credentials {
+                    return Err(failure);
+                }
+                let backoff = Backoff::quick(organization.interval);
+                let pause = backoff.pause(failures, fastrand::f64());
+                clock.sleep_until(clock.moment() + pause).await;
+            }
+        }
+    };
+    known.caller = Some(caller.account);
+    known.caller_confirmed = true;
+    let mut reading = Reading::default();
+    while organization.enabled && known.organization.is_none() {
+        let answer = aws.list_accounts(region, reading.token()).await;
+        match reading.take(answer, fastrand::f64()) {
+            Step::Next => {}
+            Step::Again { pause, .. } => clock.sleep_until(clock.moment() + pause).await,
+            Step::GivenUp(failure) => return Err(failure),
+            Step::Whole(members) => {
+                let interval = organization.interval;
+                let (merged, _) =
+                    organization::merge(None, members, None, clock.moment(), interval);
+                known.organization = Some(Arc::new(merged));
+                known.organization_confirmed = true;
+            }
+        }
     }
-    // Everything is known that a list is made from.
-    Ok(assemble(config, &known).unwrap_or_default())
+    Ok(())
 }
 
 fn orders(wanted: &Wanted, known: &Known) -> Orders {

@@ -46,7 +46,7 @@ pub struct Schedule {
     /// Where it says the generation of the orders that it follows.
     pub follows: watch::Sender<u64>,
     /// Whom it asks.
-    pub aws: Arc<Aws>,
+    pub aws: Aws,
     /// What is shown of the exporter itself.
     pub views: Arc<Views>,
     /// Its clock.
@@ -108,7 +108,7 @@ impl Schedule {
 
 /// The questions that are being asked; they end with it.
 struct Asking {
-    aws: Arc<Aws>,
+    aws: Aws,
     clock: Clock,
     tasks: JoinSet<Observation>,
     /// What each task asks.
@@ -124,7 +124,7 @@ impl Asking {
                 question,
             } => {
                 let task = self.tasks.spawn(ask(
-                    Arc::clone(&self.aws),
+                    self.aws.clone(),
                     self.clock.clone(),
                     account,
                     question.clone(),

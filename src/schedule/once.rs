@@ -47,7 +47,7 @@ pub fn settings_once(settings: &Settings) -> Settings {
 
 /// Polls an account, and again where the first answers would lower what its report says.
 pub async fn once(
-    aws: Arc<Aws>,
+    aws: Aws,
     clock: Clock,
     account: Arc<Account>,
     settings: Settings,
@@ -67,7 +67,7 @@ pub async fn once(
         let mut asking = JoinSet::new();
         for question in monitored.questions(probe) {
             asking.spawn(ask(
-                Arc::clone(&aws),
+                aws.clone(),
                 clock.clone(),
                 Arc::clone(&monitored.account),
                 question,
@@ -96,7 +96,7 @@ pub async fn once(
 /// Tries each source of an account once: what the daemon would say of its first attempt. A report
 /// that AWS is still making is no failure.
 pub async fn try_sources(
-    aws: Arc<Aws>,
+    aws: Aws,
     clock: Clock,
     account: Arc<Account>,
     settings: Settings,
@@ -121,7 +121,7 @@ pub async fn try_sources(
         };
         for question in monitored.questions(probe) {
             let Observation { outcome, .. } = ask(
-                Arc::clone(&aws),
+                aws.clone(),
                 clock.clone(),
                 Arc::clone(&account),
                 question,

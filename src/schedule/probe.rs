@@ -101,7 +101,7 @@ pub(super) struct ReadReport {
 
 /// Asks a question, for at most `timeout`.
 pub(super) async fn ask(
-    aws: Arc<Aws>,
+    aws: Aws,
     clock: Clock,
     account: Arc<Account>,
     question: Question,
@@ -129,7 +129,7 @@ pub(super) async fn ask(
 
 type Answered = Result<(Finding, Option<i64>), Failure>;
 
-async fn answer(aws: &Arc<Aws>, account: &Account, question: &Question) -> Answered {
+async fn answer(aws: &Aws, account: &Account, question: &Question) -> Answered {
     match question {
         Question::Summary(kind) => {
             let answer = aws.account_summary(account, *kind).await?;
@@ -183,7 +183,7 @@ fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answ
 /// Asks AWS to make a report, and takes the one that is there. Asking is the way to learn how far
 /// it is: AWS begins a new one only when the last is four hours old. Where it refuses to make one,
 /// there may be one all the same.
-async fn report_step(aws: &Arc<Aws>, account: &Account) -> Answered {
+async fn report_step(aws: &Aws, account: &Account) -> Answered {
     let refused = match aws.generate_report(account).await {
         Ok(answer) if answer.value == ReportState::Pending => {
             return Ok((Finding::ReportPending, answer.skew));

@@ -12,7 +12,7 @@ use super::operation::Operation;
 use crate::account::AccountId;
 
 /// What the exporter asks.
-const ASKED: [Operation; 13] = [
+const ASKED: [Operation; 14] = [
     Operation::GenerateCredentialReport,
     Operation::GetCredentialReport,
     Operation::GetAccountSummary,
@@ -26,6 +26,7 @@ const ASKED: [Operation; 13] = [
     Operation::AssumeRoot,
     Operation::ListAccounts,
     Operation::DescribeOrganization,
+    Operation::ListOrganizationsFeatures,
 ];
 
 impl Fault {

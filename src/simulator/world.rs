@@ -293,6 +293,9 @@ impl State {
             .ok_or_else(|| Failure::unknown_operation(&request.name, service))?;
         self.permit(caller, operation)?;
         match operation.service() {
+            _ if operation == Operation::ListOrganizationsFeatures => {
+                organizations::features(&self.organization, caller)
+            }
             Service::Sts => sts::answer(self, caller, operation, request, now, faults),
             Service::Organizations => {
                 organizations::answer(self, caller, operation, request, faults)

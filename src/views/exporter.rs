@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use root_posture::{AccountId, Moment, Timestamp};
 
+use crate::account::RootFeatures;
 use crate::failure::Reason;
 
 /// The upper bounds of the histogram of AWS call durations, in seconds.
@@ -138,6 +139,9 @@ pub struct ExporterView {
     /// Whether the account list could be read the last time, and when it last could; `None`
     /// without an organization.
     pub discovery: Option<(bool, Option<Timestamp>)>,
+    /// Which features of centralized root access the organization has enabled; `None` while AWS
+    /// has not said.
+    pub features: Option<RootFeatures>,
     /// Whether the state could be saved the last time, and when it last could; `None` without a
     /// state file or before the first save.
     pub state: Option<(bool, Option<Timestamp>)>,
@@ -221,7 +225,7 @@ impl Exporter {
 
     /// How often it changed whether the last reload, the account list and the state file are as
     /// they should be, or which accounts left.
-    pub(super) fn alarms(&self) -> u64 {
+    pub(crate) fn alarms(&self) -> u64 {
         self.alarms.load(Ordering::Acquire)
     }
 

@@ -190,7 +190,7 @@ pub struct Views {
     /// Written under the lock of the accounts, read without it.
     alarms: AtomicU64,
     /// What the exporter knows of itself.
-    pub exporter: Exporter,
+    pub exporter: Arc<Exporter>,
     clock: Clock,
 }
 
@@ -201,7 +201,7 @@ impl Views {
         Self {
             accounts: RwLock::default(),
             alarms: AtomicU64::new(0),
-            exporter: Exporter::default(),
+            exporter: Arc::default(),
             clock,
         }
     }

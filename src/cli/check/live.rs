@@ -51,8 +51,7 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
         })
         .into_iter()
         .collect();
-    let accounts = list.map(|list| list.accounts).unwrap_or_default();
-    let views = all(accounts, &aws, clock, settings(config)).await;
+    let views = all(list.accounts, &aws, clock, settings(config)).await;
     let moment = clock.moment();
     checked.extend(
         views
@@ -64,13 +63,13 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
 
 /// The root keys of one account in words, as its own credentials or its role tell them.
 pub(in crate::cli) async fn root_keys(
-    aws: &Arc<Aws>,
+    aws: &Aws,
     clock: &Clock,
     account: Account,
     config: &Config,
 ) -> Vec<String> {
     let view = schedule::once(
-        Arc::clone(aws),
+        aws.clone(),
         clock.clone(),
         Arc::new(account),
         settings(config),
@@ -86,7 +85,7 @@ fn settings(config: &Config) -> Settings {
 /// Every account, as many at the same time as the configuration allows, in the order of their ids.
 async fn all(
     accounts: Vec<Arc<Account>>,
-    aws: &Arc<Aws>,
+    aws: &Aws,
     clock: &Clock,
     settings: Settings,
 ) -> Vec<AccountView> {
@@ -100,7 +99,7 @@ async fn all(
             && let Some(account) = waiting.next()
         {
             looking.spawn(schedule::once(
-                Arc::clone(aws),
+                aws.clone(),
                 clock.clone(),
                 account,
                 settings,

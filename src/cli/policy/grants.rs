@@ -298,6 +298,7 @@ impl<'a> Grants<'a> {
         let organization = &self.config.organization;
         organization.enabled.then(|| {
             let mut actions = vec![
+                "iam:ListOrganizationsFeatures",
                 "organizations:DescribeOrganization",
                 "organizations:ListAccounts",
             ];
