@@ -326,12 +326,13 @@ impl Monitored {
             Question::RootKeys => self.failed(Source::RootSession, failure, now),
             Question::Report => self.report_failed(failure, context),
             Question::Summary(SessionKind::Root) => {
-                self.failed_in_part(Probe::Summary, failure, now)
+                self.failed_in_part(Probe::Summary, failure, now);
             }
-            Question::LastUse(_)
-            | Question::Certificates
-            | Question::Mfa
-            | Question::LoginProfile => self.failed_in_part(Probe::RootDetail, failure, now),
+            Question::Certificates | Question::Mfa | Question::LoginProfile => {
+                self.failed_in_part(Probe::RootDetail, failure, now);
+            }
+            // AWS refuses it for a key that was deleted since the list.
+            Question::LastUse(_) => {}
         }
     }
 
