@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::account::{Context, Monitored, Now};
 use super::orders::Settings;
-use super::probe::{Observation, Probe, ask};
+use super::probe::{Finding, Observation, Probe, ask};
 use crate::account::Account;
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -128,7 +128,12 @@ pub async fn try_sources(
                 settings.timeout,
             )
             .await;
-            tried.push((source, outcome.map(|_| ())));
+            let outcome = outcome.and_then(|finding| match finding {
+                // The next report is missing, and there would be no word of it for hours.
+                Finding::Report(read) => read.refused.map_or(Ok(()), Err),
+                _ => Ok(()),
+            });
+            tried.push((source, outcome));
         }
     }
     tried
