@@ -2,13 +2,18 @@
 //!
 //! There are two kinds of time and they are different types. A [`Timestamp`] is a point on the
 //! calendar, for comparing with what AWS says and for showing to people. A [`Moment`] is a point
-//! on the process's monotonic clock, for ages and for the schedule: nobody can set it back.
+//! on the process's monotonic clock, for ages and for the schedule: nobody can set it back, and it
+//! must never stand still while the machine is suspended, or old evidence would look fresh.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use root_posture::{Moment, Timestamp};
 use tokio::sync::watch;
+
+/// How long a sleeper may be late after the machine was suspended. The runtime's timers stand still
+/// in a suspended machine, so a longer sleep is made of pieces of this length.
+const LATE_AFTER_RESUME: Duration = Duration::from_secs(10);
 
 /// The clock: the system's, or one that a test moves by its [`Hand`]. Clones are the same clock.
 #[derive(Clone, Debug)]
@@ -16,7 +21,8 @@ pub struct Clock(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    System(Instant),
+    /// What [`since_boot`] said when the clock was made.
+    System(Duration),
     Manual(watch::Receiver<Reading>),
 }
 
@@ -35,7 +41,7 @@ impl Clock {
     /// The system's clock; its moments count from now.
     #[must_use]
     pub fn system() -> Self {
-        Self(Kind::System(Instant::now()))
+        Self(Kind::System(since_boot()))
     }
 
     /// A clock that stands at `wall` and moment 0 until its hand is moved.
@@ -65,19 +71,26 @@ impl Clock {
         }
     }
 
-    /// The moment by the monotonic clock.
+    /// The moment by the monotonic clock, which counts the time of a suspended machine.
     #[must_use]
     pub fn moment(&self) -> Moment {
         match &self.0 {
-            Kind::System(origin) => Moment::default() + origin.elapsed(),
+            Kind::System(origin) => Moment::default() + since_boot().saturating_sub(*origin),
             Kind::Manual(reading) => reading.borrow().moment,
         }
     }
 
-    /// Waits until the clock has reached `moment`. Cancel safe.
+    /// Waits until the clock has reached `moment`; after the machine was suspended, at most ten
+    /// seconds longer. Cancel safe.
     pub async fn sleep_until(&self, moment: Moment) {
         match &self.0 {
-            Kind::System(_) => tokio::time::sleep(moment.since(self.moment())).await,
+            Kind::System(_) => loop {
+                let left = moment.since(self.moment());
+                tokio::time::sleep(left.min(LATE_AFTER_RESUME)).await;
+                if self.moment() >= moment {
+                    return;
+                }
+            },
             Kind::Manual(reading) => {
                 let mut reading = reading.clone();
                 if reading
@@ -108,6 +121,26 @@ impl Hand {
     }
 }
 
+/// The time since the machine started, suspended or not.
+///
+/// Source: `clock_gettime(2)`, `CLOCK_BOOTTIME`.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    // It is never negative.
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
+/// The time since the process first asked. Whether the time of a suspended machine counts depends
+/// on the system.
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    FIRST.get_or_init(Instant::now).elapsed()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +167,23 @@ mod tests {
         hand.set_wall(Timestamp::from_unix(5));
         assert_eq!(clock.now(), Timestamp::from_unix(5));
         assert_eq!(clock.moment(), Moment::from_millis(60_000));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_clock_counts_the_time_of_a_suspended_machine() {
+        // The kernel's uptime does; in a namespace of its own it differs from CLOCK_MONOTONIC.
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        let apart = (since_boot().as_secs_f64() - uptime).abs();
+        assert!(apart < 1.0, "{apart} s");
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_of_the_system_does_not_wake_before_its_moment() {
+        let clock = Clock::system();
+        let moment = clock.moment() + Duration::from_millis(5);
+        clock.sleep_until(moment).await;
+        assert!(clock.moment() >= moment);
     }
 }

@@ -58,7 +58,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Polls all accounts until `shutdown` completes.
+    /// Polls all accounts until `shutdown` completes, then hands all that is known to the gate.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             mut orders,
@@ -87,7 +87,7 @@ impl Schedule {
             }
             let wake = core.next_wake();
             tokio::select! {
-                () = &mut shutdown => return,
+                () = &mut shutdown => return core.save(),
                 Some(ended) = asking.tasks.join_next_with_id() => {
                     if let Some((run, observation)) = asking.ended(ended) {
                         core.observed(run, observation);

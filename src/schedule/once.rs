@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::account::{Context, Monitored, Now};
 use super::orders::Settings;
-use super::probe::{Finding, Observation, Probe, ask};
+use super::probe::{Finding, Probe, ask};
 use crate::account::Account;
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -114,13 +114,19 @@ pub async fn try_sources(
         if !settings.sources.uses(&account, source) {
             continue;
         }
-        let probe = match source {
-            Source::CredentialReport => Probe::Report,
-            Source::AccountSummary => Probe::Summary,
-            Source::RootSession => Probe::RootKeys,
+        let probes: &[Probe] = match source {
+            Source::CredentialReport => &[Probe::Report],
+            Source::AccountSummary => &[Probe::Summary],
+            // Where nothing else reads the summary, the root session does.
+            Source::RootSession if account.access.is_none() => &[Probe::RootKeys, Probe::Summary],
+            Source::RootSession => &[Probe::RootKeys],
         };
-        for question in monitored.questions(probe) {
-            let Observation { outcome, .. } = ask(
+        let mut outcome = Ok(());
+        let probes = probes
+            .iter()
+            .filter(|probe| monitored.plan(**probe).is_some());
+        for question in probes.flat_map(|probe| monitored.questions(*probe)) {
+            let observed = ask(
                 aws.clone(),
                 clock.clone(),
                 Arc::clone(&account),
@@ -128,13 +134,13 @@ pub async fn try_sources(
                 settings.timeout,
             )
             .await;
-            let outcome = outcome.and_then(|finding| match finding {
-                // The next report is missing, and there would be no word of it for hours.
+            outcome = outcome.and(observed.outcome.and_then(|finding| match finding {
+                // The next report would be missing, hours from now.
                 Finding::Report(read) => read.refused.map_or(Ok(()), Err),
                 _ => Ok(()),
-            });
-            tried.push((source, outcome));
+            }));
         }
+        tried.push((source, outcome));
     }
     tried
 }

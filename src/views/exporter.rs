@@ -1,7 +1,7 @@
 //! What the exporter knows of itself: calls, schedule, state file, requests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -156,11 +156,23 @@ pub struct ExporterView {
 }
 
 /// What the exporter knows of itself, as its rooms write it down.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Exporter {
     inner: Mutex<Inner>,
     /// How often anything changed that somebody may wait for or be woken by.
     alarms: AtomicU64,
+    /// When the schedule's loop last turned, as [`Moment::millis`].
+    last_turn: AtomicI64,
+}
+
+impl Default for Exporter {
+    fn default() -> Self {
+        Self {
+            inner: Mutex::default(),
+            alarms: AtomicU64::new(0),
+            last_turn: AtomicI64::new(Moment::NEVER.millis()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -229,11 +241,6 @@ impl Exporter {
         self.alarms.load(Ordering::Acquire)
     }
 
-    /// Writes down that the schedule's loop has turned.
-    pub fn turned(&self, now: Moment) {
-        let _ = now;
-    }
-
     /// Counts a call to AWS.
     pub fn called(&self, key: CallKey, outcome: Outcome, duration: Duration) {
         let calls = &mut self.lock().view.calls;
@@ -257,5 +264,17 @@ impl Exporter {
         let mut inner = self.lock();
         inner.oldest_due = oldest_due;
         inner.view.in_flight = in_flight;
+    }
+
+    /// Notes that the schedule's loop has turned.
+    pub fn turned(&self, now: Moment) {
+        self.last_turn.store(now.millis(), Ordering::Relaxed);
+    }
+
+    /// When the schedule's loop last turned; `None` before it first has.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Moment> {
+        let last = Moment::from_millis(self.last_turn.load(Ordering::Relaxed));
+        (last != Moment::NEVER).then_some(last)
     }
 }

@@ -253,6 +253,12 @@ impl Views {
         self.clock.moment()
     }
 
+    /// The time of day by the clock of the snapshots.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// What is shown of one account.
     #[must_use]
     pub fn get(&self, id: AccountId) -> Option<Arc<AccountView>> {

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -32,6 +33,9 @@ use root_posture::Moment;
 pub(super) const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 const RELOAD: &str = "/-/reload";
+
+/// How long the schedule may go without a turn; it turns every few seconds even when nothing is due.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// What a client without a password is told, and how [`super::probe()`] knows who answers.
 pub(super) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\"UTF-8\"";
@@ -197,6 +201,23 @@ impl Site {
         }
     }
 
+    fn healthy(&self) -> Reply {
+        // A schedule that has not turned yet counts from the start of the process.
+        let last = self.store.exporter.last_turn().unwrap_or_default();
+        let still = self.store.moment().since(last);
+        if still <= STANDSTILL {
+            return Reply::text(StatusCode::OK, "OK");
+        }
+        let since = self.store.now().minus(still);
+        Reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format_args!(
+                "the schedule has not turned since {since}, for {} s: restart the exporter",
+                still.as_secs()
+            ),
+        )
+    }
+
     fn ready(&self) -> Reply {
         // Of the view only the lag depends on the moment.
         let view = self.store.exporter.view(Moment::default());
@@ -305,7 +326,7 @@ async fn answer_admitted<B: Body>(
     let reply = match refusal(site, &route, &request) {
         Some(reply) => reply,
         None => match &route {
-            Route::Healthy => Reply::text(StatusCode::OK, "OK"),
+            Route::Healthy => site.healthy(),
             Route::Ready => site.ready(),
             Route::Reload => site.reload().await,
             // The permit is given back when the bytes are made. One that were held while the
@@ -439,14 +460,20 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, Hand};
     use crate::views::AccountCounts;
     use root_posture::Timestamp;
 
     fn site(telemetry_path: &str, max_requests: usize) -> Site {
-        let (clock, _) = Clock::manual(Timestamp::from_unix(1_800_000_000));
-        Site::new(
+        site_with_hand(telemetry_path, max_requests).0
+    }
+
+    fn site_with_hand(telemetry_path: &str, max_requests: usize) -> (Site, Hand) {
+        let (clock, hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
+        let site = Site::new(
             Arc::new(Views::new(clock)),
             Settings {
                 telemetry_path: telemetry_path.to_owned(),
@@ -455,15 +482,20 @@ mod tests {
                 limits: Limits::default(),
                 reloads: None,
             },
-        )
+        );
+        (site, hand)
     }
 
     async fn get(site: &Site, path: &str) -> Response<Full<Bytes>> {
+        get_as(site, Audience::Everyone, path).await
+    }
+
+    async fn get_as(site: &Site, audience: Audience, path: &str) -> Response<Full<Bytes>> {
         let request = Request::get(path)
             .header(HOST, "localhost")
             .body(Full::<Bytes>::default())
             .unwrap();
-        answer(site, Audience::Everyone, request).await
+        answer(site, audience, request).await
     }
 
     #[test]
@@ -502,6 +534,29 @@ mod tests {
     #[tokio::test]
     async fn max_requests_of_zero_is_no_limit() {
         assert_eq!(get(&site("/metrics", 0), "/metrics").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_schedule_that_has_not_turned_for_a_minute_is_not_healthy() {
+        let (site, hand) = site_with_hand("/metrics", 1);
+        for turns in [false, true] {
+            if turns {
+                site.store.exporter.turned(site.store.moment());
+            }
+            hand.advance(Duration::from_secs(60));
+            assert_eq!(get(&site, HEALTHY).await.status(), 200, "{turns}");
+            hand.advance(Duration::from_secs(1));
+            for audience in [Audience::Everyone, Audience::Probes] {
+                let reply = get_as(&site, audience, HEALTHY).await;
+                assert_eq!(reply.status(), 503, "{turns}");
+                let line = reply.into_body().collect().await.unwrap().to_bytes();
+                let since = site.store.now().minus(Duration::from_secs(61));
+                let expected = format!(
+                    "the schedule has not turned since {since}, for 61 s: restart the exporter\n"
+                );
+                assert_eq!(line, expected, "{turns}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ mod organizations;
 mod paging;
 mod probes;
 mod prometheus;
+mod reloads;
 mod schedule;
 mod secrets;
 mod signals;

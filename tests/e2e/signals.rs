@@ -85,6 +85,19 @@ fn a_taken_port_is_one_line_and_exit_code_1() {
 }
 
 #[test]
+fn a_task_that_panics_ends_the_process_with_1_and_is_named() {
+    let silence = Silence::start();
+    // The SDK panics on such a key, here when discovery asks who the caller is.
+    let environment = aws::environment(&silence.endpoint(), "AKIA\nEXAMPLE", "testing");
+
+    let finished = Launch::new(&[ANY_PORT]).environment(environment).finish();
+
+    assert_eq!(finished.code, 1, "{finished:?}");
+    let said = finished.errors.join("\n");
+    assert!(said.contains("task=discovery"), "{finished:?}");
+}
+
+#[test]
 fn an_unknown_flag_is_named_with_exit_code_2() {
     let finished = Launch::new(&["--no-such-flag"]).finish();
 

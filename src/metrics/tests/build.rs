@@ -170,6 +170,10 @@ pub fn rich() -> Snapshot {
         view.interval = Duration::from_secs(60);
         view.shard = (1, 3);
         view.clock_skew = Some(-2);
+        view.features = Some(crate::account::RootFeatures {
+            credentials_management: true,
+            sessions: false,
+        });
         view.discovery = Some((true, Some(at(1_799_999_001))));
         view.state = Some((false, Some(at(1_799_999_002))));
         view.accounts = Some(AccountCounts {

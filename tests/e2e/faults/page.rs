@@ -32,11 +32,13 @@ account that has a finding, one that is fine and one that was never seen before,
 - **Summaries and root sessions**: after a random pause of up to one interval, doubled with each failure in a row, to ten intervals, 5 minutes at most. The first answer ends that, and the
   account is polled at its own place in the interval again.
 - **Reports, and the details of a root session** (last use, MFA, certificates, login profile): likewise, to 15 intervals, 15 minutes at most.
-- **Sessions** are renewed in the background at two thirds of their life; one that cannot be renewed is used until it ends. A call whose session AWS does not accept, or that is denied
-  what used to work, is made once more with a new session. A session that turns out to be another account's is dropped.
-- **The caller's own GetCallerIdentity**: after 1, 2, 4 and more seconds, to a minute. Listed accounts, and those of an organization that is known from before, do not wait for it.
-- **A page of ListAccounts** is asked for again by itself, after 1 to 10 seconds; the pages before it stay. At the third failure in a row
-  `aws_root_exporter_discovery_up` is 0, after nine, or at once where access is denied or there is no organization, the list is given up and read again after a pause of up to 15 intervals, 15 minutes at most.
+- **Sessions** are renewed in the background after two thirds of their lifetime; no call waits for that while the old one is valid. A session that cannot be renewed is used until it ends.
+- **A call whose session AWS does not accept** is made once more with a new one, at once; so is a call that is denied although it used to work. What is denied with the new session too
+  stays denied until it has worked again. A session that turns out to be another account's is dropped, so that the next attempt opens one anew.
+- **The caller's own GetCallerIdentity** is asked again after 1, 2, 4 … seconds, up to a minute, and at least once in `organization.interval`. Listed accounts, and those of an organization
+  that is known from before, do not wait for it.
+- **A page of ListAccounts that fails** is asked for eight times more, after pauses of up to 10 seconds; what was read so far stays. `aws_root_exporter_discovery_up` is 0 from the third failure in a
+  row on. Then, or at once where access is denied or there is no organization, the list is given up and read again after a pause of up to 15 intervals, 15 minutes at most.
 - **Tags** of an account that fail are asked for again after those of all others.
 - Nothing has to be restarted: a failure ends with its cause.
 

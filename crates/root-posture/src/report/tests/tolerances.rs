@@ -72,8 +72,8 @@ fn a_key_exists_when_it_is_active_or_was_ever_rotated() {
         }
         let root = table.parse().unwrap().root.unwrap();
         let (active, present) = counts;
-        assert_eq!(root.keys(), Counts { active, present });
-        assert_eq!(root.certificates_count(), Some(Counts { active, present }));
+        assert_eq!(root.keys(), Counts { present, active });
+        assert_eq!(root.certificates_count(), Some(Counts { present, active }));
     }
 }
 
