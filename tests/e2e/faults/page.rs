@@ -90,8 +90,8 @@ fn page() -> String {
 }
 
 const FOOTNOTE: &str = "
-With `access = \"both\"`, where one of these calls hangs, everything is shown as it is: the other sources answer. Where AWS's clock is off, everything is shown as it is. Where one
-address is wrong, all calls to it fail, and what is shown is what the last of them in this table shows. A fine value that has expired comes back with an answer, never by itself.
+With `access = \"both\"`, where one of these calls hangs, everything is shown as it is: the other sources answer. Where AWS's clock is off, everything is shown as it is. Where the
+address of IAM or STS is wrong, all calls to it fail: a finding stays, a fine value stays until its staleness, and an account never seen before has nothing. A fine value that has expired comes back with an answer, never by itself.
 ";
 
 /// Each trouble once, in the order of the table.
