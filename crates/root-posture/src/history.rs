@@ -134,9 +134,9 @@ impl History {
 }
 
 /// Makes room: two adjacent unconfirmed runs become their maximum, which loses no claim; where
-/// there are none, the oldest run goes.
+/// there are none, the oldest run goes. The newest run is not merged: its next answer confirms it.
 fn merge_or_drop_one(runs: &mut Vec<Run>, none: Option<Run>) {
-    let pair = runs
+    let pair = runs[..runs.len() - 1]
         .windows(2)
         .position(|pair| pair.iter().all(|run| run.prior.is_none()));
     if let Some(first) = pair {

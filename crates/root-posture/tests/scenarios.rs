@@ -305,6 +305,15 @@ fn one_answer_raises_and_two_lower() {
             "K2/2 = 2 | K2/2 = 2 | K1/1 = 2 | K0/0 = 2 | K0/0 = 0",
         ),
         (
+            "a key that came and went many times within 15 minutes is gone after two lists",
+            "K0/0 = 0 | K0/0 = 0 \
+             | K1/1 = 1 | K0/0 = 1 | K0/0 = 0 \
+             | K1/1 = 1 | K0/0 = 1 | K0/0 = 0 \
+             | K1/1 = 1 | K0/0 = 1 | K0/0 = 0 \
+             | K1/1 = 1 | K0/0 = 1 | K0/0 = 0 \
+             | K1/1 = 1 | K0/0 = 1 | K0/0 = 0",
+        ),
+        (
             "a silence longer than 17 minutes starts the count anew",
             "K1/1 = 1 | K1/1 = 1 | @120 K0/0 = 1 | @1141 K0/0 = 1 | @1201 K0/0 = 0",
         ),
