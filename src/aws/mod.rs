@@ -181,7 +181,11 @@ impl Aws {
         Self(Arc::new(Inner {
             base,
             regions: Mutex::default(),
-            caller: Arc::new(Slot::new(clock.clone(), settings.timeout)),
+            caller: Arc::new(Slot::new(
+                "the caller's session",
+                clock.clone(),
+                settings.timeout,
+            )),
             sessions: Mutex::default(),
             timeout: settings.timeout,
             observer,

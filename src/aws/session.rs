@@ -106,14 +106,14 @@ impl Aws {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let slot = sessions
-            .entry((account, kind))
-            .or_insert_with(|| Arc::new(self.new_slot()));
+        let slot = sessions.entry((account, kind)).or_insert_with(|| {
+            let whose = match kind {
+                SessionKind::Own => "the account's session",
+                SessionKind::Root => "the root session",
+            };
+            Arc::new(Slot::new(whose, self.0.clock.clone(), self.0.timeout))
+        });
         Arc::clone(slot)
-    }
-
-    fn new_slot(&self) -> Slot {
-        Slot::new(self.0.clock.clone(), self.0.timeout)
     }
 
     /// Drops the sessions of an account that is no longer watched, or is read differently.
@@ -308,7 +308,7 @@ impl Aws {
             })?;
         let role = answer.value.assumed_role_user.as_ref();
         let account = role.and_then(|role| account_of_arn(&role.arn));
-        self.opened(answer.map(|output| output.credentials), account, arn)
+        of_sts(answer.map(|output| output.credentials), account, arn)
     }
 
     /// sts:AssumeRoot with the caller's credentials and a task policy.
@@ -336,35 +336,7 @@ impl Aws {
             })
             .await
             .map_err(|failure| explain_root_refusal(failure, account.id, task))?;
-        self.opened(answer.map(|output| output.credentials), None, target)
-    }
-
-    /// A session of STS. Its lifetime is taken by AWS's own clock, so that a local one that is
-    /// wrong does not end it early.
-    fn opened(
-        &self,
-        answer: Answer<Option<aws_sdk_sts::types::Credentials>>,
-        account: Option<AccountId>,
-        target: &str,
-    ) -> Result<Session, Failure> {
-        let Some(given) = answer.value else {
-            return Err(Failure::new(
-                Reason::AssumeRole,
-                format!("a session for {target}: the answer of STS holds no credentials"),
-            ));
-        };
-        let lifetime = Timestamp::from_unix(given.expiration.secs()).since(answer.date);
-        Ok(Session {
-            account,
-            ends: Some(answer.received + lifetime.max(Duration::from_secs(1))),
-            credentials: Credentials::new(
-                given.access_key_id,
-                given.secret_access_key,
-                Some(given.session_token),
-                None,
-                "STS",
-            ),
-        })
+        of_sts(answer.map(|output| output.credentials), None, target)
     }
 }
 
@@ -378,6 +350,33 @@ impl Before {
             Denial::OfTarget
         }
     }
+}
+
+/// A session of STS. Its lifetime is taken by AWS's own clock, so that a local one that is
+/// wrong does not end it early.
+fn of_sts(
+    answer: Answer<Option<aws_sdk_sts::types::Credentials>>,
+    account: Option<AccountId>,
+    target: &str,
+) -> Result<Session, Failure> {
+    let Some(given) = answer.value else {
+        return Err(Failure::new(
+            Reason::AssumeRole,
+            format!("a session for {target}: the answer of STS holds no credentials"),
+        ));
+    };
+    let lifetime = Timestamp::from_unix(given.expiration.secs()).since(answer.date);
+    Ok(Session {
+        account,
+        ends: Some(answer.received + lifetime.max(Duration::from_secs(1))),
+        credentials: Credentials::new(
+            given.access_key_id,
+            given.secret_access_key,
+            Some(given.session_token),
+            None,
+            "STS",
+        ),
+    })
 }
 
 /// Makes a call with the session of a slot. Where AWS refuses the session, or denies with it what
@@ -478,7 +477,108 @@ fn account_of_arn(arn: &str) -> Option<AccountId> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::clock::Clock;
+
+    /// A slot whose sessions are numbered in the order in which they are opened.
+    struct Bench {
+        slot: Arc<Slot>,
+        opened: Arc<AtomicUsize>,
+        calls: Cell<usize>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (clock, _hand) = Clock::manual(Timestamp::default());
+            Self {
+                slot: Arc::new(Slot::new("a session", clock, Duration::from_secs(30))),
+                opened: Arc::default(),
+                calls: Cell::default(),
+            }
+        }
+
+        /// Makes a call that fails with the reason that `refuses` gives for a session's number.
+        async fn call(
+            &self,
+            denial: Denial,
+            refuses: impl Fn(usize) -> Option<Reason>,
+        ) -> Option<Reason> {
+            let open = |_| {
+                let nth = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
+                async move {
+                    Ok(Session {
+                        credentials: Credentials::new(nth.to_string(), "", None, None, "test"),
+                        account: None,
+                        ends: None,
+                    })
+                }
+            };
+            let refuses = &refuses;
+            let call = |session: Session| async move {
+                self.calls.update(|calls| calls + 1);
+                let nth = session.credentials.access_key_id().parse().unwrap();
+                refuses(nth).map_or(Ok(()), |reason| Err(Failure::new(reason, "as wanted")))
+            };
+            let result = with_slot(&self.slot, open, ASSUME_ROLE, denial, call).await;
+            result.err().map(|failure| failure.reason)
+        }
+
+        /// How many sessions were opened, and how many calls were made.
+        fn counts(&self) -> (usize, usize) {
+            (self.opened.load(Ordering::SeqCst), self.calls.get())
+        }
+    }
+
+    const DENIED: Option<Reason> = Some(Reason::AccessDenied);
+
+    #[tokio::test]
+    async fn a_session_that_is_revoked_is_opened_again_at_the_first_denial() {
+        let bench = Bench::new();
+        let revoked = |nth| if nth == 1 { DENIED } else { None };
+        assert_eq!(bench.call(Denial::OfSession, |_| None).await, None);
+        assert_eq!(bench.call(Denial::OfSession, revoked).await, None);
+        assert_eq!(bench.counts(), (2, 3));
+    }
+
+    #[tokio::test]
+    async fn what_is_denied_with_a_fresh_session_stays_denied_until_it_has_worked() {
+        let bench = Bench::new();
+        for _ in 0..3 {
+            assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
+        }
+        assert_eq!(bench.counts(), (1, 3));
+        for sessions in 2..=3 {
+            assert_eq!(bench.call(Denial::OfSession, |_| None).await, None);
+            for _ in 0..3 {
+                assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
+            }
+            assert_eq!(bench.counts().0, sessions);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_that_is_denied_costs_no_session() {
+        let bench = Bench::new();
+        for _ in 0..3 {
+            assert_eq!(bench.call(Denial::OfTarget, |_| None).await, None);
+            assert_eq!(bench.call(Denial::OfTarget, |_| DENIED).await, DENIED);
+        }
+        assert_eq!(bench.counts(), (1, 6));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_has_ended_is_opened_again_once_a_call() {
+        let bench = Bench::new();
+        let ended = Some(Reason::Credentials);
+        let first = |nth| if nth == 1 { ended } else { None };
+        assert_eq!(bench.call(Denial::OfTarget, first).await, None);
+        assert_eq!(bench.counts(), (2, 2));
+        assert_eq!(bench.call(Denial::OfTarget, |_| ended).await, ended);
+        assert_eq!(bench.counts(), (3, 4));
+    }
 
     #[test]
     fn the_account_of_an_assumed_role_is_in_its_arn() {

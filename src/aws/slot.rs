@@ -59,6 +59,8 @@ pub(super) struct Before {
 /// Holds one session.
 pub(super) struct Slot {
     state: Mutex<State>,
+    /// Whose session it is, for messages.
+    whose: &'static str,
     clock: Clock,
     /// How long opening may take.
     deadline: Duration,
@@ -93,9 +95,10 @@ struct Failed {
 }
 
 impl Slot {
-    pub fn new(clock: Clock, deadline: Duration) -> Self {
+    pub fn new(whose: &'static str, clock: Clock, deadline: Duration) -> Self {
         Self {
             state: Mutex::default(),
+            whose,
             clock,
             deadline,
         }
@@ -180,7 +183,10 @@ impl Slot {
                     task.abort();
                     Err(Failure::new(
                         Reason::Timeout,
-                        format!("no session within refresh.timeout ({:?})", slot.deadline),
+                        format!(
+                            "opening {} took longer than refresh.timeout ({:?})",
+                            slot.whose, slot.deadline
+                        ),
                     ))
                 }
             };
@@ -303,7 +309,7 @@ mod tests {
         fn new() -> Self {
             let (clock, hand) = Clock::manual(Timestamp::default());
             Self {
-                slot: Arc::new(Slot::new(clock.clone(), DEADLINE)),
+                slot: Arc::new(Slot::new("a session", clock.clone(), DEADLINE)),
                 clock,
                 hand,
                 opened: Arc::default(),
@@ -368,7 +374,7 @@ mod tests {
         let bench = Bench::new();
         let [first, second] = ["first", "second"].map(|name| bench.session(name, Some(HOUR)));
         assert_eq!(bench.get(Ok(first)).await.unwrap(), "first");
-        bench.hand.advance(40 * 60 * SECOND - SECOND);
+        bench.hand.advance((40 * 60 - 1) * SECOND);
         assert_eq!(bench.get(throttled()).await.unwrap(), "first");
         assert_eq!(bench.opened(), 1);
         bench.hand.advance(SECOND);

@@ -22,9 +22,9 @@ use root_posture::Source;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long sessions serve before they are renewed: a role's hour and a root session's quarter of
-/// an hour, less their margins.
-const ROLE_SESSION: Duration = Duration::from_secs(55 * 60);
+/// How long sessions are used before they are renewed: two thirds of a role session's hour and of
+/// a root session's quarter of an hour.
+const ROLE_SESSION: Duration = Duration::from_secs(40 * 60);
 const ROOT_SESSION: Duration = Duration::from_secs(10 * 60);
 
 /// Accounts on a page of organizations:ListAccounts.
@@ -279,6 +279,10 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
         calls.push((
             "organizations:ListAccounts",
             pages * times(config.organization.interval),
+        ));
+        calls.push((
+            "iam:ListOrganizationsFeatures",
+            times(config.organization.interval),
         ));
         if !config.organization.tag_labels.is_empty() {
             calls.push((

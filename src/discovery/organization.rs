@@ -196,3 +196,242 @@ pub(super) fn merge(
     };
     (organization, next)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(600);
+
+    fn id(number: u64) -> AccountId {
+        format!("{number:012}").parse().unwrap()
+    }
+
+    fn member(number: u64, state: MemberState) -> Member {
+        Member {
+            id: id(number),
+            name: format!("account {number}"),
+            state,
+            management: Some(id(1)),
+        }
+    }
+
+    fn list(numbers: impl IntoIterator<Item = u64>) -> Vec<Member> {
+        numbers
+            .into_iter()
+            .map(|number| member(number, MemberState::InUse))
+            .collect()
+    }
+
+    /// A page of the accounts with the numbers from `first` to `last`.
+    fn page(first: u64, last: u64, next: Option<u64>) -> AccountPage {
+        AccountPage::Page {
+            members: list(first..=last),
+            next: next.map(|next| next.to_string()),
+        }
+    }
+
+    fn failure(reason: Reason) -> Result<AccountPage, Failure> {
+        Err(Failure::new(reason, "as the test wants"))
+    }
+
+    #[test]
+    fn a_list_of_500_pages_of_which_three_calls_in_a_hundred_fail_completes() {
+        let mut random = fastrand::Rng::with_seed(10);
+        let mut reading = Reading::default();
+        let (mut calls, mut pauses) = (0, Duration::ZERO);
+        let members = loop {
+            calls += 1;
+            let number = reading.token().map_or(1, |token| token.parse().unwrap());
+            let answer = if random.u8(0..100) < 3 {
+                failure(Reason::Service)
+            } else {
+                Ok(page(number, number, (number < 500).then_some(number + 1)))
+            };
+            match reading.take(answer, random.f64()) {
+                Step::Next => {}
+                Step::Again { pause, .. } => pauses += pause,
+                Step::Whole(members) => break members,
+                Step::GivenUp(failure) => panic!("{failure}"),
+            }
+        };
+        assert_eq!(members.len(), 500);
+        assert!((510..530).contains(&calls), "{calls}");
+        assert!(pauses < Duration::from_secs(60), "{pauses:?}");
+    }
+
+    #[test]
+    fn a_page_is_tried_nine_times_and_a_page_that_works_begins_the_count_anew() {
+        let mut reading = Reading::default();
+        for number in 1..=3 {
+            for failures in 1..=PATIENCE {
+                let Step::Again {
+                    pause,
+                    failures: found,
+                    ..
+                } = reading.take(failure(Reason::Timeout), 1.0)
+                else {
+                    panic!("given up after {failures}");
+                };
+                assert_eq!(found, failures);
+                assert!(pause <= Duration::from_secs(10));
+            }
+            let step = reading.take(Ok(page(number, number, Some(number + 1))), 1.0);
+            assert_eq!(step, Step::Next);
+        }
+        for _ in 1..=PATIENCE {
+            reading.take(failure(Reason::Network), 1.0);
+        }
+        let last = reading.take(failure(Reason::Network), 1.0);
+        assert!(matches!(last, Step::GivenUp(_)), "{last:?}");
+    }
+
+    #[test]
+    fn what_does_not_pass_by_itself_ends_a_reading_at_once() {
+        for reason in [Reason::AccessDenied, Reason::Unsupported] {
+            let step = Reading::default().take(failure(reason), 1.0);
+            assert!(matches!(step, Step::GivenUp(_)), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_token_begins_the_list_anew_and_not_for_ever() {
+        let mut reading = Reading::default();
+        for _ in 0..MOST_RESTARTS {
+            assert_eq!(reading.take(Ok(page(1, 5, Some(2))), 1.0), Step::Next);
+            assert_eq!(reading.token(), Some("2"));
+            assert_eq!(reading.take(Ok(AccountPage::TokenExpired), 1.0), Step::Next);
+            assert_eq!(reading.token(), None);
+        }
+        assert_eq!(
+            reading.take(Ok(page(1, 3, None)), 1.0),
+            Step::Whole(list(1..=3))
+        );
+        let mut reading = Reading {
+            restarts: MOST_RESTARTS,
+            ..Reading::default()
+        };
+        let step = reading.take(Ok(AccountPage::TokenExpired), 1.0);
+        assert!(matches!(step, Step::GivenUp(_)), "{step:?}");
+    }
+
+    #[test]
+    fn pages_that_do_not_end_are_no_list() {
+        let again = |token: &dyn Fn(usize) -> String| {
+            let mut reading = Reading::default();
+            (0..=MOST_EMPTY_PAGES)
+                .map(|nth| {
+                    let page = AccountPage::Page {
+                        members: Vec::new(),
+                        next: Some(token(nth)),
+                    };
+                    reading.take(Ok(page), 1.0)
+                })
+                .position(|step| matches!(step, Step::GivenUp(_)))
+        };
+        assert_eq!(again(&|_| "same".to_owned()), Some(1));
+        assert_eq!(again(&|nth| nth.to_string()), Some(MOST_EMPTY_PAGES - 1));
+    }
+
+    /// Lists that follow each other, and the time at which they do.
+    #[derive(Default)]
+    struct Lists {
+        known: Option<KnownOrganization>,
+        doubt: Option<Doubt>,
+        now: Moment,
+    }
+
+    impl Lists {
+        /// Merges a list; how many accounts are in use then, and how many of those are in doubt.
+        fn merge(&mut self, listed: Vec<Member>) -> (usize, usize) {
+            let doubt = self.doubt.as_ref();
+            let (known, doubt) = merge(self.known.as_ref(), listed, doubt, self.now, INTERVAL);
+            let in_use = known.members.values().filter(|it| it.living).count();
+            let in_doubt = doubt.as_ref().map_or(0, |doubt| doubt.lost.len());
+            (self.known, self.doubt) = (Some(known), doubt);
+            (in_use, in_doubt)
+        }
+
+        fn wait(&mut self, duration: Duration) -> &mut Self {
+            self.now = self.now + duration;
+            self
+        }
+    }
+
+    #[test]
+    fn a_tenth_may_go_at_once() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=20));
+        assert_eq!(lists.merge(list(1..=18)), (18, 0));
+    }
+
+    #[test]
+    fn more_than_a_tenth_needs_a_second_list_half_an_interval_later() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=20));
+        assert_eq!(lists.merge(list(1..=10)), (20, 10));
+        let second = Duration::from_secs(1);
+        assert_eq!(lists.wait(second * 299).merge(list(1..=10)), (20, 10));
+        assert_eq!(lists.wait(second).merge(list(1..=10)), (10, 0));
+    }
+
+    #[test]
+    fn what_both_lists_lost_is_dropped_and_nothing_else() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=20));
+        assert_eq!(lists.merge(list(1..=10)), (20, 10));
+        // The second list lost two of the ten, and three others.
+        assert_eq!(lists.wait(INTERVAL / 2).merge(list(4..=18)), (18, 3));
+        assert_eq!(lists.wait(INTERVAL / 2).merge(list(4..=18)), (15, 0));
+    }
+
+    #[test]
+    fn lists_that_lost_different_accounts_confirm_nothing() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=20));
+        assert_eq!(lists.merge(list(1..=10)), (20, 10));
+        assert_eq!(lists.wait(INTERVAL).merge(list(11..=20)), (20, 10));
+        assert_eq!(lists.wait(INTERVAL).merge(list(1..=10)), (20, 10));
+    }
+
+    #[test]
+    fn a_list_that_is_whole_again_ends_the_doubt() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=20));
+        lists.merge(list(1..=10));
+        assert_eq!(lists.wait(INTERVAL).merge(list(1..=20)), (20, 0));
+        assert_eq!(lists.wait(INTERVAL).merge(list(1..=10)), (20, 10));
+    }
+
+    #[test]
+    fn suspended_accounts_count_as_lost_and_new_ones_join_a_doubted_list() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=9));
+        let mut next = list(2..=10);
+        next.push(member(1, MemberState::Inactive));
+        assert_eq!(lists.merge(next.clone()), (10, 1));
+        assert_eq!(lists.wait(INTERVAL).merge(next), (9, 0));
+        assert!(!lists.known.unwrap().members[&id(1)].living);
+    }
+
+    #[test]
+    fn a_renamed_account_keeps_its_tags() {
+        let mut lists = Lists::default();
+        lists.merge(list(1..=3));
+        let tags = BTreeMap::from([("team".to_owned(), "payments".to_owned())]);
+        let known = lists.known.as_mut().unwrap();
+        known
+            .members
+            .get_mut(&id(2))
+            .unwrap()
+            .tags
+            .clone_from(&tags);
+        let mut next = list(1..=3);
+        next[1].name = "renamed".to_owned();
+        lists.merge(next);
+        let known = lists.known.unwrap();
+        let renamed = &known.members[&id(2)];
+        assert_eq!((renamed.name.as_str(), &renamed.tags), ("renamed", &tags));
+        assert_eq!(known.management, Some(id(1)));
+    }
+}

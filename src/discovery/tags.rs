@@ -163,10 +163,10 @@ mod tests {
     #[test]
     fn accounts_that_failed_come_last_and_take_turns() {
         let mut tags = Tags::default();
-        for number in [1, 2] {
+        for (number, at) in [(1, 1_000), (2, 2_000)] {
             tags.begin([(None, id(number))].into_iter());
             let failing = tags.next().unwrap();
-            let now = Moment::from_millis(number);
+            let now = Moment::from_millis(at);
             tags.take(failing, Err(&denied()), now, 0.5);
         }
         tags.begin((1..=4).map(|number| (None, id(number))));

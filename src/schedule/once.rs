@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::account::{Context, Monitored, Now};
 use super::orders::Settings;
-use super::probe::{Observation, Probe, ask};
+use super::probe::{Probe, ask};
 use crate::account::Account;
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -114,13 +114,19 @@ pub async fn try_sources(
         if !settings.sources.uses(&account, source) {
             continue;
         }
-        let probe = match source {
-            Source::CredentialReport => Probe::Report,
-            Source::AccountSummary => Probe::Summary,
-            Source::RootSession => Probe::RootKeys,
+        let probes: &[Probe] = match source {
+            Source::CredentialReport => &[Probe::Report],
+            Source::AccountSummary => &[Probe::Summary],
+            // Where nothing else reads the summary, the root session does.
+            Source::RootSession if account.access.is_none() => &[Probe::RootKeys, Probe::Summary],
+            Source::RootSession => &[Probe::RootKeys],
         };
-        for question in monitored.questions(probe) {
-            let Observation { outcome, .. } = ask(
+        let mut outcome = Ok(());
+        let probes = probes
+            .iter()
+            .filter(|probe| monitored.plan(**probe).is_some());
+        for question in probes.flat_map(|probe| monitored.questions(*probe)) {
+            let observed = ask(
                 aws.clone(),
                 clock.clone(),
                 Arc::clone(&account),
@@ -128,8 +134,9 @@ pub async fn try_sources(
                 settings.timeout,
             )
             .await;
-            tried.push((source, outcome.map(|_| ())));
+            outcome = outcome.and(observed.outcome.map(|_| ()));
         }
+        tried.push((source, outcome));
     }
     tried
 }

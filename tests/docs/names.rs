@@ -7,7 +7,8 @@ use aws_root_exporter::cli::args;
 use aws_root_exporter::metrics::{self, Kind};
 use clap::error::ErrorKind;
 use regex::Regex;
-use root_posture::{Reason, Source};
+use aws_root_exporter::failure::Reason;
+use root_posture::Source;
 
 use crate::markdown::{Page, expect_none, files, page, pages, read, rows, spans};
 

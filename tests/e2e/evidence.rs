@@ -322,7 +322,7 @@ fn fine_and_alarming() -> (Simulated, String) {
     alarming.root.mfa = false;
     let aws = Simulated::with([alarming, account(13, "fine")]);
     let config = format!(
-        "refresh.interval = \"1s\"\nrefresh.max_staleness = \"6s\"\n\
+        "refresh.interval = \"1s\"\nrefresh.max_staleness = \"10s\"\n\
          refresh.max_live_staleness = \"5s\"\nstate.path = \"state.redb\"\n{}{}",
         listed(ONE),
         listed(13)
