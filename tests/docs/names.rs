@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use aws_root_exporter::cli::args;
+use aws_root_exporter::failure::Reason;
 use aws_root_exporter::metrics::{self, Kind};
 use clap::error::ErrorKind;
 use regex::Regex;
-use aws_root_exporter::failure::Reason;
 use root_posture::Source;
 
 use crate::markdown::{Page, expect_none, files, page, pages, read, rows, spans};
