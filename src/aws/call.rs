@@ -1,7 +1,6 @@
 //! One call: how it is sent with a session's credentials, timed, counted and classed.
 
 use std::error::Error;
-use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -9,47 +8,12 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::{classify, is_hung_up};
 use super::ongoing;
+use super::operation::Operation;
 use super::slot::Session;
 use super::tap::Tap;
 use super::{Answer, Aws};
 use crate::clock::Moment;
 use crate::failure::{Failure, Reason};
-
-/// An operation of AWS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Operation {
-    pub service: &'static str,
-    pub name: &'static str,
-}
-
-impl Operation {
-    pub const fn iam(name: &'static str) -> Self {
-        let service = "iam";
-        Self { service, name }
-    }
-
-    pub const fn sts(name: &'static str) -> Self {
-        let service = "sts";
-        Self { service, name }
-    }
-
-    pub const fn organizations(name: &'static str) -> Self {
-        let service = "organizations";
-        Self { service, name }
-    }
-
-    /// Whether it may be sent twice: reading and opening sessions may. Each deletion must be known
-    /// of.
-    fn may_be_repeated(self) -> bool {
-        !self.name.starts_with("Delete")
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.service, self.name)
-    }
-}
 
 /// A call that has ended. It is counted when it becomes an answer or a failure.
 pub(super) struct Sent<T, E> {

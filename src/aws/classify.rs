@@ -1,7 +1,7 @@
-//! Puts what went wrong into a class of the fixed list, and into words.
+//! Gives a failed call its reason of the fixed list, and a message.
 //!
-//! Codes that the service models do not name arrive as "unhandled"; they are told by the code on
-//! the wire and the HTTP status. The words are AWS's code and message and the chain of causes,
+//! Codes that the service models do not name arrive as "unhandled"; they are classed by the code on
+//! the wire and the HTTP status. The message is AWS's code and message and the chain of causes,
 //! never a request or a response: those hold credentials.
 
 use std::error::Error;
@@ -169,13 +169,13 @@ fn of_causes(error: &(dyn Error + 'static), otherwise: Reason) -> Reason {
     otherwise
 }
 
-/// The chain of causes in words, each said once.
+/// The chain of causes as text, each named once.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut cause = Some(error);
     while let Some(error) = cause {
         let text = error.to_string();
-        if !words.iter().any(|said| said.contains(&text)) {
+        if !words.iter().any(|named| named.contains(&text)) {
             words.push(text);
         }
         cause = error.source();

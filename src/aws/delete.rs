@@ -2,14 +2,14 @@
 //!
 //! Only the command `remediate` may use this module, which a test checks; the daemon never does,
 //! and its role may not. The session is opened for the one deletion, with the task policy that
-//! allows it, and is kept nowhere.
+//! allows it, and has no slot.
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 
 use aws_sdk_iam::operation::delete_access_key::DeleteAccessKeyError;
 
 use super::Aws;
-use super::call::Operation;
+use super::operation::Operation;
 use super::session::Denial;
 use crate::account::Account;
 use crate::failure::Failure;

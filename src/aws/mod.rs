@@ -10,6 +10,7 @@ mod call;
 mod classify;
 pub mod delete;
 mod ongoing;
+mod operation;
 mod organization;
 mod questions;
 mod root;
@@ -36,7 +37,7 @@ use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::failure::Reason;
 
-use ongoing::OfTheCall;
+use ongoing::OfTask;
 pub use organization::{AccountPage, Member, MemberState};
 pub use questions::{Fetched, ReportState};
 pub use session::SessionKind;
@@ -140,7 +141,7 @@ async fn standard(settings: &Settings, region: Region, timeouts: TimeoutConfig) 
         loader = loader.app_name(name);
     }
     if let Some(profile) = &settings.profile {
-        // The chain would look at the environment first; who names a profile means it.
+        // The standard chain reads the environment before a profile that is named.
         loader = loader
             .profile_name(profile)
             .credentials_provider(session::profile_provider(&settings.region, profile));
@@ -207,23 +208,23 @@ impl Aws {
             .base
             .to_builder()
             .region(Region::new(region.to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(OfTheCall))
+            .credentials_provider(SharedCredentialsProvider::new(OfTask))
             .identity_cache(IdentityCache::no_cache())
             .build();
         let clients = Arc::new(Clients {
             iam: aws_sdk_iam::Client::from_conf(
                 aws_sdk_iam::config::Builder::from(&config)
-                    .interceptor(OfTheCall)
+                    .interceptor(OfTask)
                     .build(),
             ),
             sts: aws_sdk_sts::Client::from_conf(
                 aws_sdk_sts::config::Builder::from(&config)
-                    .interceptor(OfTheCall)
+                    .interceptor(OfTask)
                     .build(),
             ),
             organizations: aws_sdk_organizations::Client::from_conf(
                 aws_sdk_organizations::config::Builder::from(&config)
-                    .interceptor(OfTheCall)
+                    .interceptor(OfTask)
                     .build(),
             ),
         });

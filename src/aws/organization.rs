@@ -9,7 +9,7 @@ use aws_sdk_organizations::operation::list_accounts::ListAccountsError;
 use aws_sdk_organizations::types::{AccountState, AccountStatus};
 
 use super::Aws;
-use super::call::Operation;
+use super::operation::Operation;
 use super::session::Denial;
 use crate::account::{AccountId, RootFeatures};
 use crate::failure::{Failure, Reason};

@@ -6,7 +6,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::Blob;
 use root_posture::Summary;
 
-use super::call::{Operation, Sent};
+use super::call::Sent;
+use super::operation::Operation;
 use super::{Answer, Aws, SessionKind};
 use crate::account::Account;
 use crate::clock::Timestamp;

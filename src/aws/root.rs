@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::failure::{Failure, Reason};
 
 impl Aws {
-    /// iam:ListAccessKeys: the root user's access keys; when they were last used is not said.
+    /// iam:ListAccessKeys: the root user's access keys; `last_used` is empty.
     ///
     /// # Errors
     ///

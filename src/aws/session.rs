@@ -13,8 +13,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
 
-use super::call::Operation;
 use super::classify::causes;
+use super::operation::Operation;
 use super::slot::{Before, Session, Slot};
 use super::{Answer, Aws, Identity};
 use crate::account::{Access, Account, AccountId, Partition, Secret};
@@ -254,6 +254,18 @@ impl Aws {
                 ),
             )
         })?;
+        let token = credentials.session_token().unwrap_or_default();
+        let is_sendable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_sendable(credentials.access_key_id()) || !is_sendable(token) {
+            // The SDK panics on them.
+            return Err(Failure::new(
+                Reason::Credentials,
+                format!(
+                    "credentials of {whose}: the access key id or session token holds a character \
+                     that none has, as a line feed at its end"
+                ),
+            ));
+        }
         let lifetime = credentials.expiry().map(|end| {
             let end = end.duration_since(UNIX_EPOCH).map_or(0, |since| {
                 i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -578,6 +590,20 @@ mod tests {
         assert_eq!(bench.counts(), (2, 2));
         assert_eq!(bench.call(Denial::OfTarget, |_| ended).await, ended);
         assert_eq!(bench.counts(), (3, 4));
+    }
+
+    #[tokio::test]
+    async fn credentials_that_cannot_be_sent_are_a_failure() {
+        let aws = crate::aws::tests::unreachable().await;
+        for (key, token) in [
+            ("AKIAIOSFODNN7EXAMPLE\n", None),
+            ("AKIAIOSFODNN7EXAMPLE", Some("a b")),
+        ] {
+            let provider = Credentials::new(key, "", token.map(str::to_owned), None, "test");
+            let failure = aws.provide(&provider, "the caller").await.err().unwrap();
+            assert_eq!(failure.reason, Reason::Credentials);
+            assert!(!failure.message.contains(key), "{failure}");
+        }
     }
 
     #[test]

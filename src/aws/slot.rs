@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use tokio::sync::watch;
 
-use super::call::Operation;
+use super::operation::Operation;
 use crate::account::AccountId;
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Moment};

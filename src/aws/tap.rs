@@ -21,7 +21,7 @@ struct Seen {
 }
 
 impl Tap {
-    /// The time AWS says the answer was given, if it said any.
+    /// When the answer was given, by AWS's clock; `None` without a `Date` header.
     pub fn date(&self) -> Option<Timestamp> {
         self.seen().date
     }
@@ -31,14 +31,14 @@ impl Tap {
         self.seen().is_cut_off
     }
 
-    /// Sees the header `Date`, as far as there is one.
+    /// Notes the header `Date`, if there is one.
     pub fn see_date(&self, header: Option<&str>) {
         self.seen().date = header
             .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
             .map(|date| Timestamp::from_unix(date.secs()));
     }
 
-    /// Sees the body.
+    /// Notes whether the body is whole.
     pub fn see_body(&self, body: &[u8]) {
         self.seen().is_cut_off = is_cut_off(body);
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_xml_is_not_judged() {
+    fn only_xml_is_checked() {
         for body in ["", "{\"Accounts\": [", "no route to host"] {
             assert!(!is_cut_off(body.as_bytes()), "{body}");
         }

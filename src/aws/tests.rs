@@ -31,6 +31,22 @@ struct Bench {
     hand: Hand,
 }
 
+async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
+    let settings = Settings {
+        region: "us-east-1".to_owned(),
+        profile: None,
+        timeout: TIMEOUT,
+        stand_in: Some(StandIn { endpoint_url }),
+    };
+    Aws::new(&settings, Arc::new(Uncounted), clock).await
+}
+
+/// An AWS that no call may reach.
+pub(super) async fn unreachable() -> Aws {
+    let (clock, _hand) = Clock::manual(Timestamp::default());
+    aws_at("http://127.0.0.1:1".to_owned(), clock).await
+}
+
 fn hub() -> AccountId {
     "999000000001".parse().unwrap()
 }
@@ -49,15 +65,7 @@ impl Bench {
         let simulator = Simulator::start(world.clone(), "127.0.0.1:0", now)
             .await
             .unwrap();
-        let settings = Settings {
-            region: "us-east-1".to_owned(),
-            profile: None,
-            timeout: TIMEOUT,
-            stand_in: Some(StandIn {
-                endpoint_url: simulator.url(),
-            }),
-        };
-        let aws = Aws::new(&settings, Arc::new(Uncounted), clock).await;
+        let aws = aws_at(simulator.url(), clock).await;
         Self {
             world,
             _simulator: simulator,

@@ -282,8 +282,8 @@ mod tests {
         };
         let running = tokio::spawn(reloader.run(Hangups::new().unwrap(), requests));
         assert_eq!(reloads.ask().await, Err(BROKE_OFF.to_owned()));
-        let reloaded = reloads.ask().await;
-        assert!(reloaded.is_ok(), "{reloaded:?}");
+        let second = reloads.ask().await;
+        assert!(second.is_ok(), "{second:?}");
         assert!(!wants.has_changed().unwrap());
         running.abort();
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use super::reload::{Hangups, Load, Reloader};
@@ -19,7 +19,7 @@ use crate::failure::Reason;
 use crate::schedule::{self, Schedule};
 use root_posture::Limits;
 
-use crate::state::{Gate, State};
+use crate::state::{Database, Gate, Keeper, Refusal, State};
 use crate::views::{CallKey, Outcome, Views};
 use crate::{metrics, web};
 
@@ -48,7 +48,13 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         view.reload = (true, started);
         view.shard = (config.shard.index, config.shard.total);
     });
-    let state = load_state(&config, &clock);
+    let (state, gate, keeper) = match open_state(&config, &store, &clock) {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            eprintln!("aws-root-exporter: cannot start: {refusal}");
+            return ExitCode::FAILURE;
+        }
+    };
     let aws = Aws::new(
         &aws::Settings {
             region: config.aws.region.clone(),
@@ -85,10 +91,10 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         aws,
         views: Arc::clone(&store),
         clock: clock.clone(),
-        gate: Gate(Arc::clone(&store)),
+        gate,
         state,
     };
-    tasks.run("schedule", schedule.run(tasks.stopped()));
+    poll(&mut tasks, schedule, keeper);
     let (reloads, requests) = web::Reloads::channel();
     let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
     let site = Arc::new(site.guarded_by(guard));
@@ -113,6 +119,24 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         Stopped::BySignal => ExitCode::SUCCESS,
         Stopped::ByEndOf(_) => ExitCode::FAILURE,
     }
+}
+
+/// Runs the schedule, and what keeps its state, which ends after it: the last that the schedule
+/// hands over is kept as well.
+fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper<Database>>) {
+    let stopped = tasks.stopped();
+    let (polls, polls_end) = oneshot::channel::<()>();
+    tasks.run("schedule", async move {
+        schedule.run(stopped).await;
+        drop(polls);
+    });
+    let Some(keeper) = keeper else { return };
+    tasks.run("state", async move {
+        let closed = async { _ = polls_end.await };
+        if let Err(failure) = keeper.run(closed).await {
+            error!(error = %failure, "the state is not kept any more");
+        }
+    });
 }
 
 /// The runtime of the web side. It does not wait for what blocks when it goes, which in the midst
@@ -202,8 +226,24 @@ pub(super) fn open_web_config(
     Ok(opened.map(Arc::new))
 }
 
-fn load_state(_config: &Config, _clock: &Clock) -> State {
-    State::default()
+/// What was kept, and the gate that keeps it, which shows it in `views`.
+///
+/// # Errors
+///
+/// The process must not start with this state path.
+fn open_state(
+    config: &Config,
+    views: &Arc<Views>,
+    clock: &Clock,
+) -> Result<(State, Gate, Option<Keeper<Database>>), Refusal> {
+    let (views, clock) = (Arc::clone(views), clock.clone());
+    let Some(path) = &config.state.path else {
+        return Ok((State::default(), Gate::new(views, clock), None));
+    };
+    let (database, state) = Database::open(path, &clock, settings(config).limits)?;
+    info!(path = %path.display(), accounts = state.accounts.len(), "state read");
+    let (gate, keeper) = Gate::keeping(views, clock, database);
+    Ok((state, gate, Some(keeper)))
 }
 
 /// How the schedule goes by a configuration.

@@ -1,4 +1,4 @@
-//! What the configuration wants and what is known become the list of accounts to watch.
+//! Assembles the list of accounts to watch from the configuration and what is known. Asks nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use crate::config::{Config, MemberAccess, Organization};
 use crate::schedule::{Absent, AccountList};
 use crate::views::{KnownMember, KnownOrganization};
 
-/// What AWS has said, or the state file remembers.
+/// What AWS has answered, or the state remembers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     /// The caller's own account.
     pub caller: Option<AccountId>,
-    /// Whether AWS has said so in this run.
+    /// Whether AWS has confirmed that in this run.
     pub caller_confirmed: bool,
     /// The organization.
     pub organization: Option<Arc<KnownOrganization>>,
-    /// Whether AWS has said so in this run.
+    /// Whether AWS has confirmed that in this run.
     pub organization_confirmed: bool,
 }
 
-/// The accounts to watch; `None` while that cannot be told.
+/// The accounts to watch; `None` while too little is known.
 pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
     if config.organization.enabled {
         return of_organization(config, known);
@@ -69,7 +69,7 @@ fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
         list.take(account);
     }
     let Some((organization, caller)) = organization else {
-        // What is listed need not wait for the rest.
+        // The accounts of the configuration need not wait for the rest.
         let list = list.finish(AccountList::default());
         return Some(list).filter(|list| !list.accounts.is_empty());
     };
@@ -83,11 +83,11 @@ fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
         } else if !member.living {
             list.leave_out(*id, Absent::Inactive);
         } else {
-            let way = Way {
+            let origin = Origin {
                 caller,
                 management: organization.management,
             };
-            list.take(way.account(config, *id, member));
+            list.take(origin.account(config, *id, member));
         }
     }
     Some(list.finish(AccountList {
@@ -99,13 +99,13 @@ fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
     }))
 }
 
-/// How the accounts of an organization are entered.
-struct Way {
+/// From where the accounts of an organization are read.
+struct Origin {
     caller: AccountId,
     management: Option<AccountId>,
 }
 
-impl Way {
+impl Origin {
     fn account(&self, config: &Config, id: AccountId, member: &KnownMember) -> Account {
         let Organization {
             access,
@@ -151,7 +151,7 @@ impl Way {
     }
 }
 
-/// A list in the making.
+/// A list that is being assembled.
 struct Assembly<'a> {
     config: &'a Config,
     accounts: Vec<Arc<Account>>,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_entered_as_configured_and_the_management_account_by_its_role() {
+    fn members_are_read_as_configured_and_the_management_account_by_its_role() {
         let (role, caller) = (Some("role"), Some("caller"));
         assert_eq!(
             ways(MemberAccess::Role),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_account_beats_the_discovered_one_and_borrows_its_name() {
+    fn a_configured_account_replaces_the_discovered_one_and_takes_its_name() {
         let mut config = config(MemberAccess::Role);
         config.organization.exclude.insert(id(3));
         config.accounts.push(Account {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_left_out_is_told_with_the_reason() {
+    fn accounts_left_out_have_a_reason() {
         let mut known = known(5);
         let organization = Arc::make_mut(known.organization.as_mut().unwrap());
         organization.members.get_mut(&id(4)).unwrap().living = false;
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_does_not_wait_for_the_organization() {
+    fn configured_accounts_do_not_wait_for_the_organization() {
         let mut config = config(MemberAccess::Role);
         assert_eq!(assemble(&config, &Known::default()), None);
         config.accounts.push(Account {

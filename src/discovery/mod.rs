@@ -167,7 +167,7 @@ impl Discovery {
         (discovery, orders)
     }
 
-    /// Finds out the rest, and follows what is wanted, until nobody wants anything any more.
+    /// Finds out the rest, and follows what is wanted, until the sender of changes is gone.
     ///
     /// # Panics
     ///
@@ -433,9 +433,12 @@ impl Discovery {
                 let backoff = Backoff::slow(organization.interval);
                 self.features.failed(backoff, now);
                 if self.features.failures == 1 {
+                    let hint = match failure.reason {
+                        Reason::AccessDenied => "; allow the caller iam:ListOrganizationsFeatures",
+                        _ => "",
+                    };
                     warn!(reason = %failure.reason, error = failure.message,
-                        "root access features of the organization unknown; allow the caller \
-                         iam:ListOrganizationsFeatures");
+                        "root access features of the organization unknown{hint}");
                 }
             }
         }

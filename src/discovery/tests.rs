@@ -491,7 +491,7 @@ async fn a_command_finds_the_accounts_once_and_says_what_it_could_not() {
 }
 
 #[tokio::test]
-async fn it_ends_when_nobody_wants_anything_any_more() {
+async fn it_ends_with_the_sender_of_changes() {
     let bench = Bench::start(World::generate(2, 1, NOW), config()).await;
     drop(bench.wanted);
     tokio::time::timeout(BOUND, bench.running)

@@ -325,12 +325,14 @@ impl Monitored {
             }
             Question::RootKeys => self.failed(Source::RootSession, failure, now),
             Question::Report => self.report_failed(failure, context),
-            // Each call is counted; the account's list of keys says whether its session works.
-            Question::Summary(SessionKind::Root)
-            | Question::LastUse(_)
-            | Question::Certificates
-            | Question::Mfa
-            | Question::LoginProfile => {}
+            Question::Summary(SessionKind::Root) => {
+                self.failed_in_part(Probe::Summary, failure, now);
+            }
+            Question::Certificates | Question::Mfa | Question::LoginProfile => {
+                self.failed_in_part(Probe::RootDetail, failure, now);
+            }
+            // AWS refuses it for a key that was deleted since the list.
+            Question::LastUse(_) => {}
         }
     }
 
@@ -528,6 +530,25 @@ impl Monitored {
             warn!(account = %id, %source, %reason, error = message, "refresh failed");
         }
         view.failed(now.wall, failure);
+    }
+
+    /// A call of a root session other than the list of keys failed. It is counted; whether the source
+    /// works depends on the list alone.
+    fn failed_in_part(&mut self, probe: Probe, failure: Failure, now: Now) {
+        let (id, source) = (self.account.id, Source::RootSession);
+        let is_known = self.plan(probe).is_some_and(|plan| plan.failures > 0)
+            || self
+                .source(source)
+                .is_some_and(|view| view.up == Some(false));
+        let (reason, message) = (failure.reason, &failure.message);
+        if is_known {
+            debug!(account = %id, %source, %reason, error = message, "call failed");
+        } else {
+            warn!(account = %id, %source, %reason, error = message, "call failed");
+        }
+        if let Some(view) = self.source_mut(source) {
+            view.failed_in_part(now.wall, failure);
+        }
     }
 
     fn source(&self, source: Source) -> Option<&SourceView> {

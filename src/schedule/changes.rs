@@ -7,19 +7,17 @@ use crate::account::Account;
 
 /// Logs what is different from the judgement before.
 pub(super) fn log_changes(account: &Account, before: &Posture, after: &Posture) {
-    let metrics: [(&str, fn(&Posture) -> Option<Metric>, u8); 4] = [
-        ("root_access_keys_active", |it| it.keys_active, 0),
-        ("root_access_keys_present", |it| it.keys_present, 0),
-        (
-            "root_signing_certificates_active",
-            |it| it.certificates_active,
-            0,
-        ),
-        ("root_mfa_enabled", |it| it.mfa_enabled, 1),
-    ];
-    for (name, pick, fine) in metrics {
-        log_change(account, name, pick(before), pick(after), fine);
-    }
+    let log = |metric, pick: fn(&Posture) -> Option<Metric>, fine| {
+        log_change(account, metric, pick(before), pick(after), fine);
+    };
+    log("root_access_keys_active", |it| it.keys_active, 0);
+    log("root_access_keys_present", |it| it.keys_present, 0);
+    log(
+        "root_signing_certificates_active",
+        |it| it.certificates_active,
+        0,
+    );
+    log("root_mfa_enabled", |it| it.mfa_enabled, 1);
 }
 
 fn log_change(

@@ -385,6 +385,13 @@ impl Core {
         self.accounts.insert(id, monitored);
     }
 
+    /// Hands all that is known to the gate, as the last thing.
+    pub fn save(&self) {
+        for (id, account) in &self.accounts {
+            self.gate.save(*id, account.saved());
+        }
+    }
+
     /// Lets go of an account, and shows that it left unless another shard goes on with it.
     fn leave(&mut self, id: AccountId, absent: Option<Absent>, now: Moment) {
         if let Some(account) = self.accounts.remove(&id) {

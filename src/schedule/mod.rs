@@ -21,7 +21,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use root_posture::Moment;
+use root_posture::{AccountId, Moment};
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 use tracing::error;
@@ -58,7 +58,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Polls all accounts until `shutdown` completes.
+    /// Polls all accounts until `shutdown` completes, then hands all that is known to the gate.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             mut orders,
@@ -87,7 +87,7 @@ impl Schedule {
             }
             let wake = core.next_wake();
             tokio::select! {
-                () = &mut shutdown => return,
+                () = &mut shutdown => return core.save(),
                 Some(ended) = asking.tasks.join_next_with_id() => {
                     if let Some((run, observation)) = asking.ended(ended) {
                         core.observed(run, observation);
@@ -112,7 +112,15 @@ struct Asking {
     clock: Clock,
     tasks: JoinSet<Observation>,
     /// What each task asks.
-    questions: HashMap<task::Id, (RunId, Question, Moment)>,
+    questions: HashMap<task::Id, Asked>,
+}
+
+/// A question that is being asked.
+struct Asked {
+    run: RunId,
+    account: AccountId,
+    question: Question,
+    at: Moment,
 }
 
 impl Asking {
@@ -123,15 +131,20 @@ impl Asking {
                 account,
                 question,
             } => {
+                let asked = Asked {
+                    run,
+                    account: account.id,
+                    question: question.clone(),
+                    at: self.clock.moment(),
+                };
                 let task = self.tasks.spawn(ask(
                     self.aws.clone(),
                     self.clock.clone(),
                     account,
-                    question.clone(),
+                    question,
                     core.settings().timeout,
                 ));
-                let asked = self.clock.moment();
-                self.questions.insert(task.id(), (run, question, asked));
+                self.questions.insert(task.id(), asked);
             }
             Request::Forget(id) => self.aws.forget(id),
         }
@@ -147,13 +160,14 @@ impl Asking {
             Ok((task, _)) => *task,
             Err(error) => error.id(),
         };
-        let (run, question, asked) = self.questions.remove(&task)?;
+        let asked = self.questions.remove(&task)?;
         let observation = ended.map_or_else(
             |panic| {
-                error!(?question, error = %panic, "a probe panicked; please report this");
+                let (account, question) = (asked.account, asked.question);
+                error!(%account, ?question, error = %panic, "a probe panicked; please report this");
                 Observation {
                     question,
-                    asked,
+                    asked: asked.at,
                     skew: None,
                     outcome: Err(Failure::new(
                         Reason::Other,
@@ -163,6 +177,6 @@ impl Asking {
             },
             |(_, observation)| observation,
         );
-        Some((run, observation))
+        Some((asked.run, observation))
     }
 }

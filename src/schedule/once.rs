@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::account::{Context, Monitored, Now};
 use super::orders::Settings;
-use super::probe::{Probe, ask};
+use super::probe::{Finding, Probe, ask};
 use crate::account::Account;
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -134,7 +134,11 @@ pub async fn try_sources(
                 settings.timeout,
             )
             .await;
-            outcome = outcome.and(observed.outcome.map(|_| ()));
+            outcome = outcome.and(observed.outcome.and_then(|finding| match finding {
+                // The next report would be missing, hours from now.
+                Finding::Report(read) => read.refused.map_or(Ok(()), Err),
+                _ => Ok(()),
+            }));
         }
         tried.push((source, outcome));
     }

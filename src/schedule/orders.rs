@@ -8,6 +8,7 @@ use root_posture::{AccountId, Limits, Source, SourcesInUse};
 
 use super::probe::Probe;
 use crate::account::Account;
+use crate::aws::SessionKind;
 use crate::views::KnownOrganization;
 
 /// Which sources are asked, where an account has a way to ask them.
@@ -33,9 +34,12 @@ impl Sources {
         let root = account.root_session && has_root;
         Used {
             report: self.report && has_own,
-            summary: self.summary && has_own && has_root,
+            summary: match (self.summary, has_own) {
+                (true, true) if has_root => Some(SessionKind::Own),
+                (true, false) if root => Some(SessionKind::Root),
+                _ => None,
+            },
             root,
-            root_summary: self.summary && !has_own && root,
         }
     }
 }
@@ -44,11 +48,9 @@ impl Sources {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Used {
     pub report: bool,
-    /// The summary with the account's own session.
-    pub summary: bool,
+    /// The session in which the summary is read: a root session where there is no other.
+    pub summary: Option<SessionKind>,
     pub root: bool,
-    /// The summary in the root session, where nothing else reads it.
-    pub root_summary: bool,
 }
 
 impl Used {
@@ -56,13 +58,17 @@ impl Used {
     pub fn all(self) -> impl Iterator<Item = Source> {
         Source::ALL
             .into_iter()
-            .zip([self.report, self.summary, self.root])
+            .zip([
+                self.report,
+                self.summary == Some(SessionKind::Own),
+                self.root,
+            ])
             .filter_map(|(source, used)| used.then_some(source))
     }
 
     pub fn runs(self, probe: Probe) -> bool {
         match probe {
-            Probe::Summary => self.summary || self.root_summary,
+            Probe::Summary => self.summary.is_some(),
             Probe::RootKeys | Probe::RootDetail => self.root,
             Probe::Report => self.report,
         }
@@ -70,7 +76,7 @@ impl Used {
 
     pub fn in_use(self) -> SourcesInUse {
         SourcesInUse {
-            summary: self.summary || self.root_summary,
+            summary: self.summary.is_some(),
             list: self.root,
             report: self.report,
         }

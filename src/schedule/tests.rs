@@ -108,7 +108,7 @@ impl Simulation {
     fn new(accounts: u64, script: Script) -> Self {
         let (clock, hand) = Clock::manual(START);
         let views = Arc::new(Views::new(clock.clone()));
-        let gate = Gate::showing(Arc::clone(&views));
+        let gate = Gate::new(Arc::clone(&views), clock.clone());
         let mut core = Core::new(
             settings(),
             State::default(),

@@ -146,6 +146,15 @@ impl SourceView {
         *self.failures.entry(failure.reason).or_default() += 1;
         self.last_failure = Some((now, failure));
     }
+
+    /// Counts a failed call that does not decide whether the source works.
+    pub fn failed_in_part(&mut self, now: Timestamp, failure: Failure) {
+        *self.failures.entry(failure.reason).or_default() += 1;
+        if self.up != Some(false) {
+            // Else the failure that is shown is why the source is down.
+            self.last_failure = Some((now, failure));
+        }
+    }
 }
 
 /// Everything that is shown, as of one moment.

@@ -225,7 +225,7 @@ fn root_row(account: &Account, key_active: &str) -> String {
 fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
     let stranger = account(5, "stranger").with_role(crate::support::simulated::ROLE, Some("other"));
     let unwell = [
-        ("denied", "access_denied", reported(1, |_| {})),
+        ("denied", "access_denied", with_key(1)),
         (
             "a root row that is malformed",
             "report_malformed",

@@ -14,6 +14,7 @@
 
 mod activation;
 mod clocks;
+mod core;
 mod crashes;
 mod disks;
 mod evidence;

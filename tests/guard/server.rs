@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use aws_root_exporter::clock::Clock;
 use aws_root_exporter::metrics;
-use aws_root_exporter::views::Store;
+use aws_root_exporter::views::Views;
 use aws_root_exporter::web::{Limits, Settings, Site, WebConfig, bind, serve};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,

@@ -188,9 +188,7 @@ mod tests {
                 ..Posture::default()
             };
             let keys = shown_keys(&posture, Some(&root), Some(&listed));
-            keys.iter()
-                .map(|key| (key.id, key.active))
-                .collect::<Vec<_>>()
+            keys.map(|key| (key.id, key.active)).collect::<Vec<_>>()
         };
         assert_eq!(shown(Some(Source::CredentialReport)), [(Some("A"), true)]);
         assert_eq!(shown(Some(Source::RootSession)), [(Some("A"), false)]);

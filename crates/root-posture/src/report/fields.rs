@@ -55,12 +55,23 @@ pub(super) fn root_row(record: &ByteRecord, columns: &Columns) -> Result<RootRow
     })
 }
 
-/// What the column says, where it says anything, in any encoding and cut to what fits a log line.
+/// What the column says, where it says anything, in any encoding. Cut to what fits a log line, but
+/// not of the word that decides what it means.
 fn additional_credentials(record: &ByteRecord, column: Option<Column>) -> Option<String> {
     const LONGEST: usize = 200;
     let bytes = field(record, column?).trim_ascii();
+    if says_nothing(bytes) {
+        return None;
+    }
     let text = String::from_utf8_lossy(bytes);
-    (!says_nothing(bytes)).then(|| text.chars().take(LONGEST).collect())
+    let words = text.to_ascii_lowercase();
+    let word = words.find("key").or_else(|| words.find("cert"));
+    let start = match word {
+        Some(word) if word > LONGEST / 2 && text.len() > LONGEST => word - LONGEST / 2,
+        _ => 0,
+    };
+    let kept = &text[text.floor_char_boundary(start)..];
+    Some(kept.chars().take(LONGEST).collect())
 }
 
 /// Reads the row of an IAM user, and whose user it is.

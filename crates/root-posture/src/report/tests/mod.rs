@@ -1,6 +1,7 @@
 //! What the tests of this room build their reports with: a table that is changed cell by cell and
 //! then written down. It shares no code with what it tests.
 
+mod additional;
 mod corpus;
 mod properties;
 mod refusals;
@@ -76,6 +77,14 @@ impl Table {
     fn cell(&mut self, row: usize, column: &str) -> &mut String {
         let index = self.0[0].iter().position(|name| name == column).unwrap();
         &mut self.0[row][index]
+    }
+
+    /// With another column after the last, that says so in each row.
+    fn with_column(mut self, name: &str, text: &str) -> Self {
+        for (at, row) in self.0.iter_mut().enumerate() {
+            row.push(if at == 0 { name } else { text }.to_owned());
+        }
+        self
     }
 
     fn with(mut self, row: usize, column: &str, text: &str) -> Self {

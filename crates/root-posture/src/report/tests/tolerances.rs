@@ -56,24 +56,24 @@ fn every_field_of_the_root_row_is_read() {
 
 #[test]
 fn a_key_exists_when_it_is_active_or_was_ever_rotated() {
-    for (active, rotated, counts) in [
-        ("true", "2026-09-11T13:14:52Z", (1, 1)),
-        ("false", "2026-09-11T13:14:52Z", (0, 1)),
-        ("true", "N/A", (1, 1)),
-        ("false", "N/A", (0, 0)),
+    for (is_active, rotated, present, active) in [
+        ("true", "2026-09-11T13:14:52Z", 1, 1),
+        ("false", "2026-09-11T13:14:52Z", 1, 0),
+        ("true", "N/A", 1, 1),
+        ("false", "N/A", 0, 0),
     ] {
         let mut table = Table::usual();
         for slot in ["access_key_1", "cert_1"] {
-            table = table.with(ROOT, &format!("{slot}_active"), active).with(
+            table = table.with(ROOT, &format!("{slot}_active"), is_active).with(
                 ROOT,
                 &format!("{slot}_last_rotated"),
                 rotated,
             );
         }
         let root = table.parse().unwrap().root.unwrap();
-        let (active, present) = counts;
-        assert_eq!(root.keys(), Counts { active, present });
-        assert_eq!(root.certificates_count(), Some(Counts { active, present }));
+        let counts = Counts { present, active };
+        assert_eq!(root.keys(), counts);
+        assert_eq!(root.certificates_count(), Some(counts));
     }
 }
 

@@ -1,10 +1,10 @@
-//! What was shown of one account, scrape by scrape: four figures, and every value each of them had.
+//! What was shown of one account, scrape by scrape: four metrics, and every value each of them had.
 
 use std::collections::HashMap;
 
 use crate::support::exposition::Exposition;
 
-/// The figures that can be wrong, by family.
+/// The metrics that can be wrong, by family.
 const FAMILIES: [&str; 4] = [
     "aws_root_access_keys_active",
     "aws_root_access_keys_present",
@@ -12,39 +12,39 @@ const FAMILIES: [&str; 4] = [
     "aws_root_mfa_enabled",
 ];
 
-/// What is shown of an account: `None` says nothing, which is how the exporter says that it does
+/// What is shown of an account: `None` is no sample, which is how the exporter says that it does
 /// not know.
-pub type Figures = [Option<u8>; FAMILIES.len()];
+pub type Values = [Option<u8>; FAMILIES.len()];
 
 /// Of an account with a root access key and a certificate, and without MFA.
-pub const ALARMING: Figures = [Some(1), Some(1), Some(1), Some(0)];
+pub const ALARMING: Values = [Some(1), Some(1), Some(1), Some(0)];
 
 /// Of an account that is as it should be.
-pub const FINE: Figures = [Some(0), Some(0), Some(0), Some(1)];
+pub const FINE: Values = [Some(0), Some(0), Some(0), Some(1)];
 
-/// Of an account nobody knows anything about.
-pub const UNKNOWN: Figures = [None; FAMILIES.len()];
+/// Of an account that nothing is known of.
+pub const UNKNOWN: Values = [None; FAMILIES.len()];
 
-/// The figures of all accounts in a scrape, and how their sources fare.
+/// The values of all accounts in a scrape, and the state of their sources.
 pub struct Scrape {
-    figures: HashMap<String, Figures>,
+    values: HashMap<String, Values>,
     up: HashMap<(String, String), bool>,
     failures: HashMap<String, Vec<(String, String)>>,
 }
 
 impl Scrape {
     pub fn of(shown: &Exposition) -> Self {
-        let mut figures: HashMap<String, Figures> = HashMap::new();
+        let mut values: HashMap<String, Values> = HashMap::new();
         for (place, family) in FAMILIES.into_iter().enumerate() {
             for sample in shown.all(family, &[]) {
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
-                    reason = "figures are small whole numbers"
+                    reason = "values are small whole numbers"
                 )]
                 let value = sample.value as u8;
                 let account = sample.labels["account"].clone();
-                figures.entry(account).or_default()[place] = Some(value);
+                values.entry(account).or_default()[place] = Some(value);
             }
         }
         let mut up = HashMap::new();
@@ -64,14 +64,14 @@ impl Scrape {
             }
         }
         Self {
-            figures,
+            values,
             up,
             failures,
         }
     }
 
-    pub fn figures(&self, account: &str) -> Figures {
-        self.figures.get(account).copied().unwrap_or(UNKNOWN)
+    pub fn values(&self, account: &str) -> Values {
+        self.values.get(account).copied().unwrap_or(UNKNOWN)
     }
 
     /// Whether every source of the account works.
@@ -99,16 +99,16 @@ impl Scrape {
     }
 }
 
-/// What was shown of an account in one stage of a test: of each figure, every value in its order.
+/// What was shown of an account in one stage of a test: of each metric, every value in its order.
 #[derive(Clone, Debug)]
 pub struct Course([Vec<Option<u8>>; FAMILIES.len()]);
 
 impl Course {
-    pub fn from(now: Figures) -> Self {
+    pub fn from(now: Values) -> Self {
         Self(now.map(|value| vec![value]))
     }
 
-    pub fn note(&mut self, now: Figures) {
+    pub fn note(&mut self, now: Values) {
         for (course, value) in self.0.iter_mut().zip(now) {
             if course.last() != Some(&value) {
                 course.push(value);
@@ -116,8 +116,8 @@ impl Course {
         }
     }
 
-    /// Whether each figure went from its value in `before` to that in `after`, at once and once.
-    pub fn went(&self, before: Figures, after: Figures) -> Result<(), Course> {
+    /// Whether each metric went from its value in `before` to that in `after`, at once and once.
+    pub fn went(&self, before: Values, after: Values) -> Result<(), Course> {
         let wanted = before.into_iter().zip(after);
         let went = self.0.iter().zip(wanted).all(|(course, (before, after))| {
             let direct = if before == after {
@@ -131,7 +131,7 @@ impl Course {
     }
 
     /// Whether what was shown can no longer become a course from `before` to `after`.
-    pub fn is_astray(&self, before: Figures, after: Figures) -> bool {
+    pub fn is_astray(&self, before: Values, after: Values) -> bool {
         let wanted = before.into_iter().zip(after);
         self.0.iter().zip(wanted).any(|(course, (before, after))| {
             course[0] != before || course.len() > 2 || course.get(1).is_some_and(|it| *it != after)
