@@ -167,39 +167,53 @@ impl<'a> Rules<'a> {
 
     /// Rule 1.
     fn at_most(&self, part: Part, shown: Option<usize>) -> Result<(), String> {
-        let Some(shown) = shown else { return Ok(()) };
         let (reports, is_refuted) = self.reports();
         let reports = reports.filter(|_| !is_refuted);
-        let lists = self.standing(Source::List);
-        let finer = lists.clone().chain(reports.clone());
-        let counted = self.standing(Source::Summary);
+        let finer = reports.chain(self.standing(Source::List));
         let most = match part {
-            Part::Present => finer.chain(counted).map(|it| it.counts.present).max(),
-            // Keys beyond those that a list or a report knows are assumed to be active.
+            Part::Present => {
+                let counted = self.standing(Source::Summary);
+                finer.chain(counted).map(|it| it.counts.present).max()
+            }
             Part::Active => {
-                let list = self.decided(Source::List);
-                let report = self.report_in_force();
-                let since = match (list, report) {
-                    (Some(first), _) => first.second,
-                    (None, Some(report)) => report.generated.unwrap_or_default(),
-                    (None, None) => return Ok(()),
-                };
-                let recent = self.by(Source::Summary).filter(|it| it.second >= since - 2);
-                let nones = recent.clone().filter(|it| it.counts.present == 0).count();
-                let seen = counted.chain(recent).map(|it| it.counts.present).max();
-                let lists = lists.map(|it| it.counts.present).min();
-                let base = lists.or(report.map(|it| it.counts.present));
-                // A none of the summary ends what a list that fails, or a report, explains.
-                if seen > base || nones >= 2 {
+                let Some(explained) = self.explained_since() else {
                     return Ok(());
-                }
-                finer.map(|it| it.counts.active).max()
+                };
+                let lists = self.by(Source::List).filter(|it| it.at >= explained);
+                finer.chain(lists).map(|it| it.counts.active).max()
             }
         };
-        if Some(shown) <= most {
+        if shown <= most {
             return Ok(());
         }
         Err(format!("no source says more than {most:?}"))
+    }
+
+    /// Since when lists, or the report in force, say which of the keys are active that the summary
+    /// counts, also where it lags behind. Keys beyond those are assumed to be active.
+    fn explained_since(&self) -> Option<Instant> {
+        let counted_since = |answer: &Answer| {
+            // A report knows nothing that came after it was generated.
+            let since = answer.generated.unwrap_or(answer.second) - 2;
+            let recent = self
+                .by(Source::Summary)
+                .filter(move |it| it.second >= since);
+            self.standing(Source::Summary).chain(recent)
+        };
+        let explains = |answer: &&Answer| {
+            let counted = counted_since(answer).map(|it| it.counts.present);
+            let (least, most) = (counted.clone().min(), counted.max().unwrap_or(0));
+            // A none of the summary ends what an older answer explains.
+            most <= answer.counts.present && (most == 0 || least > Some(0))
+        };
+        let recent = self
+            .by(Source::List)
+            .rev()
+            .take_while(|answer| answer.at + CLAIM_LASTS > self.scrape.ended);
+        let mut lists = recent.filter(|answer| self.is_known(answer));
+        let explained = lists.find(explains);
+        let explained = explained.or_else(|| self.report_in_force().filter(explains));
+        explained.map(|answer| answer.at)
     }
 
     /// The report that the daemon must use: the newest for certain, not refuted and held no longer.
