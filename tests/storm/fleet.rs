@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::answers::{Answers, Topic};
 use crate::plan::{Act, Step, Way};
-use crate::rules::{self, Known, SAVED_WITHIN, STALENESS, Scrape, Shown};
+use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, Shown};
 use crate::support::aws::EXTERNAL_ID;
 use crate::support::daemon::{ACCEPT_TEXT, Daemon};
 use crate::support::exposition::Exposition;
@@ -361,6 +361,8 @@ struct Followed<'a> {
     answers: Answers,
     /// The last scrape, once the truth has been shown: before there is nothing to compare.
     before: Option<Scrape>,
+    /// When values changed: what was known just before is saved with that.
+    changed: Vec<Instant>,
     shown: [Shown; 4],
 }
 
@@ -373,6 +375,7 @@ fn scrape_on(daemon: usize, members: &[Member], shared: &Shared) {
             member,
             answers: Answers::default(),
             before: None,
+            changed: Vec::new(),
             shown: Default::default(),
         })
         .collect();
@@ -413,8 +416,7 @@ fn scrape_on(daemon: usize, members: &[Member], shared: &Shared) {
         if starts != target.starts {
             starts = target.starts;
             for one in &mut followed {
-                one.answers
-                    .lose(target.killed - SAVED_WITHIN, target.started);
+                one.restarted(&target, shared.begun);
             }
         }
         let exposition = Exposition::parse(answer.text());
@@ -446,6 +448,9 @@ impl Followed<'_> {
             journal.push((scrape.ended, self.member.id, what));
         }
         if let Some(before) = &self.before {
+            if differs(&before.shown, &scrape.shown) {
+                self.changed.push(before.begun);
+            }
             let known = Known {
                 before,
                 answers: &self.answers,
@@ -458,6 +463,22 @@ impl Followed<'_> {
         self.before = Some(scrape);
         Ok(())
     }
+
+    /// The daemon goes on from what it had saved when it was killed.
+    fn restarted(&mut self, target: &Target, begun: Instant) {
+        let is_saved = |at: &&Instant| **at + SAVED_WITHIN <= target.killed;
+        let saved = self.changed.iter().rfind(is_saved);
+        let saved = saved.map_or(begun, |at| *at - SHOWN_WITHIN);
+        self.answers.lose(saved, target.started);
+    }
+}
+
+/// Whether a value is another. One that is gone, or there again, may be the same.
+fn differs(one: &[Shown; 4], other: &[Shown; 4]) -> bool {
+    let differ =
+        |one: Option<usize>, other| one.zip(other).is_some_and(|(one, other)| one != other);
+    let mut pairs = one.iter().zip(other);
+    pairs.any(|(one, other)| differ(one.present, other.present) || differ(one.active, other.active))
 }
 
 fn fail(shared: &Shared, why: String) {

@@ -20,8 +20,8 @@ use crate::answers::{Answer, Answers, Part, Source, Topic};
 /// first, which has 2 s.
 pub const SHOWN_WITHIN: Duration = Duration::from_secs(4);
 
-/// How soon what was learned is on disk, on a machine that is busy. What is worse is there before
-/// it is shown.
+/// How soon what was learned is on disk once a value changes, on a machine that is busy. What is
+/// worse is there before it is shown; what changes no value is saved minutes later.
 pub const SAVED_WITHIN: Duration = Duration::from_secs(8);
 
 /// `refresh.max_live_staleness` of the daemons: short, so that zeros expire now and then.
