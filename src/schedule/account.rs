@@ -629,34 +629,39 @@ impl Monitored {
             .filter_map(|view| Some((view.source, view.last_failure.as_ref()?.1.reason)))
     }
 
-    /// Whether another poll would decide something: the same answers once more would change a
-    /// value, or a report is held until they come.
+    /// Whether further polls would decide something: the same answers twice more would change a
+    /// value, as where a report is refuted by two answers after it.
     pub fn wants_another_poll(&self, now: Moment, settings: &Settings) -> bool {
         let limits = &settings.limits;
-        let later = now + settings.interval();
         let mut again = self.record.clone();
-        for (source, probe) in [
-            (LiveSource::Summary, Probe::Summary),
-            (LiveSource::List, Probe::RootKeys),
-        ] {
-            if self.plan(probe).is_none_or(|plan| plan.failures > 0) {
-                continue;
+        let mut asked = now;
+        for _ in 0..2 {
+            asked = asked + settings.interval();
+            for source in LiveSource::ALL {
+                again.take(Evidence::Answer(self.same_answer(source, asked)), limits);
             }
-            let newest = |topic| self.record.history(source, topic).newest();
-            let values = Topic::ALL
-                .into_iter()
-                .fold(Values::default(), |values, topic| {
-                    values.with(topic, newest(topic).map(|run| run.value))
-                });
-            let answer = Answer {
-                source,
-                asked: later,
-                date: Timestamp::default(),
-                values,
-            };
-            again.take(Evidence::Answer(answer), limits);
         }
-        !judge(&again, later, limits).has_values_of(&self.posture)
+        !judge(&again, asked, limits).has_values_of(&self.posture)
+    }
+
+    /// What a live source that works answered last, as if it were asked again at that moment.
+    fn same_answer(&self, source: LiveSource, asked: Moment) -> Answer {
+        let probe = match source {
+            LiveSource::Summary => Probe::Summary,
+            LiveSource::List => Probe::RootKeys,
+        };
+        let works = self.plan(probe).is_some_and(|plan| plan.failures == 0);
+        let topics = Topic::ALL.into_iter().filter(|_| works);
+        let values = topics.fold(Values::default(), |values, topic| {
+            let newest = self.record.history(source, topic).newest();
+            values.with(topic, newest.map(|run| run.value))
+        });
+        Answer {
+            source,
+            asked,
+            date: Timestamp::default(),
+            values,
+        }
     }
 }
 

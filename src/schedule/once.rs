@@ -165,7 +165,8 @@ fn next(
         }
     });
     unfinished
-        .min_by_key(|(_, plan)| plan.due)
+        // The report first: what is answered after it may refute it.
+        .min_by_key(|(probe, plan)| (plan.due, *probe != Probe::Report))
         .map(|(probe, _)| probe)
 }
 

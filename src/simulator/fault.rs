@@ -108,6 +108,11 @@ pub enum FaultKind {
     DateSkew(i64),
     /// There is no `Date` header.
     NoDate,
+    /// What is said of the root user is as old as that, by the real clock: in every answer, or in
+    /// the report that is begun.
+    Lag(Duration),
+    /// The same, but every other request finds a replica that does not lag.
+    StaleReplica(Duration),
 }
 
 impl FaultKind {
@@ -129,6 +134,14 @@ impl FaultKind {
         )
     }
 
+    /// Whether the answer goes out at once and in full in spite of it, whatever it says.
+    pub(super) fn leaves_whole(self) -> bool {
+        matches!(
+            self,
+            Self::DateSkew(_) | Self::NoDate | Self::Lag(_) | Self::StaleReplica(_)
+        )
+    }
+
     /// Whether there is anything for it to spoil in that operation.
     fn fits(self, operation: Option<Operation>) -> bool {
         use Operation as O;
@@ -143,6 +156,17 @@ impl FaultKind {
                 Some(O::GenerateCredentialReport | O::GetCredentialReport)
             ),
             Self::EmptyPageForEver => operation == Some(O::ListAccounts),
+            Self::Lag(_) | Self::StaleReplica(_) => matches!(
+                operation,
+                Some(
+                    O::GetAccountSummary
+                        | O::ListAccessKeys
+                        | O::ListMFADevices
+                        | O::ListSigningCertificates
+                        | O::GetLoginProfile
+                        | O::GenerateCredentialReport
+                )
+            ),
             _ => true,
         }
     }

@@ -104,11 +104,15 @@ pub enum LineEnd {
 }
 
 /// The account's report as `Content` carries it.
-pub(super) fn content(account: &Account) -> Bytes {
+pub(super) fn content(account: &Account) -> report::Content {
     let rendering = &account.report.rendering;
-    match &rendering.raw {
+    let base64 = match &rendering.raw {
         Some(raw) => report::encode(raw),
         None => report::encode(text(account, rendering).as_bytes()),
+    };
+    report::Content {
+        base64,
+        root: account.root.inventory(),
     }
 }
 

@@ -87,7 +87,7 @@ fn every_setting_that_is_named_is_in_config_toml() {
     let mut count = 0;
     let mut trouble = Vec::new();
     for page in written() {
-        let in_files = [".yml", ".yaml", ".json", ".toml", ".md"];
+        let in_files = [".yml", ".yaml", ".json", ".redb", ".toml", ".md"];
         let spans = page
             .spans
             .iter()

@@ -2,18 +2,16 @@
 //! figure that a scraper saw as an alarm is gone after it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
-use serde_json::Value;
 
-use crate::support::PATIENCE;
 use crate::support::daemon::Daemon;
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{Simulated, account, id, listed, now};
+use crate::support::{PATIENCE, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -37,11 +35,10 @@ fn alarms(shown: &Exposition) -> BTreeSet<String> {
 
 /// What a kill left: nothing, or a whole file.
 fn assert_whole(path: &Path) {
-    let Ok(content) = fs::read(path) else {
-        return;
-    };
-    let state: Value = serde_json::from_slice(&content).expect("the state file is whole");
-    assert_eq!(state["format"], "aws-root-exporter state");
+    if path.exists() {
+        let state = state::read(path).expect("the state file is whole");
+        assert_eq!(state["meta"]["version"], 2);
+    }
 }
 
 /// Lets it run, with a key for each of the `rising` accounts on the way, until that many more alarms

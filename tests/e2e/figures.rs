@@ -283,6 +283,7 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
     let aws = Simulated::with(unwell.iter().map(|(_, _, account)| account.clone()));
     for (number, operation, kind) in [
         (1, "GenerateCredentialReport", FaultKind::AccessDenied),
+        (1, "GetCredentialReport", FaultKind::AccessDenied),
         (9, "GetCredentialReport", FaultKind::TruncatedBase64),
         (10, "GetCredentialReport", FaultKind::TruncatedXml),
     ] {

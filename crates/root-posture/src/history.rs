@@ -97,7 +97,8 @@ impl History {
                 self.0.push(Run::new(value, asked, date));
                 self.prune(asked);
             }
-            None => self.0.push(Run::new(value, asked, date)),
+            // Room for one: nearly all histories are of one run, and there are many.
+            None => self.0 = vec![Run::new(value, asked, date)],
         }
     }
 

@@ -1,4 +1,4 @@
-//! Bad weather: random faults and random changes of root users, for the storm and the soak.
+//! Random faults and random changes of root users, for the storm and the soak.
 //!
 //! What comes is decided by the generator that is handed in, and by nothing else.
 
@@ -61,7 +61,7 @@ impl Fault {
 
 impl FaultKind {
     fn random(rng: &mut Rng, accounts: &[AccountId]) -> Self {
-        match rng.u8(0..21) {
+        match rng.u8(0..27) {
             0 => Self::Throttling,
             1 => Self::LimitExceeded,
             2 => Self::ServiceFailure,
@@ -82,7 +82,9 @@ impl FaultKind {
             17 => Self::UnknownOperation,
             18 => Self::Delay(Duration::from_millis(rng.u64(50..1_500))),
             19 => Self::DateSkew(rng.i64(-300..=300)),
-            _ => Self::NoDate,
+            20 => Self::NoDate,
+            21..24 => Self::Lag(Duration::from_millis(rng.u64(100..6_000))),
+            _ => Self::StaleReplica(Duration::from_millis(rng.u64(100..6_000))),
         }
     }
 }
@@ -96,9 +98,9 @@ impl User {
             0..3 => {
                 self.create_key(now);
             }
-            change @ 3..6 => {
+            3..6 => {
                 if let Some(key) = &mut self.keys[slot] {
-                    key.active = change == 5;
+                    key.active = !key.active;
                 }
             }
             6 | 7 => self.keys[slot] = None,
@@ -125,20 +127,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_brings_the_same_weather() {
+    fn the_same_seed_brings_the_same_faults() {
         let accounts = [
             "000000000012".parse().unwrap(),
             "000000000013".parse().unwrap(),
         ];
-        let weather = |seed| {
+        let faults = |seed| {
             let mut rng = Rng::with_seed(seed);
-            let faults: Vec<_> = (0..100)
+            (0..100)
                 .map(|_| format!("{:?}", Fault::random(&mut rng, &accounts)))
-                .collect();
-            faults
+                .collect::<Vec<_>>()
         };
-        assert_eq!(weather(7), weather(7));
-        assert_ne!(weather(7), weather(8));
+        assert_eq!(faults(7), faults(7));
+        assert_ne!(faults(7), faults(8));
     }
 
     #[test]
