@@ -132,6 +132,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The reason that a fault is counted as, empty where it is no failure; `None` for no row.
+#[expect(clippy::match_same_arms, reason = "it is a table, one line a fault")]
 fn counted_as(trouble: Trouble, operation: Operation) -> Option<&'static str> {
     let reason = match (trouble, operation) {
         (Of(F::Throttling), _) => "throttled",
@@ -167,6 +168,10 @@ fn counted_as(trouble: Trouble, operation: Operation) -> Option<&'static str> {
     Some(reason)
 }
 
+#[expect(
+    clippy::match_same_arms,
+    reason = "it is a table, in the order of precedence"
+)]
 fn shown(trouble: Trouble, operation: Operation) -> Shown {
     match (trouble, operation) {
         (_, O::ListAccounts) => TheList,
