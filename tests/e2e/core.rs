@@ -109,7 +109,7 @@ fn generated(shown: &Exposition) -> Option<f64> {
 
 #[test]
 fn a_fleet_whose_lists_hang_is_shown_by_its_summaries_at_once() {
-    const FLEET: std::ops::Range<u64> = 1_000..1_150;
+    const FLEET: std::ops::Range<u64> = 1_000..1_100;
     let aws = Simulated::with(FLEET.map(|number| {
         let mut account = account(number, "member");
         with_key(&mut account);
@@ -117,24 +117,21 @@ fn a_fleet_whose_lists_hang_is_shown_by_its_summaries_at_once() {
         account
     }));
     aws.world.fault(Fault::new(FaultKind::NeverAnswer).on(LIST));
-    // In the slots for lists, a round of the fleet would take 25 deadlines.
+    // In the slots for lists, a round of the fleet would take 17 deadlines.
     let config = organization("both", "6s").replacen(
         '\n',
         "\nrefresh.timeout = \"2s\"\nrefresh.concurrency = 6\n",
         1,
     );
     let daemon = aws.launch(&config).start();
-    daemon.scrape_until(|shown| {
+    let three_intervals = Duration::from_secs(18);
+    eventually(three_intervals, || {
+        let shown = daemon.scrape();
         FLEET.map(of).try_for_each(|account| {
             let labels = [("account", account.as_str())];
             shown.expect(ACTIVE, &labels, 1.0)
         })
     });
-    let summaries = FLEET.map(|number| aws.world.count(id(number), SUMMARY));
-    assert!(
-        summaries.max() <= Some(2),
-        "others were polled thrice before all were shown"
-    );
 }
 
 #[test]
@@ -144,7 +141,9 @@ fn a_listed_key_is_shown_while_the_details_hang() {
         aws.world
             .fault(Fault::new(FaultKind::NeverAnswer).on(detail));
     }
-    let daemon = aws.launch(&organization("root", "1s")).start();
+    // A poll that waited for them would take longer than this test waits.
+    let config = format!("refresh.timeout = \"2m\"\n{}", organization("root", "1s"));
+    let daemon = aws.launch(&config).start();
     daemon.scrape_until(|shown| expect_keys(shown, 0.0, 0.0));
     // Only a list tells an inactive key from an active one.
     aws.world.edit(id(ONE), with_inactive_key);
