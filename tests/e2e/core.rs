@@ -368,18 +368,32 @@ fn a_session_that_is_revoked_is_opened_again_at_the_first_refusal() {
     assert_eq!((calls(&aws, "AssumeRole"), failures), (sessions + 1, 0));
 }
 
+fn online_check(aws: &Simulated) -> (i32, String) {
+    let finished = Launch::new(&["--config.check", "--online"])
+        .environment(aws.environment())
+        .config(&by_role())
+        .finish();
+    (finished.code, finished.output.join("\n"))
+}
+
 #[test]
 fn the_online_check_reads_a_report_as_the_daemon_does() {
     let aws = Simulated::with([reported(HOUR, |account| {
         account.report.rendering.root_rows = 0;
     })]);
-    let finished = Launch::new(&["--config.check", "--online"])
-        .environment(aws.environment())
-        .config(&by_role())
-        .finish();
-    let out = finished.output.join("\n");
-    assert_eq!(finished.code, 1, "{out}");
+    let (code, out) = online_check(&aws);
+    assert_eq!(code, 1, "{out}");
     assert!(out.contains("report_malformed"), "{out}");
+}
+
+#[test]
+fn the_online_check_names_a_report_that_aws_would_not_make() {
+    let aws = Simulated::with([reported(HOUR, |_| {})]);
+    aws.world
+        .fault(Fault::new(FaultKind::AccessDenied).on("GenerateCredentialReport"));
+    let (code, out) = online_check(&aws);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("access_denied"), "{out}");
 }
 
 #[test]
