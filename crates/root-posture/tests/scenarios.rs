@@ -771,6 +771,25 @@ fn a_topic_whose_call_fails_expires_although_the_others_are_answered() {
     }
 }
 
+/// The one before counts once its own hold is over, so that is when to judge again.
+#[test]
+fn of_two_reports_that_are_held_the_older_says_when_to_judge_again() {
+    let mut machine = Machine {
+        record: Record::default(),
+        shift: 0,
+        topic: Topic::Keys,
+    };
+    for (at, said) in [(0, "K0/0"), (60, "K0/0"), (61, "R1/1"), (160, "R1/1")] {
+        machine.take(token(said), at);
+    }
+    let judged = |at| judge(&machine.record, machine.moment(at), &LIMITS);
+    let review_at = |at| judged(at).review_at;
+    assert_eq!(review_at(160), Some(machine.moment(301)));
+    assert_eq!(review_at(301), Some(machine.moment(400)));
+    let active = |at| judged(at).keys_active.map(|metric| metric.value);
+    assert_eq!([active(300), active(301)], [Some(0), Some(1)]);
+}
+
 /// A report of a root user without access keys, with those words in the last column.
 fn report_saying(words: &str) -> Values {
     let text = format!(
