@@ -55,10 +55,11 @@ impl Log {
         }
     }
 
-    /// Whether a report was generated after all before it.
+    /// Whether a report was generated after all before it, and is not the newest read again.
     pub fn is_newest(&self, report: &ReportClaim) -> bool {
         let newest = self.reports.last();
-        newest.is_none_or(|newest| report.generated > newest.generated)
+        newest
+            .is_none_or(|newest| report.generated > newest.generated && report.date != newest.date)
     }
 
     pub fn answers(&self, source: LiveSource, topic: Topic) -> &Answers {
