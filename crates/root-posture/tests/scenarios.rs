@@ -317,6 +317,12 @@ fn one_answer_raises_and_two_lower() {
             "K1/0 = 1/0 | K1/0 = 1/0 | K2/1 = 2/1 | K2/2 = 2/2 | K1/1 = 2/2 | K1/1 = 1/1",
         ),
         (
+            "more answers in a quarter of an hour than are kept do not make two into three",
+            "S1 K1/1 = 1 | S1 K1/0 = 1 | S1 K1/0 = 0 | S0 K0/0 = 0 | S0 K1/0 = 0 | S0 K1/0 = 0 \
+             | S0 K0/0 = 0 | S0 K1/1 = 1 | S0 K1/1 = 1 | S0 K0/0 = 1 | S0 K0/0 = 0 | S0 K1/1 = 1 \
+             | S0 K0/0 = 1 | S0 K0/0 = 0",
+        ),
+        (
             "three keys in a list",
             "K3/3 = 2/2 | K3/1 = 2/2 | K3/1 = 2/1",
         ),
