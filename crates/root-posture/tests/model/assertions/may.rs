@@ -107,7 +107,8 @@ pub fn the_source_said_so_at_that_time(step: &Step) -> Check {
 
 /// A page for a key that was at no time active since the newest list or report before what a summary
 /// tells of is only made in the cases that are known: at a first start, where there is none before,
-/// and for a stale count after the summary's own none where there is no list to ask.
+/// for a stale count after the summary's own none where there is no list to ask, and for a key that
+/// went while nothing was polled for a quarter of an hour.
 pub fn no_page_for_what_never_was(step: &Step) -> Check {
     let shown = Shown::active(Topic::Keys);
     let is_new = shown.alarm(&step.before) == 0 && shown.alarm(&step.after) > 0;
@@ -137,8 +138,19 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     let summary = world.log.answers(LiveSource::Summary, Topic::Keys);
     let is_after_none =
         summary.confirmed_none().is_some() && !world.log.is_current(LiveSource::List, Topic::Keys);
+    // What a list or report said explains a count for 15 minutes before the summary's newest answer.
+    let newest = |of: &dyn Fn(&Heard) -> bool| {
+        let heard = heard().filter(|heard| of(heard));
+        heard.filter_map(|heard| heard.content_at).max()
+    };
+    let is_explained_no_more = |nth: u8| {
+        let told = newest(&|heard| !is_count(&heard) && count(heard) >= nth)?;
+        let margin = i64::try_from(3 * world.limits.interval.as_millis()).unwrap();
+        Some(told + 15 * MINUTE - margin <= newest(&|heard| is_count(&heard))?)
+    };
     let is_known = (1..=MOST)
-        .filter_map(is_known_case)
+        .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
+        .flatten()
         .any(|is_known| is_known);
     ensure(is_known || is_after_none, || {
         "a page for a key that never was active".to_owned()
