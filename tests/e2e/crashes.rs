@@ -1,5 +1,5 @@
 //! Killed at any moment, while it writes: the state file is whole, each start goes on from it, and no
-//! figure that a scraper saw as an alarm is gone after it.
+//! alarm that a scraper saw is gone after it.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -9,12 +9,13 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
 
 use crate::support::daemon::Daemon;
 use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually, state};
+use crate::support::{PATIENCE, eventually, script, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const SAVED: &str = "aws_root_exporter_state_last_save_successful";
@@ -243,4 +244,58 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
     fs::remove_dir_all(&state).unwrap();
     value(2.0, 1.0);
     knows(&state, 2.0);
+}
+
+/// Makes the library of `hung_disk.c`, by the linker that Rust itself needs.
+fn hung_disk(library: &Path) {
+    let done = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(library)
+        .arg(script("hung_disk.c"))
+        .status()
+        .expect("Rust's linker is there");
+    assert!(done.success(), "cc: {done}");
+}
+
+#[test]
+fn a_disk_that_hangs_is_reported_within_ten_seconds_and_no_value_waits_for_it() {
+    let aws = with_keys(0);
+    let launch = aws.launch(&config());
+    fs::create_dir(launch.path("disk")).unwrap();
+    let (library, hung) = (launch.path("hung_disk.so"), launch.path("hung"));
+    hung_disk(&library);
+    let daemon = launch
+        .environment([
+            ("LD_PRELOAD", library.display().to_string()),
+            ("HUNG", hung.display().to_string()),
+        ])
+        .start();
+    let value = |keys, saved| {
+        daemon.scrape_until(|shown| {
+            shown.expect(ACTIVE, &OF, keys)?;
+            shown.expect(SAVED, &[], saved)
+        });
+    };
+    value(0.0, 1.0);
+    fs::write(&hung, "").unwrap();
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    let hung_since = Instant::now();
+    value(1.0, 0.0);
+    let after = hung_since.elapsed();
+    assert!(after < Duration::from_secs(10), "reported after {after:?}");
+    let logged = daemon.process.lines().join("\n");
+    assert!(logged.contains("the disk does not answer"), "{logged}");
+    assert!(logged.contains("disk/state.redb"), "{logged}");
+    fs::remove_file(&hung).unwrap();
+    value(1.0, 1.0);
+
+    // Nor does the end wait for it.
+    fs::write(&hung, "").unwrap();
+    aws.world
+        .edit(id(ONE), |account| account.root.delete_keys());
+    daemon.scrape_until(|shown| shown.expect(ACTIVE, &OF, 0.0));
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.exit_code(PATIENCE), 0);
 }

@@ -119,7 +119,10 @@ fn a_second_process_on_the_same_path_does_not_start_and_costs_the_first_nothing(
     let second = aws.launch(&config).finish();
     assert_eq!(second.code, 1, "{second:?}");
     let errors = second.errors.join("\n");
-    assert!(errors.contains("another process uses this state"), "{errors}");
+    assert!(
+        errors.contains("another process uses this state"),
+        "{errors}"
+    );
     // The first goes on saving where it did.
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());

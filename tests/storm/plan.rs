@@ -74,9 +74,9 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
                 Act::Fault(Fault::new(FaultKind::NeverAnswer).of(ids[nth]).on(detail))
             }
             40..60 => Act::Clear(ids[nth]),
-            60..63 => Act::ClearAll,
-            63..65 => Act::NewReport(ids[nth]),
-            65..68 => {
+            60 => Act::ClearAll,
+            61..63 => Act::NewReport(ids[nth]),
+            63..66 => {
                 let daemon = rng.usize(0..DAEMONS);
                 if at < down_until[daemon] {
                     continue;

@@ -9,15 +9,17 @@
 //! 4. *Zeros*: a zero needs a source that says so, and a recent answer.
 //! 5. *Gaps*: a value is there as long as a live source answers.
 //!
-//! A daemon knows an answer when AWS gave it in full and nothing was in its way, not before
-//! [`SHOWN_WITHIN`]. It may know any other answer, too, from the moment it was given.
+//! A daemon must know an answer that AWS gave in full while nothing was in its way, a little later
+//! ([`TAKEN_WITHIN`], [`SHOWN_WITHIN`]). It may know any other answer, from the moment it was given.
 
 use std::time::{Duration, Instant};
 
 use crate::answers::{Answer, Answers, Part, Source, Topic};
 
-/// How soon after an answer it is shown, on a machine that is busy: what is worse goes to disk
-/// first, which has 2 s.
+/// How soon an answer is taken, on a machine that is busy.
+const TAKEN_WITHIN: Duration = Duration::from_secs(2);
+
+/// How soon it is shown: what is worse goes to disk first, which has 2 s.
 pub const SHOWN_WITHIN: Duration = Duration::from_secs(4);
 
 /// How soon what was learned is on disk once a value changes, on a machine that is busy. What is
@@ -25,7 +27,7 @@ pub const SHOWN_WITHIN: Duration = Duration::from_secs(4);
 pub const SAVED_WITHIN: Duration = Duration::from_secs(8);
 
 /// `refresh.max_live_staleness` of the daemons: short, so that zeros expire now and then.
-pub const STALENESS: Duration = Duration::from_secs(20);
+pub const STALENESS: Duration = Duration::from_secs(12);
 
 /// Answers of one source that are so far apart count as two: `refresh.interval` is 1 s, and half
 /// of it is enough.
@@ -120,7 +122,12 @@ impl<'a> Rules<'a> {
         self.answers.iter().filter(of_source)
     }
 
-    /// Whether the daemon knew an answer when the scrape began, and showed what follows from it.
+    /// Whether the daemon had taken an answer when the scrape began.
+    fn is_taken(&self, answer: &Answer) -> bool {
+        answer.certain && answer.at + TAKEN_WITHIN <= self.scrape.begun
+    }
+
+    /// Whether it showed what follows from it, too.
     fn is_known(&self, answer: &Answer) -> bool {
         answer.certain && answer.at + SHOWN_WITHIN <= self.scrape.begun
     }
@@ -130,14 +137,14 @@ impl<'a> Rules<'a> {
     fn decided(&self, source: Source) -> Option<&'a Answer> {
         let mut second: Option<&Answer> = None;
         for answer in self.by(source).rev() {
-            let known = self.is_known(answer);
+            let taken = self.is_taken(answer);
             match second {
                 Some(later) if later.counts == answer.counts => {
-                    if known && later.at - answer.at >= APART {
+                    if taken && later.at - answer.at >= APART {
                         return Some(answer);
                     }
                 }
-                _ => second = known.then_some(answer),
+                _ => second = taken.then_some(answer),
             }
         }
         None
@@ -153,7 +160,7 @@ impl<'a> Rules<'a> {
     /// The reports that may be in use, and whether a live source has refuted them all.
     fn reports(&self) -> (impl Iterator<Item = &'a Answer> + Clone + use<'a>, bool) {
         let reports = self.by(Source::Report);
-        let newest = reports.clone().rfind(|report| self.is_known(report));
+        let newest = reports.clone().rfind(|report| self.is_taken(report));
         let since = newest.and_then(|report| report.generated);
         let in_use = reports.filter(move |report| report.generated >= since);
         // The list refutes by any answer, the summary by none.
@@ -210,7 +217,7 @@ impl<'a> Rules<'a> {
             .by(Source::List)
             .rev()
             .take_while(|answer| answer.at + CLAIM_LASTS > self.scrape.ended);
-        let mut lists = recent.filter(|answer| self.is_known(answer));
+        let mut lists = recent.filter(|answer| self.is_taken(answer));
         let explained = lists.find(explains);
         let explained = explained.or_else(|| self.report_in_force().filter(explains));
         explained.map(|answer| answer.at)
@@ -261,18 +268,14 @@ impl<'a> Rules<'a> {
                 })
                 .count()
             };
-            if shown < Some(least)
-                && least > 0
-                && less(Source::List) < 2
-                && less(Source::Summary) < 2
-            {
+            if shown.unwrap_or(0) < least && less(Source::List) < 2 && less(Source::Summary) < 2 {
                 return Err(format!(
                     "{claim:?} says {least}, and no two later answers say less"
                 ));
             }
         }
         match self.report_in_force() {
-            Some(report) if shown < report.of(part) => Err(format!(
+            Some(report) if shown.unwrap_or(0) < report.of(part).unwrap_or(0) => Err(format!(
                 "{report:?} is in force, and no two later answers say less"
             )),
             _ => Ok(()),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aws_root_exporter::simulator::{Call, Counts, Inventory, Operation, Said};
 
 use crate::answers::{Answers, Topic};
-use crate::rules::{Known, SAVED_WITHIN, Scrape, Shown, check};
+use crate::rules::{Known, SAVED_WITHIN, STALENESS, Scrape, Shown, check};
 
 const LIST: Operation = Operation::ListAccessKeys;
 const SUMMARY: Operation = Operation::GetAccountSummary;
@@ -57,6 +57,7 @@ impl Account {
                     present: *present,
                     active: *active,
                 },
+                mfa: true,
                 ..Inventory::default()
             };
             let mut call = self.call(source, second);
@@ -99,10 +100,11 @@ impl Account {
             answers: &self.answers,
             most_counted: &|_| 2,
         };
-        // The other topics have no value: what is said of them here is that they are fine.
+        // The other topics show what was said last, until it expires.
         let mut scrape = scrape(second, now);
         for topic in [Topic::Certificates, Topic::MfaOff, Topic::Password] {
             let said = self.answers.of(topic).last();
+            let said = said.filter(|said| said.at + STALENESS > scrape.begun);
             scrape.shown[topic as usize] = said.map_or(Shown::default(), |said| Shown {
                 present: Some(said.counts.present),
                 active: Some(said.counts.active),
@@ -195,8 +197,8 @@ fn what_is_alarming_falls_by_answers_alone() {
 #[test]
 fn a_zero_needs_a_source_that_says_so_and_a_recent_answer() {
     let account = Account::with(SUMMARY, &[(0, 0), (0, 0)]);
-    account.check(20, (0, 0)).unwrap();
-    broken(account.check(30, (0, 0)), "old");
+    account.check(10, (0, 0)).unwrap();
+    broken(account.check(20, (0, 0)), "old");
     let failed = Account::with(SUMMARY, &[(1, 0)]);
     broken(failed.check(3, (0, 0)), "no source says so");
 }
@@ -215,14 +217,14 @@ fn an_answer_after_a_failed_call_or_before_a_kill_may_be_unknown() {
             .fail(LIST, 1)
             .answer(LIST, second, &[(1, 1)])
     };
-    account(6).check(20, (0, 0)).unwrap();
+    account(6).check(17, (0, 0)).unwrap();
     broken(
-        account(7).check(20, (0, 0)),
+        account(7).check(17, (0, 0)),
         "no two later answers say less",
     );
-    account(7).kill(14).check(20, (0, 0)).unwrap();
+    account(7).kill(14).check(17, (0, 0)).unwrap();
     broken(
-        account(7).kill(16).check(20, (0, 0)),
+        account(7).kill(16).check(17, (0, 0)),
         "no two later answers say less",
     );
 }

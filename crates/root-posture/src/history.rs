@@ -135,9 +135,10 @@ impl History {
 }
 
 /// Makes room: two adjacent unconfirmed runs become their maximum, which loses no claim; where
-/// there are none, the oldest run goes. The newest run is not merged: its next answer confirms it.
+/// there are none, the oldest run goes. The newest stays what it is: its next answer confirms it.
 fn merge_or_drop_one(runs: &mut Vec<Run>, none: Option<Run>) {
-    let pair = runs[..runs.len() - 1]
+    let newest = runs.len().saturating_sub(1);
+    let pair = runs[..newest]
         .windows(2)
         .position(|pair| pair.iter().all(|run| run.prior.is_none()));
     if let Some(first) = pair {

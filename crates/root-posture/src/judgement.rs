@@ -223,6 +223,10 @@ impl TopicJudge<'_> {
             report = self.claim(self.record.previous());
             base = report.map(|(claim, value)| (claim, value.min(said)));
             verdict = self.verdict(base);
+            if let (Verdict::Held, Some((held, _))) = (verdict, base) {
+                // The earlier of the two ends first.
+                held_until = held_until.min(Some(held.received + self.limits.hold()));
+            }
         }
         let base = base.filter(|_| verdict == Verdict::Yes);
         let since = report.map_or(Moment::NEVER, |(claim, _)| claim.generated - LATE);

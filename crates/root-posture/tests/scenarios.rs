@@ -326,6 +326,12 @@ fn one_answer_raises_and_two_lower() {
             "K1/0 = 1/0 | K1/0 = 1/0 | K2/1 = 2/1 | K2/2 = 2/2 | K1/1 = 2/2 | K1/1 = 1/1",
         ),
         (
+            "more answers in a quarter of an hour than are kept do not make two into three",
+            "S1 K1/1 = 1 | S1 K1/0 = 1 | S1 K1/0 = 0 | S0 K0/0 = 0 | S0 K1/0 = 0 | S0 K1/0 = 0 \
+             | S0 K0/0 = 0 | S0 K1/1 = 1 | S0 K1/1 = 1 | S0 K0/0 = 1 | S0 K0/0 = 0 | S0 K1/1 = 1 \
+             | S0 K0/0 = 1 | S0 K0/0 = 0",
+        ),
+        (
             "three keys in a list",
             "K3/3 = 2/2 | K3/1 = 2/2 | K3/1 = 2/1",
         ),
@@ -778,6 +784,25 @@ fn a_topic_whose_call_fails_expires_although_the_others_are_answered() {
         let mfa = (minute < 30).then_some(1);
         assert_eq!(shown(posture.mfa_enabled), mfa, "minute {minute}");
     }
+}
+
+/// The one before counts once its own hold is over, so that is when to judge again.
+#[test]
+fn of_two_reports_that_are_held_the_older_says_when_to_judge_again() {
+    let mut machine = Machine {
+        record: Record::default(),
+        shift: 0,
+        topic: Topic::Keys,
+    };
+    for (at, said) in [(0, "K0/0"), (60, "K0/0"), (61, "R1/1"), (160, "R1/1")] {
+        machine.take(token(said), at);
+    }
+    let judged = |at| judge(&machine.record, machine.moment(at), &LIMITS);
+    let review_at = |at| judged(at).review_at;
+    assert_eq!(review_at(160), Some(machine.moment(301)));
+    assert_eq!(review_at(301), Some(machine.moment(400)));
+    let active = |at| judged(at).keys_active.map(|metric| metric.value);
+    assert_eq!([active(300), active(301)], [Some(0), Some(1)]);
 }
 
 /// A report of a root user without access keys, with those words in the last column.

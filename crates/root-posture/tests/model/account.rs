@@ -125,7 +125,7 @@ impl Account {
     pub fn most_active(&self, topic: Topic, from: i64, to: i64) -> u8 {
         let ends = self.0.iter().skip(1).map(|(since, _)| *since);
         let spans = self.0.iter().zip(ends.chain([i64::MAX]));
-        let spans = spans.filter(|((since, _), end)| *since <= to && *end > from);
+        let spans = spans.filter(|((since, _), end)| *since <= to && *end >= from);
         spans
             .map(|((_, state), _)| state.of(topic).active)
             .max()

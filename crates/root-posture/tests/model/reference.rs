@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use root_posture::{
-    Answer, COLD_WAIT, Evidence, LATE, Limits, LiveSource, Moment, ReportClaim, Source,
+    Answer, COLD_WAIT, Counts, Evidence, LATE, Limits, LiveSource, Moment, ReportClaim, Source,
     SourcesInUse, Timestamp, Topic, Topics,
 };
 
 use crate::account::{Account, State};
 use crate::clock::Clock;
-use crate::strategy::SECOND;
+use crate::strategy::{HOUR, SECOND};
 use crate::support::Log;
 use crate::transition::{Ask, Outcome, Setup};
 
@@ -34,6 +34,20 @@ impl Heard {
         }
     }
 
+    /// An answer without the topics on which it is older than the newest.
+    fn only(self, answered: &[Topic]) -> Self {
+        let Evidence::Answer(mut answer) = self.evidence else {
+            return self;
+        };
+        for topic in Topic::ALL.into_iter().filter(|it| !answered.contains(it)) {
+            answer.values = answer.values.with(topic, None);
+        }
+        Self {
+            evidence: Evidence::Answer(answer),
+            ..self
+        }
+    }
+
     pub fn date(&self) -> Option<Timestamp> {
         match self.evidence {
             Evidence::Answer(answer) => Some(answer.date),
@@ -42,13 +56,18 @@ impl Heard {
         }
     }
 
+    /// What it says of a topic.
+    pub fn value(&self, topic: Topic) -> Option<Counts> {
+        match self.evidence {
+            Evidence::Answer(answer) => answer.values.get(topic),
+            Evidence::Report(report) => report.values.get(topic),
+            Evidence::Failure { .. } | Evidence::NoReportYet(_) => None,
+        }
+    }
+
     /// Whether it says anything of a topic.
     pub fn says(&self, topic: Topic) -> bool {
-        match self.evidence {
-            Evidence::Answer(answer) => answer.values.get(topic).is_some(),
-            Evidence::Report(report) => report.values.get(topic).is_some(),
-            Evidence::Failure { .. } | Evidence::NoReportYet(_) => false,
-        }
+        self.value(topic).is_some()
     }
 }
 
@@ -71,15 +90,17 @@ pub struct World {
     pub sources: SourcesInUse,
     /// All evidence, by the process's clock.
     pub log: Log,
-    /// All evidence, in the order in which it arrived.
+    /// All evidence that says something new, in the order in which it arrived.
     pub heard: Vec<Heard>,
-    /// The newest of it, since the process started.
+    /// The newest of it, since the process started with this configuration.
     pub newest: Option<Heard>,
     /// Sources that have neither answered nor failed since the start.
     pub awaiting: SourcesInUse,
     /// Since when a first report is tried for.
     report_started: Option<Moment>,
     pending: Vec<Pending>,
+    /// The newest report that AWS made, by the true time: when, and of which content.
+    made: Option<(i64, i64)>,
 }
 
 impl World {
@@ -100,6 +121,7 @@ impl World {
             awaiting: setup.sources,
             report_started: None,
             pending: Vec::new(),
+            made: None,
         }
     }
 
@@ -131,7 +153,8 @@ impl World {
                 source: ask.source,
                 asked: self.clock.now(),
                 topics: ask.topics,
-                content_at: is_answer.then_some(truth + after - lag),
+                // However late it arrives, AWS read it before the deadline.
+                content_at: is_answer.then_some(truth + after.min(DEADLINE) - lag),
             });
         };
         match ask.outcome {
@@ -188,19 +211,27 @@ impl World {
         }
     }
 
-    /// A report that is read now; `None` where none is in use.
-    pub fn report(&self, age: i64, content_age: i64) -> Option<Heard> {
-        let generated = self.clock.truth() - age;
-        let content_at = generated - content_age;
+    /// A report that is read now; `None` where none is in use. AWS makes a new one when the last is
+    /// four hours old.
+    pub fn report(&mut self, age: i64, content_age: i64) -> Option<Heard> {
+        if !self.sources.report {
+            return None;
+        }
+        let truth = self.clock.truth();
+        let (made_at, content_at) = match self.made {
+            Some(made) if truth - age < made.0 + 4 * HOUR => made,
+            _ => (truth - age, truth - age - content_age),
+        };
+        self.made = Some((made_at, content_at));
         let columns = Topic::ALL.into_iter().zip(self.setup.columns);
         let columns = columns.filter_map(|(topic, is_there)| is_there.then_some(topic));
         let evidence = Evidence::Report(ReportClaim {
             received: self.now(),
-            generated: self.now().shifted(-age),
-            date: Clock::date(generated),
+            generated: self.now().shifted(made_at - truth),
+            date: Clock::date(made_at),
             values: self.account.at(content_at).values(columns),
         });
-        self.sources.report.then_some(Heard {
+        Some(Heard {
             evidence,
             content_at: Some(content_at),
         })
@@ -221,14 +252,16 @@ impl World {
                 self.report_started.get_or_insert(at);
             }
         }
-        self.heard.push(heard);
+        let answered = self.log.take(&heard.evidence, self.limits.interval);
         self.newest = Some(heard);
-        self.log.take(&heard.evidence, self.limits.interval)
+        self.heard.push(heard.only(&answered));
+        answered
     }
 
     /// A source that is configured away counts as failed.
     pub fn use_sources(&mut self, sources: SourcesInUse) {
         self.sources = sources;
+        self.newest = None;
         for source in LiveSource::ALL.into_iter().filter(|it| !sources.has(*it)) {
             self.stop_awaiting(source);
             self.pending.retain(|pending| pending.source != source);

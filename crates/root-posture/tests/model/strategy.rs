@@ -92,7 +92,10 @@ fn beats() -> impl Strategy<Value = Vec<Transition>> {
     prop_oneof![
         8 => rounds(),
         4 => changes().prop_map(Transition::Change).prop_map(one),
-        3 => reports().prop_map(one),
+        2 => reports().prop_map(one),
+        1 => (4 * HOUR..5 * HOUR, reports()).prop_map(|(wait, report)| {
+            vec![Transition::Wait(wait), report]
+        }),
         2 => waits().prop_map(Transition::Wait).prop_map(one),
         2 => prop_oneof![asks(LiveSource::Summary), asks(LiveSource::List)].prop_map(Transition::Ask).prop_map(one),
         1 => Just(vec![Transition::NoReportYet]),

@@ -55,10 +55,11 @@ impl Log {
         }
     }
 
-    /// Whether a report was generated after all before it.
+    /// Whether a report was generated after all before it, and is not the newest read again.
     pub fn is_newest(&self, report: &ReportClaim) -> bool {
         let newest = self.reports.last();
-        newest.is_none_or(|newest| report.generated > newest.generated)
+        newest
+            .is_none_or(|newest| report.generated > newest.generated && report.date != newest.date)
     }
 
     pub fn answers(&self, source: LiveSource, topic: Topic) -> &Answers {
@@ -94,15 +95,26 @@ impl Log {
     }
 
     /// The most keys that a list or a report knew of that still explains what a summary counts
-    /// that was asked at `asked`; more than that is new.
+    /// that was asked at `asked`; more than that is new. What a list said counts until it has
+    /// confirmed another answer, or a report is clearly later.
     pub fn known_lately(&self, topic: Topic, asked: Moment) -> u8 {
-        let list = self.answers(LiveSource::List, topic);
-        let lately = list.0.iter().filter(|streak| streak.last > asked - LATE);
-        let listed = lately.chain(list.unsettled()).map(|streak| streak.value);
+        let start = asked - LATE;
+        let streaks = &self.answers(LiveSource::List, topic).0;
+        let listed = streaks.iter().enumerate().filter(|(index, streak)| {
+            let mut later = streaks.iter().skip(index + 1);
+            let confirmed = later.find_map(|streak| streak.counted.get(1));
+            let mut reports = self.reports.iter();
+            let superseded = reports.find(|report| {
+                report.values.get(topic).is_some() && report.generated - LATE > streak.last
+            });
+            let superseded = superseded.map(|report| report.received);
+            let ended = superseded.iter().chain(confirmed).min();
+            ended.is_none_or(|ended| *ended > start) || streak.last > start
+        });
         let reports = self.reports.iter().rev().take(2);
         let reported = reports.filter_map(|report| report.values.get(topic));
-        let known = listed.chain(reported).map(|value| value.present);
-        known.max().unwrap_or(0)
+        let known = listed.map(|(_, streak)| streak.value).chain(reported);
+        known.map(|value| value.present).max().unwrap_or(0)
     }
 
     /// The most that a list or a report claims of what is beyond doubt in force: a list that did

@@ -6,6 +6,8 @@ use root_posture::{Evidence, LATE, LiveSource, MOST, Source, Topic};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::clock::Clock;
+use crate::reference::Heard;
+use crate::strategy::MINUTE;
 use crate::support::Shown;
 
 pub fn values_are_bounded(step: &Step) -> Check {
@@ -103,37 +105,54 @@ pub fn the_source_said_so_at_that_time(step: &Step) -> Check {
     })
 }
 
-/// A page for a key that was at no time active since the newest list or report told of the account
-/// is only made of what a summary counts, and only in the cases that are known.
+/// A page for a key that was at no time active since the newest list or report before what a summary
+/// tells of is only made in the cases that are known: at a first start, where there is none before,
+/// for a stale count after the summary's own none where there is no list to ask, and for a key that
+/// went while nothing was polled for a quarter of an hour.
 pub fn no_page_for_what_never_was(step: &Step) -> Check {
     let shown = Shown::active(Topic::Keys);
     let is_new = shown.alarm(&step.before) == 0 && shown.alarm(&step.after) > 0;
     if !is_new || step.claims(shown).finer() > 0 || !step.world.clock.is_true() {
         return Ok(());
     }
-    let told_by = |is_such: fn(Source) -> bool| {
-        let heard = step
-            .world
-            .heard
-            .iter()
-            .filter(|heard| heard.says(Topic::Keys));
-        let heard = heard.filter(move |heard| heard.source().is_some_and(is_such));
-        heard.filter_map(|heard| heard.content_at)
+    let world = step.world;
+    let heard = || world.heard.iter().filter(|it| it.says(Topic::Keys));
+    let is_count = |heard: &&Heard| heard.source() == Some(Source::AccountSummary);
+    let finer = || heard().filter(|heard| !is_count(heard));
+    let count = |heard: &Heard| heard.value(Topic::Keys).map_or(0, |value| value.present);
+    // The first, or the second key that a summary counts.
+    let is_known_case = |nth: u8| {
+        let mut counted = heard().filter(is_count).rev();
+        let counted = counted.find(|heard| count(heard) >= nth)?.content_at?;
+        let told = finer().filter_map(|heard| heard.content_at);
+        let told_before = told.filter(|told| *told < counted).max();
+        let since = told_before.unwrap_or(counted) - 15 * MINUTE;
+        let truth = world.clock.truth();
+        let was_active = world.account.most_active(Topic::Keys, since, truth) > 0;
+        // Nobody knows how a key was of which only a summary tells, from before the first list or
+        // report.
+        let is_first = told_before.is_none() && finer().all(|heard| count(heard) < nth);
+        Some(was_active || is_first)
     };
-    let finer = || told_by(|source| source != Source::AccountSummary);
-    let counted = || told_by(|source| source == Source::AccountSummary);
-    // A summary counts an inactive key at a first start, and nothing tells how it was then.
-    let is_first = finer().min() > counted().max() || finer().min().is_none();
     // A stale "1" of a summary after its own confirmed none, and no list to ask.
-    let log = &step.world.log;
-    let summary = log.answers(LiveSource::Summary, Topic::Keys);
+    let summary = world.log.answers(LiveSource::Summary, Topic::Keys);
     let is_after_none =
-        summary.confirmed_none().is_some() && !log.is_current(LiveSource::List, Topic::Keys);
-    let was_active = finer().max().is_some_and(|since| {
-        let truth = step.world.clock.truth();
-        step.world.account.most_active(Topic::Keys, since, truth) > 0
-    });
-    ensure(was_active || is_first || is_after_none, || {
+        summary.confirmed_none().is_some() && !world.log.is_current(LiveSource::List, Topic::Keys);
+    // What a list or report said explains a count for 15 minutes before the summary's newest answer.
+    let newest = |of: &dyn Fn(&Heard) -> bool| {
+        let heard = heard().filter(|heard| of(heard));
+        heard.filter_map(|heard| heard.content_at).max()
+    };
+    let is_explained_no_more = |nth: u8| {
+        let told = newest(&|heard| !is_count(&heard) && count(heard) >= nth)?;
+        let margin = i64::try_from(3 * world.limits.interval.as_millis()).unwrap();
+        Some(told + 15 * MINUTE - margin <= newest(&|heard| is_count(&heard))?)
+    };
+    let is_known = (1..=MOST)
+        .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
+        .flatten()
+        .any(|is_known| is_known);
+    ensure(is_known || is_after_none, || {
         "a page for a key that never was active".to_owned()
     })
 }
@@ -143,36 +162,46 @@ pub fn the_truth_attracts(step: &Step) -> Check {
     let Some((heard, content_at)) = step.heard.and_then(|it| Some((it, it.content_at?))) else {
         return Ok(());
     };
-    let (then, truth) = (step.world.account.at(content_at), step.world.truth());
+    let log = &step.world.log;
     for shown in Shown::ALL {
-        let true_value = shown.pick(truth.of(shown.topic));
+        let [then, truth] = [step.world.account.at(content_at), step.world.truth()]
+            .map(|state| state.of(shown.topic));
         let (before, after) = (shown.metric(&step.before), shown.metric(&step.after));
         let (Some(before), Some(after)) = (before, after) else {
             continue;
         };
-        if then.of(shown.topic) != truth.of(shown.topic) || !heard.says(shown.topic) {
+        if then != truth || !heard.says(shown.topic) {
             continue;
         }
-        let is_list = match heard.evidence {
-            Evidence::Answer(answer) => {
-                let is_current = step.answered.contains(&shown.topic)
-                    && step.world.log.is_current(answer.source, shown.topic);
-                if !is_current {
-                    continue;
-                }
-                answer.source == LiveSource::List
-            }
-            _ => false,
+        let source = match heard.evidence {
+            Evidence::Answer(answer) => Some(answer.source),
+            _ => None,
         };
-        let is_flag = matches!(shown.topic, Topic::MfaOff | Topic::Password);
-        let (before, after) = (before.value, after.value);
-        let what = || format!("{shown:?} from {before} to {after}, the truth is {true_value}");
-        ensure(after >= before.min(true_value), what)?;
-        // An answer that is not the one that held a report lets it count.
-        let may_raise = step.before.review_at.is_some();
-        if (is_list || is_flag) && !may_raise {
-            ensure(after <= before.max(true_value), what)?;
+        if source.is_some_and(|source| {
+            !step.answered.contains(&shown.topic) || !log.is_current(source, shown.topic)
+        }) {
+            continue;
         }
+        let is_flag = matches!(shown.topic, Topic::MfaOff | Topic::Password);
+        let (before, after, true_value) = (before.value, after.value, shown.pick(truth));
+        let what = || format!("{shown:?} from {before} to {after}, the truth is {true_value}");
+        let says_status = source != Some(LiveSource::Summary) || is_flag;
+        ensure(!says_status || after >= before.min(true_value), what)?;
+        // An answer that is not the one that held a report lets it count. What a summary still
+        // counts beyond the truth comes on top of it. And a list that finds a key again contradicts
+        // the summary's none that had refuted what the list said before.
+        let is_exact = source == Some(LiveSource::List) || source.is_some() && is_flag;
+        let mut unsettled = log
+            .answers(LiveSource::List, shown.topic)
+            .unsettled()
+            .iter();
+        let may_raise = step.before.review_at.is_some()
+            || step.claims(shown).counted() > truth.present
+            || truth.present > 0 && unsettled.any(|it| shown.pick(it.value) >= after);
+        ensure(
+            !is_exact || may_raise || after <= before.max(true_value),
+            what,
+        )?;
     }
     Ok(())
 }
@@ -188,14 +217,23 @@ pub fn a_zero_after_a_key_has_a_reason(step: &Step) -> Check {
         let log = &step.world.log;
         let twice = LiveSource::ALL.into_iter().any(|source| {
             let answers = log.answers(source, shown.topic);
-            let newest = answers.newest().filter(|newest| newest.is_confirmed());
-            newest.is_some_and(|newest| shown.says_zero(Some(source), newest.value))
+            let mut unsettled = answers.unsettled().iter();
+            answers.confirmed().is_some()
+                && unsettled.all(|streak| shown.says_zero(Some(source), streak.value))
         });
+        let none = log
+            .answers(LiveSource::Summary, shown.topic)
+            .confirmed_none();
+        let none_since = none.and_then(|none| none.twice_since());
+        let failed = log.failed(LiveSource::List, shown.topic);
         let list = log
             .answers(LiveSource::List, shown.topic)
             .unsettled()
             .iter();
-        let mut claims = list.filter(|it| shown.pick(it.value) > 0).peekable();
+        let mut claims = list
+            .filter(|it| shown.pick(it.value) > 0)
+            .filter(|it| failed < it.last || none_since < Some(it.last))
+            .peekable();
         let only_counted = claims.peek().is_none() && log.claimed_in_force(shown) == 0;
         let reported_later = log.report(shown.topic).is_some_and(|(report, value)| {
             shown.pick(value) == 0 && claims.all(|it| it.last < report.generated - LATE)
@@ -215,7 +253,7 @@ pub fn a_review_has_a_reason(step: &Step) -> Check {
     };
     let log = &step.world.log;
     let hold = step.world.limits.interval * 4;
-    let is_held = log.reports.last().is_some_and(|report| {
+    let is_held = log.reports.iter().rev().take(2).any(|report| {
         let mut sources = LiveSource::ALL.into_iter();
         let contradicts = sources.any(|source| {
             report.values.iter().any(|(topic, reported)| {
