@@ -83,6 +83,10 @@ fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
 #[test]
 fn what_is_not_a_regular_file_refuses_the_start_and_stays_as_it_is() {
     let aws = with_a_key();
+    #[expect(
+        clippy::type_complexity,
+        reason = "three kinds, each with how it is made"
+    )]
     let kinds: [(&str, fn(&Path)); 3] = [
         ("a folder", |place| fs::create_dir(place).unwrap()),
         ("a pipe", |place| {
