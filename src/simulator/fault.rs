@@ -59,6 +59,16 @@ impl Fault {
     }
 }
 
+/// The operations in which a replica can lag: what says something of the root user, or writes it down.
+pub(super) const LAGGING: [Operation; 6] = [
+    Operation::GetAccountSummary,
+    Operation::ListAccessKeys,
+    Operation::GenerateCredentialReport,
+    Operation::ListMFADevices,
+    Operation::ListSigningCertificates,
+    Operation::GetLoginProfile,
+];
+
 /// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -156,17 +166,9 @@ impl FaultKind {
                 Some(O::GenerateCredentialReport | O::GetCredentialReport)
             ),
             Self::EmptyPageForEver => operation == Some(O::ListAccounts),
-            Self::Lag(_) | Self::StaleReplica(_) => matches!(
-                operation,
-                Some(
-                    O::GetAccountSummary
-                        | O::ListAccessKeys
-                        | O::ListMFADevices
-                        | O::ListSigningCertificates
-                        | O::GetLoginProfile
-                        | O::GenerateCredentialReport
-                )
-            ),
+            Self::Lag(_) | Self::StaleReplica(_) => {
+                operation.is_some_and(|operation| LAGGING.contains(&operation))
+            }
             _ => true,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::account::{Password, User};
-use super::fault::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind, LAGGING};
 use super::operation::Operation;
 use crate::account::AccountId;
 
@@ -49,8 +49,10 @@ impl Fault {
         if is_one_accounts_own || rng.u8(0..6) > 0 {
             fault = fault.of(account);
         }
+        let lags = matches!(kind, FaultKind::Lag(_) | FaultKind::StaleReplica(_));
+        let operations: &[Operation] = if lags { &LAGGING } else { &ASKED };
         if rng.bool() {
-            fault = fault.on(ASKED[rng.usize(0..ASKED.len())]);
+            fault = fault.on(operations[rng.usize(0..operations.len())]);
         }
         if rng.u8(0..3) > 0 {
             fault = fault.times(rng.u32(1..=5));

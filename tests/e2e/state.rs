@@ -4,6 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
 use serde_json::json;
@@ -83,20 +84,17 @@ fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
 #[test]
 fn what_is_not_a_regular_file_refuses_the_start_and_stays_as_it_is() {
     let aws = with_a_key();
-    let kinds: [(&str, fn(&Path)); 3] = [
-        ("a folder", |place| fs::create_dir(place).unwrap()),
-        ("a pipe", |place| {
-            let made = std::process::Command::new("mkfifo").arg(place).status();
-            assert!(made.unwrap().success());
-        }),
-        ("a link to a device", |place| {
-            symlink("/dev/full", place).unwrap();
-        }),
-    ];
-    for (kind, make) in kinds {
+    for kind in ["a folder", "a pipe", "a link to a device"] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.redb");
-        make(&path);
+        match kind {
+            "a folder" => fs::create_dir(&path).unwrap(),
+            "a pipe" => {
+                let made = Command::new("mkfifo").arg(&path).status();
+                assert!(made.unwrap().success());
+            }
+            _ => symlink("/dev/full", &path).unwrap(),
+        }
         let before = fs::symlink_metadata(&path).unwrap();
         let config = config(&[ONE]).replace("state.redb", path.to_str().unwrap());
         let finished = aws.launch(&config).finish();

@@ -468,7 +468,7 @@ impl Followed<'_> {
     fn restarted(&mut self, target: &Target, begun: Instant) {
         let is_saved = |at: &&Instant| **at + SAVED_WITHIN <= target.killed;
         let saved = self.changed.iter().rfind(is_saved);
-        let saved = saved.map_or(begun, |at| *at - SHOWN_WITHIN);
+        let saved = saved.map_or(begun, |at| at.checked_sub(SHOWN_WITHIN).unwrap_or(begun));
         self.answers.lose(saved, target.started);
     }
 }

@@ -77,7 +77,8 @@ impl Account {
 
     fn kill(mut self, second: u64) -> Self {
         let killed = self.at(second);
-        self.answers.lose(killed - SAVED_WITHIN, killed);
+        let saved = killed.checked_sub(SAVED_WITHIN).unwrap();
+        self.answers.lose(saved, killed);
         self
     }
 

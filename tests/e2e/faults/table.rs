@@ -2,6 +2,8 @@
 //! as, and what is shown meanwhile. The tests beside it verify each row; `docs/reliability.md` is
 //! written from it.
 
+#![allow(clippy::match_same_arms, reason = "it is a table, read row by row")]
+
 use std::fmt;
 
 use aws_root_exporter::simulator::FaultKind;

@@ -11,6 +11,12 @@
 //! `MODEL_CASES` asks for more cases, `MODEL_SEED` for the same as before.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![allow(
+    clippy::pedantic,
+    clippy::type_complexity,
+    clippy::useless_vec,
+    reason = "small values, and rules as a table of functions"
+)]
 
 mod account;
 mod assertions;
@@ -25,20 +31,19 @@ mod support;
 mod sut;
 mod transition;
 
-use std::hash::{BuildHasher, RandomState};
-
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 
 use strategy::scenarios;
 
-/// The cases of an ordinary run.
+/// The cases of an ordinary run, and their seed: each change is judged by the same ones.
 const CASES: u32 = 300;
+const SEED: u64 = 16;
 
 #[test]
 fn what_is_shown_is_what_the_truth_and_the_answers_allow() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let cases = number("MODEL_CASES").map_or(CASES, |cases: u64| u32::try_from(cases).unwrap());
-    let seed = number("MODEL_SEED").unwrap_or_else(|| RandomState::new().hash_one(cases));
+    let seed = number("MODEL_SEED").unwrap_or(SEED);
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,
