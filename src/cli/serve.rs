@@ -1,5 +1,6 @@
 //! `serve`: the daemon, its rooms wired together.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::failure::Reason;
 use crate::schedule::{self, Schedule};
 use root_posture::Limits;
 
-use crate::state::{Database, Gate, Keeper, Refusal, State};
+use crate::state::{Database, Gate, Keeper, State};
 use crate::views::{CallKey, Outcome, Views};
 use crate::{metrics, web};
 
@@ -123,7 +124,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
 
 /// Runs the schedule, and what keeps its state, which ends after it: the last that the schedule
 /// hands over is kept as well.
-fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper<Database>>) {
+fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper>) {
     let stopped = tasks.stopped();
     let (polls, polls_end) = oneshot::channel::<()>();
     tasks.run("schedule", async move {
@@ -230,19 +231,19 @@ pub(super) fn open_web_config(
 ///
 /// # Errors
 ///
-/// The process must not start with this state path.
+/// The process must not start with this state path, or lacks a thread for it.
 fn open_state(
     config: &Config,
     views: &Arc<Views>,
     clock: &Clock,
-) -> Result<(State, Gate, Option<Keeper<Database>>), Refusal> {
+) -> Result<(State, Gate, Option<Keeper>), Box<dyn Error>> {
     let (views, clock) = (Arc::clone(views), clock.clone());
     let Some(path) = &config.state.path else {
         return Ok((State::default(), Gate::new(views, clock), None));
     };
     let (database, state) = Database::open(path, &clock, settings(config).limits)?;
     info!(path = %path.display(), accounts = state.accounts.len(), "state read");
-    let (gate, keeper) = Gate::keeping(views, clock, database);
+    let (gate, keeper) = Gate::keeping(views, clock, database)?;
     Ok((state, gate, Some(keeper)))
 }
 

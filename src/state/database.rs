@@ -14,11 +14,11 @@ use std::sync::{Arc, Weak};
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
-use root_posture::{AccountId, AccountIdError, Limits};
+use root_posture::{AccountId, Limits};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tracing::{error, info, warn};
 
-use super::gate::{Committed, Disk};
+use super::gate::Disk;
 use super::{Changes, SavedAccount, Stamp, State, import};
 use crate::clock::Clock;
 use crate::views::ReportView;
@@ -67,9 +67,10 @@ pub struct Database {
 #[derive(Debug)]
 struct Open {
     redb: redb::Database,
-    identity: Identity,
     /// The reports that it holds.
     reports: HashMap<AccountId, Weak<ReportView>>,
+    /// What the file is known by, whatever its name.
+    metadata: Metadata,
 }
 
 /// Why a file cannot be opened.
@@ -114,7 +115,9 @@ impl Database {
             Err(Trouble::NotAFile) => return Err(Refusal::NotAFile(database.path)),
             Err(Trouble::InUse) => return Err(Refusal::InUse(database.path)),
             // The first commit will report it.
-            Err(Trouble::Disk(_) | Trouble::Unusable(_)) => database.read_only(),
+            Err(Trouble::Disk(_) | Trouble::Unusable(_)) => {
+                database.read_only().unwrap_or_default()
+            }
         };
         Ok((database, state))
     }
@@ -139,45 +142,41 @@ impl Database {
 
     fn open_existing(&self) -> Result<(Open, State), Trouble> {
         let file = match options().open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                // One that can be read at least is left where it is.
-                File::open(&self.path).map_err(|error| unreadable(&error))?;
-                return Err(Trouble::Disk(error));
+            // One that can be read at least is left where it is.
+            Err(error)
+                if error.kind() == ErrorKind::PermissionDenied
+                    && File::open(&self.path).is_err() =>
+            {
+                return Err(unreadable(&error));
             }
-            Err(error) => return Err(Trouble::Disk(error)),
+            opened => opened?,
         };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(Trouble::NotAFile);
-        }
         let start = start_of(&file).map_err(|error| unreadable(&error))?;
         if import::is_state_file(&start) {
-            let content = fs::read(&self.path).map_err(|error| unreadable(&error))?;
-            let state =
-                import::read(&content, &self.clock, &self.limits).map_err(Trouble::Unusable)?;
+            let state = self.import(&self.path).map_err(Trouble::Unusable)?;
             return self.create(state, Some(&self.path));
         }
         if !start.starts_with(MAGIC) {
             return Err(Trouble::Unusable("not a state of this program".to_owned()));
         }
-        make_private(&file, &metadata)?;
-        let backend = FileBackend::new(file).map_err(redb::Error::from)?;
-        let (redb, state) = self.read(backend)?;
+        let metadata = make_private(&file)?;
+        let (redb, state) = self.read(FileBackend::new(file).map_err(redb::Error::from)?)?;
         let reports = state.accounts.iter().filter_map(|(id, saved)| {
             let report = saved.report.as_ref()?;
             Some((*id, Arc::downgrade(report)))
         });
-        let reports = reports.collect();
-        let identity = Identity::of(&metadata);
-        Ok((
-            Open {
-                redb,
-                identity,
-                reports,
-            },
-            state,
-        ))
+        let open = Open {
+            redb,
+            reports: reports.collect(),
+            metadata,
+        };
+        Ok((open, state))
+    }
+
+    /// Reads a JSON state file of version 0.1.
+    fn import(&self, path: &Path) -> Result<State, String> {
+        let content = fs::read(path).map_err(|error| error.to_string())?;
+        import::read(&content, &self.clock, &self.limits)
     }
 
     /// What the JSON state file of version 0.1 says that has this path's name, with `.json`.
@@ -186,14 +185,7 @@ impl Database {
         if !fs::metadata(&old).ok()?.is_file() {
             return None;
         }
-        let read = || {
-            if !import::is_state_file(&start_of(&File::open(&old).ok()?).ok()?) {
-                return None;
-            }
-            let content = fs::read(&old).map_err(|error| error.to_string());
-            Some(content.and_then(|content| import::read(&content, &self.clock, &self.limits)))
-        };
-        match read()? {
+        match self.import(&old) {
             Ok(state) => Some((old, state)),
             Err(reason) => {
                 warn!(path = %old.display(), %reason, "the state file of version 0.1 cannot be imported");
@@ -237,16 +229,13 @@ impl Database {
     }
 
     fn fill(&self, file: File, state: &State) -> Result<Open, Trouble> {
-        let metadata = file.metadata()?;
-        make_private(&file, &metadata)?;
+        let metadata = make_private(&file)?;
         let backend = FileBackend::new(file).map_err(redb::Error::from)?;
-        let redb = builder()
-            .create_with_backend(backend)
-            .map_err(redb::Error::from)?;
+        let redb = builder().create_with_backend(backend);
         let mut open = Open {
-            redb,
-            identity: Identity::of(&metadata),
+            redb: redb.map_err(redb::Error::from)?,
             reports: HashMap::new(),
+            metadata,
         };
         let accounts = state.accounts.iter();
         let everything = Changes {
@@ -266,35 +255,30 @@ impl Database {
             let state = read_state(&redb, &self.clock)?;
             Ok::<_, redb::Error>((redb, state))
         }));
-        match read {
-            Ok(read) => Ok(read?),
-            Err(_) => Err(Trouble::Unusable("redb cannot read it".to_owned())),
-        }
+        read.map_err(|_| Trouble::Unusable("redb cannot read it".to_owned()))?
+            .map_err(Trouble::from)
     }
 
     /// What can be read where nothing can be written.
-    fn read_only(&self) -> State {
-        let read = || {
-            let start = start_of(&File::open(&self.path).ok()?).ok()?;
-            if import::is_state_file(&start) {
-                let content = fs::read(&self.path).ok()?;
-                return import::read(&content, &self.clock, &self.limits).ok();
-            }
-            if !start.starts_with(MAGIC) {
-                return None;
-            }
-            let content = fs::read(&self.path).ok()?;
-            // A copy: redb repairs what a crash left, which it may not do in the file.
-            let copy = InMemoryBackend::new();
-            copy.set_len(content.len() as u64).ok()?;
-            copy.write(0, &content).ok()?;
-            Some(self.read(copy).ok()?.1)
-        };
+    fn read_only(&self) -> Option<State> {
         match fs::metadata(&self.path) {
-            Ok(place) if place.is_file() => read().unwrap_or_default(),
-            Ok(_) => State::default(),
-            Err(_) => self.beside().map(|(_, state)| state).unwrap_or_default(),
+            Ok(place) if place.is_file() => {}
+            Ok(_) => return None,
+            Err(_) => return Some(self.beside()?.1),
         }
+        let start = start_of(&File::open(&self.path).ok()?).ok()?;
+        if import::is_state_file(&start) {
+            return self.import(&self.path).ok();
+        }
+        if !start.starts_with(MAGIC) {
+            return None;
+        }
+        let content = fs::read(&self.path).ok()?;
+        // A copy: redb repairs what a crash left, which it may not do in the file.
+        let copy = InMemoryBackend::new();
+        copy.set_len(content.len() as u64).ok()?;
+        copy.write(0, &content).ok()?;
+        Some(self.read(copy).ok()?.1)
     }
 
     fn set_aside(&self, reason: &str) -> io::Result<()> {
@@ -315,23 +299,23 @@ impl Disk for Database {
         &self.path
     }
 
-    fn commit(&mut self, changes: &Changes) -> io::Result<Committed> {
+    fn commit(&mut self, changes: &Changes) -> io::Result<()> {
         // It is put back when all went well: after an error redb must be opened anew.
         let same = self.open.take().filter(|open| open.is_at(&self.path));
-        let (mut open, committed) = match same {
-            Some(open) => (open, Committed::ToTheSame),
-            None => (self.open_file()?.0, Committed::ToAnother),
+        let mut open = match same {
+            Some(open) => open,
+            None => self.open_file()?.0,
         };
         open.write(changes, &self.clock).map_err(Trouble::from)?;
         self.open = Some(open);
-        Ok(committed)
+        Ok(())
     }
 }
 
 impl Open {
     /// Whether the file is still the one at `path`.
     fn is_at(&self, path: &Path) -> bool {
-        fs::metadata(path).is_ok_and(|place| Identity::of(&place) == self.identity)
+        fs::metadata(path).is_ok_and(|place| is_same(&place, &self.metadata))
     }
 
     fn write(&mut self, changes: &Changes, clock: &Clock) -> Result<(), redb::Error> {
@@ -343,25 +327,23 @@ impl Open {
             let mut meta = transaction.open_table(META)?;
             for (id, saved) in &changes.accounts {
                 let key = id.to_string();
-                let report = saved.as_ref().and_then(|saved| saved.report.as_ref());
-                match saved {
-                    Some(value) => {
-                        let value = encode(&Stored { written, value })?;
-                        accounts.insert(key.as_str(), value.as_slice())?;
-                    }
-                    None => drop(accounts.remove(key.as_str())?),
+                if let Some(value) = saved {
+                    let value = encode(&Stored { written, value })?;
+                    accounts.insert(key.as_str(), value.as_slice())?;
+                } else {
+                    accounts.remove(key.as_str())?;
                 }
-                match (report, self.reports.get(id)) {
-                    (Some(report), Some(held)) if held.as_ptr() == Arc::as_ptr(report) => {}
-                    (Some(report), _) => {
-                        reports.insert(key.as_str(), encode(report)?.as_slice())?;
-                        self.reports.insert(*id, Arc::downgrade(report));
-                    }
-                    (None, Some(_)) => {
-                        reports.remove(key.as_str())?;
-                        self.reports.remove(id);
-                    }
-                    (None, None) => {}
+                let report = saved.as_ref().and_then(|saved| saved.report.as_ref());
+                let held = self.reports.get(id).map(Weak::as_ptr);
+                if held == report.map(Arc::as_ptr) {
+                    continue;
+                }
+                if let Some(report) = report {
+                    reports.insert(key.as_str(), encode(report)?.as_slice())?;
+                    self.reports.insert(*id, Arc::downgrade(report));
+                } else {
+                    reports.remove(key.as_str())?;
+                    self.reports.remove(id);
                 }
             }
             meta.insert("version", encode(&VERSION)?.as_slice())?;
@@ -378,28 +360,27 @@ impl Open {
 fn read_state(redb: &redb::Database, clock: &Clock) -> Result<State, redb::Error> {
     let transaction = redb.begin_read()?;
     let meta = transaction.open_table(META)?;
-    let version: u32 = match meta.get("version")? {
-        Some(version) => decode(version.value())?,
-        None => return Err(redb::Error::Corrupted("no version".to_owned())),
-    };
+    let version = meta
+        .get("version")?
+        .ok_or_else(|| corrupted("no version"))?;
+    let version: u32 = decode(version.value())?;
     if version > VERSION {
-        return Err(redb::Error::Corrupted(format!(
+        return Err(corrupted(format!(
             "written by a newer version of this program (state version {version}, this one reads \
              up to {VERSION})"
         )));
     }
     let mut state = State::default();
     if let Some(stored) = meta.get("meta")? {
-        let Stored { written, value }: Stored<super::Meta> = decode(stored.value())?;
+        let Stored { written, value } = decode(stored.value())?;
         state.meta = value;
         state.meta.shift(written.shift(clock));
     }
     for row in transaction.open_table(ACCOUNTS)?.iter()? {
         let (key, stored) = row?;
-        let Stored { written, value }: Stored<SavedAccount> = decode(stored.value())?;
-        let mut saved = value;
-        saved.shift(written.shift(clock));
-        state.accounts.insert(id_of(key.value())?, saved);
+        let Stored { written, mut value } = decode::<Stored<SavedAccount>>(stored.value())?;
+        value.shift(written.shift(clock));
+        state.accounts.insert(id_of(key.value())?, value);
     }
     for row in transaction.open_table(REPORTS)?.iter()? {
         let (key, stored) = row?;
@@ -415,12 +396,15 @@ fn encode(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
 }
 
 fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, redb::Error> {
-    serde_json::from_slice(value).map_err(|error| redb::Error::Corrupted(error.to_string()))
+    serde_json::from_slice(value).map_err(corrupted)
 }
 
 fn id_of(key: &str) -> Result<AccountId, redb::Error> {
-    key.parse()
-        .map_err(|error: AccountIdError| redb::Error::Corrupted(error.to_string()))
+    key.parse::<AccountId>().map_err(corrupted)
+}
+
+fn corrupted(what: impl ToString) -> redb::Error {
+    redb::Error::Corrupted(what.to_string())
 }
 
 fn builder() -> redb::Builder {
@@ -446,7 +430,8 @@ fn options() -> OpenOptions {
 }
 
 /// Takes the file from everybody but its owner.
-fn make_private(file: &File, metadata: &Metadata) -> io::Result<()> {
+fn make_private(file: &File) -> io::Result<Metadata> {
+    let metadata = file.metadata()?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -454,7 +439,7 @@ fn make_private(file: &File, metadata: &Metadata) -> io::Result<()> {
             file.set_permissions(PermissionsExt::from_mode(0o600))?;
         }
     }
-    Ok(())
+    Ok(metadata)
 }
 
 /// How the content begins.
@@ -482,31 +467,16 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// The identity of a file, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
+/// Whether two are one file. Where the standard library cannot tell, all are.
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
     #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
+    let identity = |file: &Metadata| {
         use std::os::unix::fs::MetadataExt;
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-
-    /// All files are taken for the same where the standard library cannot tell.
+        (file.dev(), file.ino())
+    };
     #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Self {
-        Self {
-            device: 0,
-            inode: 0,
-        }
-    }
+    let identity = |_: &Metadata| 0;
+    identity(one) == identity(other)
 }
 
 impl From<io::Error> for Trouble {

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use root_posture::{AccountId, Moment, Posture, Timestamp};
-use tokio::sync::{Notify, oneshot};
+use root_posture::{AccountId, Moment};
+use tokio::sync::{Notify, mpsc as async_mpsc};
 use tracing::{error, info};
 
 use super::{Changes, Meta, SavedAccount};
@@ -24,27 +24,19 @@ use crate::views::{AccountView, Views};
 /// How long a rise waits for the disk in all, and how long the end of the process does.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The shortest time between two commits while a rise waits.
-const URGENT_GAP: Duration = Duration::from_millis(250);
+/// The shortest time between two commits while a rise waits, while another change does, and while
+/// mere times do.
+const RISE_GAP: Duration = Duration::from_millis(250);
+const CHANGE_GAP: Duration = Duration::from_secs(1);
+const TIMES_GAP: Duration = Duration::from_secs(10);
 
-/// The shortest time between two commits of other changes.
-const GAP: Duration = Duration::from_secs(1);
+/// How far apart the mere times of an account are committed: for 10,000 accounts that takes a
+/// thousandth of the time. What a crash in between loses is their age: a zero may be withdrawn as
+/// much earlier, nothing else.
+const TIMES_APART: Duration = Duration::from_secs(5 * 60);
 
-/// How long mere times are gathered for one commit.
-const GATHER: Duration = Duration::from_secs(10);
-
-/// How far apart the mere times of an account are committed, at least and at most. What a crash in
-/// between loses is their age: a zero may be withdrawn as much earlier, nothing else.
-const CALM: Duration = Duration::from_secs(30);
-const CALMEST: Duration = Duration::from_secs(5 * 60);
-
-/// Between those bounds, commits take one part in so many of all time.
-const SHARE: u32 = 1000;
-
-/// After a failure tries take one part in so many of all time, for a file that is opened anew is
-/// read whole; [`RETRY`] is the longest time between two.
-const RETRY_SHARE: u32 = 30;
-const RETRY: Duration = Duration::from_secs(30);
+/// How long after a failure the next commit is tried: a file that is opened anew is read whole.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// After how long a commit that has not ended is reported as failed.
 const LATE: Duration = Duration::from_secs(5);
@@ -59,16 +51,7 @@ pub trait Disk: Send + 'static {
     /// # Errors
     ///
     /// The changes were not written; another commit may be tried.
-    fn commit(&mut self, changes: &Changes) -> io::Result<Committed>;
-}
-
-/// Where a commit went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Committed {
-    /// To what holds all earlier commits.
-    ToTheSame,
-    /// To what was opened anew and may lack earlier ones.
-    ToAnother,
+    fn commit(&mut self, changes: &Changes) -> io::Result<()>;
 }
 
 /// Shows accounts, and keeps what is known of them. Clones are the same gate.
@@ -102,28 +85,12 @@ struct Pending {
     due: Option<Moment>,
     /// Rises that are not shown yet.
     rises: HashMap<AccountId, Rise>,
-    /// When each account was last committed.
-    committed: HashMap<AccountId, Moment>,
-    /// The newest that was given to be kept beside the accounts.
-    meta: Option<Meta>,
+    /// When each account was last among the changes.
+    changed: HashMap<AccountId, Moment>,
     /// When the last commit began.
-    begun: Option<Moment>,
+    begun: Moment,
     /// After a failure: when to try again at the earliest.
     retry: Moment,
-    /// Since when mere times are committed anew, and how long commits have taken since.
-    round: Moment,
-    spent: Duration,
-}
-
-/// How soon a change is committed.
-#[derive(Clone, Copy, Debug)]
-enum Urgency {
-    /// It waits to be shown.
-    Rise,
-    /// A value that is shown, or something that is kept beside the accounts.
-    Change,
-    /// Mere times.
-    Times,
 }
 
 #[derive(Debug)]
@@ -131,6 +98,8 @@ struct Rise {
     view: AccountView,
     /// When it is shown at the latest.
     until: Moment,
+    /// Whether the commit that runs holds it.
+    is_carried: bool,
 }
 
 impl Gate {
@@ -145,25 +114,48 @@ impl Gate {
     }
 
     /// A gate that keeps what it shows on `disk`, as long as its keeper runs.
-    #[must_use]
-    pub fn keeping<D: Disk>(views: Arc<Views>, clock: Clock, disk: D) -> (Self, Keeper<D>) {
+    ///
+    /// # Errors
+    ///
+    /// The thread that commits cannot be started.
+    pub fn keeping(
+        views: Arc<Views>,
+        clock: Clock,
+        mut disk: impl Disk,
+    ) -> io::Result<(Self, Keeper)> {
         let queue = Arc::new(Queue::default());
-        let now = clock.moment();
-        queue.lock().round = now;
         // A first commit of nothing tells whether the state can be saved at all.
-        queue.lock().due = Some(now);
+        queue.lock().due = Some(clock.moment());
+        let path = disk.path().to_owned();
+        let (jobs, begun) = mpsc::channel::<Changes>();
+        let (ended, done) = async_mpsc::unbounded_channel();
+        let thread = thread::Builder::new().name("state".to_owned());
+        thread.spawn(move || {
+            for changes in begun {
+                let commit = AssertUnwindSafe(|| disk.commit(&changes));
+                let result = catch_unwind(commit)
+                    .unwrap_or_else(|_| Err(io::Error::other("the commit panicked")));
+                let _ = ended.send((changes, result));
+            }
+            // Before `ended`, whose end says that the disk is closed.
+            drop(disk);
+        })?;
         let keeper = Keeper {
             queue: Arc::clone(&queue),
             views: Arc::clone(&views),
             clock: clock.clone(),
-            disk,
+            path,
+            jobs: Some(jobs),
+            done,
+            running: None,
+            is_failing: false,
         };
         let gate = Self {
             views,
             clock,
             queue: Some(queue),
         };
-        (gate, keeper)
+        Ok((gate, keeper))
     }
 
     /// Shows an account and keeps what is known of it: a rise once it is on disk or has waited
@@ -178,24 +170,33 @@ impl Gate {
         let mut pending = queue.lock();
         let shown = self.views.get(id).map(|view| view.posture);
         let shown = shown.unwrap_or_default();
-        let urgency = if posture.is_worse_than(&shown) {
+        let waiting = pending.rises.remove(&id);
+        let gap = if posture.is_worse_than(&shown) {
             // One that waits already keeps its place.
-            let until = pending.rises.get(&id).map_or(now + PATIENCE, |it| it.until);
-            pending.rises.insert(id, Rise { view, until });
-            Urgency::Rise
+            let rise = Rise {
+                until: waiting.as_ref().map_or(now + PATIENCE, |rise| rise.until),
+                is_carried: waiting.is_some_and(|rise| {
+                    rise.is_carried && !posture.is_worse_than(&rise.view.posture)
+                }),
+                view,
+            };
+            pending.rises.insert(id, rise);
+            // It has a time of its own.
+            queue.wake.notify_one();
+            RISE_GAP
         } else {
-            pending.rises.remove(&id);
             self.views.put(view);
             if !posture.has_values_of(&shown) {
-                Urgency::Change
-            } else if pending.takes_times_of(id, now) {
-                Urgency::Times
+                CHANGE_GAP
+            } else if pending.are_times_due(id, now) {
+                TIMES_GAP
             } else {
                 return;
             }
         };
+        pending.changed.insert(id, now);
         pending.changes.accounts.insert(id, Some(saved));
-        pending.plan(urgency, now, &queue.wake);
+        pending.plan(gap, now, &queue.wake);
     }
 
     /// Shows an account as what was read from disk has it: that is no rise, and nothing waits.
@@ -206,15 +207,16 @@ impl Gate {
     /// Keeps what is known of an account, and shows nothing. At the end of the process it saves the
     /// times that [`Gate::publish`] passed over.
     pub fn save(&self, id: AccountId, saved: SavedAccount) {
-        self.keep(Urgency::Times, |pending| {
+        self.keep(TIMES_GAP, |pending| {
             pending.changes.accounts.insert(id, Some(saved));
         });
     }
 
     /// Shows an account no more, and keeps nothing of it.
     pub fn remove(&self, id: AccountId) {
-        self.keep(Urgency::Change, |pending| {
+        self.keep(CHANGE_GAP, |pending| {
             pending.rises.remove(&id);
+            pending.changed.remove(&id);
             pending.changes.accounts.insert(id, None);
         });
         self.views.remove(id);
@@ -222,57 +224,37 @@ impl Gate {
 
     /// Keeps this beside the accounts.
     pub fn meta(&self, meta: Meta) {
-        let Some(queue) = &self.queue else { return };
-        let mut pending = queue.lock();
-        if pending.meta.as_ref() != Some(&meta) {
-            pending.meta = Some(meta.clone());
-            pending.changes.meta = Some(meta);
-            pending.plan(Urgency::Change, self.clock.moment(), &queue.wake);
-        }
+        self.keep(CHANGE_GAP, |pending| pending.changes.meta = Some(meta));
     }
 
-    fn keep(&self, urgency: Urgency, change: impl FnOnce(&mut Pending)) {
+    fn keep(&self, gap: Duration, change: impl FnOnce(&mut Pending)) {
         if let Some(queue) = &self.queue {
             let mut pending = queue.lock();
             change(&mut pending);
-            pending.plan(urgency, self.clock.moment(), &queue.wake);
+            pending.plan(gap, self.clock.moment(), &queue.wake);
         }
     }
 }
 
 impl Pending {
-    /// Plans a commit, and wakes the keeper where it has to act earlier than it knows.
-    fn plan(&mut self, urgency: Urgency, now: Moment, wake: &Notify) {
-        let after = |gap| self.begun.map_or(now, |begun| now.max(begun + gap));
-        let at = match urgency {
-            Urgency::Rise => after(URGENT_GAP),
-            Urgency::Change => after(GAP),
-            Urgency::Times => now + GATHER,
-        };
-        let at = at.max(self.retry);
+    /// Plans a commit so long after the last one, and wakes the keeper where that is earlier than
+    /// it knows.
+    fn plan(&mut self, gap: Duration, now: Moment, wake: &Notify) {
+        let at = now.max(self.begun + gap).max(self.retry);
         if self.due.is_none_or(|due| at < due) {
             self.due = Some(at);
             wake.notify_one();
-        } else if matches!(urgency, Urgency::Rise) {
-            // It has a time of its own.
-            wake.notify_one();
         }
     }
 
-    /// Whether the mere times of an account are to be committed: once in each round, and where
-    /// something of it is to be committed anyway.
-    fn takes_times_of(&mut self, id: AccountId, now: Moment) -> bool {
-        if now >= self.round + (self.spent * SHARE).clamp(CALM, CALMEST) {
-            self.round = now;
-            self.spent = Duration::ZERO;
-        }
-        self.changes.accounts.contains_key(&id)
-            || self.committed.get(&id).is_none_or(|at| *at < self.round)
+    fn are_times_due(&self, id: AccountId, now: Moment) -> bool {
+        let changed = self.changed.get(&id);
+        changed.is_none_or(|at| now >= *at + TIMES_APART)
     }
 
     /// Shows the rises that may be shown, and forgets them.
-    fn show_rises(&mut self, views: &Views, may: impl Fn(AccountId, &Rise) -> bool) {
-        for (_, rise) in self.rises.extract_if(|id, rise| may(*id, rise)) {
+    fn show_rises(&mut self, views: &Views, may: impl Fn(&Rise) -> bool) {
+        for (_, rise) in self.rises.extract_if(|_, rise| may(rise)) {
             views.put(rise.view);
         }
     }
@@ -280,170 +262,109 @@ impl Pending {
 
 /// Commits what a [`Gate`] is to keep.
 #[derive(Debug)]
-pub struct Keeper<D> {
+pub struct Keeper {
     queue: Arc<Queue>,
     views: Arc<Views>,
     clock: Clock,
-    disk: D,
+    /// Where the state is, for the log.
+    path: PathBuf,
+    /// To the thread that owns the disk. It may hang for as long as the disk does, and nothing
+    /// waits for it at the end of the process.
+    jobs: Option<mpsc::Sender<Changes>>,
+    done: async_mpsc::UnboundedReceiver<(Changes, io::Result<()>)>,
+    /// When the commit that runs began.
+    running: Option<Moment>,
+    /// Whether it is reported that the state cannot be saved.
+    is_failing: bool,
 }
 
-impl<D: Disk> Keeper<D> {
+impl Keeper {
     /// Commits until `closed` completes, and then once more what is left, within two seconds.
     ///
     /// # Errors
     ///
-    /// The thread that commits could not be started, or has ended: nothing is kept any more.
-    pub async fn run(self, closed: impl Future<Output = ()>) -> io::Result<()> {
-        let Self {
-            queue,
-            views,
-            clock,
-            disk,
-        } = self;
-        let mut writer = Writer {
-            reporter: Reporter {
-                views: Arc::clone(&views),
-                path: disk.path().to_owned(),
-                is_failing: false,
-            },
-            thread: Thread::start(disk)?,
-            queue: Arc::clone(&queue),
-            views,
-            clock: clock.clone(),
-            running: None,
-        };
+    /// The thread that commits has ended: nothing is kept any more.
+    pub async fn run(mut self, closed: impl Future<Output = ()>) -> io::Result<()> {
+        let (queue, clock) = (Arc::clone(&self.queue), self.clock.clone());
         let mut closed = std::pin::pin!(closed);
         loop {
-            let wake = writer.turn(clock.moment())?;
+            let wake = self.turn()?;
             tokio::select! {
                 () = &mut closed => break,
-                ended = writer.ended() => ended?,
+                ended = self.ended() => ended?,
                 () = queue.wake.notified() => {}
                 () = clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
             }
         }
         let patience = clock.moment() + PATIENCE;
-        let closed = tokio::select! {
-            closed = writer.close() => Some(closed),
-            () = clock.sleep_until(patience) => None,
-        };
-        closed.unwrap_or_else(|| {
-            writer.reporter.failed(&"the disk does not answer");
-            Ok(())
-        })
+        tokio::select! {
+            closed = self.close() => return closed,
+            () = clock.sleep_until(patience) => {}
+        }
+        self.failed(&NO_ANSWER);
+        Ok(())
     }
-}
 
-/// Runs one commit after another.
-struct Writer {
-    queue: Arc<Queue>,
-    views: Arc<Views>,
-    clock: Clock,
-    thread: Thread,
-    running: Option<Running>,
-    reporter: Reporter,
-}
-
-/// A commit that runs.
-struct Running {
-    done: oneshot::Receiver<Done>,
-    begun: Moment,
-    /// What the rises that wait for it look like in it.
-    carries: HashMap<AccountId, Posture>,
-}
-
-impl Writer {
     /// Does what is due: begins a commit, shows rises that have waited long enough, reports a
     /// commit that does not end. Returns when to look again.
-    fn turn(&mut self, now: Moment) -> io::Result<Option<Moment>> {
+    fn turn(&mut self) -> io::Result<Option<Moment>> {
+        let now = self.clock.moment();
         let mut pending = self.queue.lock();
-        pending.show_rises(&self.views, |_, rise| rise.until <= now);
-        let rises = pending.rises.values().map(|rise| rise.until);
-        let mut wakes: Vec<Moment> = rises.min().into_iter().collect();
-        let due = pending.due.filter(|_| self.running.is_none());
+        pending.show_rises(&self.views, |rise| rise.until <= now);
+        let rise = pending.rises.values().map(|rise| rise.until).min();
+        let due = pending.due;
         drop(pending);
-        if due.is_some_and(|due| due <= now) {
+        if self.running.is_none() && due.is_some_and(|due| due <= now) {
             self.begin(now)?;
-        } else {
-            wakes.extend(due);
         }
-        if let Some(running) = &self.running {
-            let late = running.begun + LATE;
-            if late <= now {
-                self.reporter.failed(&"the disk does not answer");
-            } else {
-                wakes.push(late);
+        let next = match self.running {
+            Some(begun) if begun + LATE <= now => {
+                self.failed(&NO_ANSWER);
+                None
             }
-        }
-        Ok(wakes.into_iter().min())
+            Some(begun) => Some(begun + LATE),
+            None => due,
+        };
+        Ok(rise.into_iter().chain(next).min())
     }
 
     fn begin(&mut self, now: Moment) -> io::Result<()> {
         let mut pending = self.queue.lock();
         let changes = std::mem::take(&mut pending.changes);
-        let carries = pending.rises.iter();
-        let carries = carries.map(|(id, rise)| (*id, rise.view.posture)).collect();
         pending.due = None;
-        pending.begun = Some(now);
-        for (id, saved) in &changes.accounts {
-            match saved {
-                Some(_) => pending.committed.insert(*id, now),
-                None => pending.committed.remove(id),
-            };
+        pending.begun = now;
+        for rise in pending.rises.values_mut() {
+            rise.is_carried = true;
         }
-        self.running = Some(Running {
-            done: self.thread.commit(changes)?,
-            begun: now,
-            carries,
-        });
-        Ok(())
+        drop(pending);
+        self.running = Some(now);
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(changes));
+        sent.and_then(Result::ok).ok_or_else(thread_ended)
     }
 
     /// Waits for the end of the commit that runs, for ever when none does. Cancel safe.
     async fn ended(&mut self) -> io::Result<()> {
-        let Some(running) = &mut self.running else {
-            return std::future::pending().await;
-        };
-        let done = (&mut running.done).await.map_err(|_| Thread::gone())?;
-        if let Some(running) = self.running.take() {
-            self.book(&running, done);
-        }
-        Ok(())
-    }
-
-    fn book(&mut self, running: &Running, Done { changes, result }: Done) {
+        let (changes, result) = self.done.recv().await.ok_or_else(thread_ended)?;
+        self.running = None;
         let mut pending = self.queue.lock();
-        let now = self.clock.moment();
-        let took = now.since(running.begun);
-        pending.spent += took;
         match result {
-            Ok(committed) => {
-                pending.show_rises(&self.views, |id, rise| {
-                    let on_disk = running.carries.get(&id);
-                    on_disk.is_some_and(|on_disk| !rise.view.posture.is_worse_than(on_disk))
-                });
-                if committed == Committed::ToAnother {
-                    pending.committed.retain(|_, at| *at == running.begun);
-                    if changes.meta.is_none() && pending.changes.meta.is_none() {
-                        let meta = pending.meta.clone();
-                        pending.changes.meta = meta;
-                        pending.plan(Urgency::Change, now, &self.queue.wake);
-                    }
-                }
+            Ok(()) => {
+                pending.show_rises(&self.views, |rise| rise.is_carried);
                 drop(pending);
-                self.reporter.saved(self.clock.now());
+                self.saved();
             }
             Err(error) => {
-                pending.show_rises(&self.views, |_, _| true);
+                pending.show_rises(&self.views, |_| true);
                 let newer = std::mem::replace(&mut pending.changes, changes);
                 pending.changes.accounts.extend(newer.accounts);
                 pending.changes.meta = newer.meta.or(pending.changes.meta.take());
-                pending.retry = now + (took * RETRY_SHARE).clamp(GAP, RETRY);
+                pending.retry = self.clock.moment() + RETRY;
                 pending.due = Some(pending.retry);
                 drop(pending);
-                self.reporter.failed(&error);
+                self.failed(&error);
             }
         }
+        Ok(())
     }
 
     /// Waits for the commit that runs, commits what is left and closes the disk.
@@ -455,98 +376,38 @@ impl Writer {
             self.begin(self.clock.moment())?;
             self.ended().await?;
         }
-        self.thread.close().await;
+        self.jobs = None;
+        self.done.recv().await;
         Ok(())
     }
-}
 
-/// The thread that owns the disk. It may hang for as long as the disk does, and nothing waits for
-/// it at the end of the process.
-struct Thread {
-    jobs: Option<mpsc::Sender<Job>>,
-    closed: oneshot::Receiver<()>,
-}
-
-struct Job {
-    changes: Changes,
-    done: oneshot::Sender<Done>,
-}
-
-struct Done {
-    changes: Changes,
-    result: io::Result<Committed>,
-}
-
-impl Thread {
-    fn start(mut disk: impl Disk) -> io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
-        let (closing, closed) = oneshot::channel();
-        thread::Builder::new()
-            .name("state".to_owned())
-            .spawn(move || {
-                for Job { changes, done } in queue {
-                    let commit = AssertUnwindSafe(|| disk.commit(&changes));
-                    let result = catch_unwind(commit)
-                        .unwrap_or_else(|_| Err(io::Error::other("the commit panicked")));
-                    let _ = done.send(Done { changes, result });
-                }
-                drop(disk);
-                drop(closing);
-            })?;
-        let jobs = Some(jobs);
-        Ok(Self { jobs, closed })
-    }
-
-    fn commit(&self, changes: Changes) -> io::Result<oneshot::Receiver<Done>> {
-        let (done, receiver) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or_else(Self::gone)?;
-        jobs.send(Job { changes, done }).map_err(|_| Self::gone())?;
-        Ok(receiver)
-    }
-
-    /// Waits until the disk is closed.
-    async fn close(&mut self) {
-        self.jobs = None;
-        // An error is the answer: the thread has let go of the other end.
-        let _ = (&mut self.closed).await;
-    }
-
-    fn gone() -> io::Error {
-        io::Error::other("the thread that saves the state has ended")
-    }
-}
-
-/// Says whether the state can be saved, in the metrics and in the log.
-struct Reporter {
-    views: Arc<Views>,
-    path: PathBuf,
-    is_failing: bool,
-}
-
-impl Reporter {
-    fn saved(&mut self, now: Timestamp) {
-        if self.is_failing {
+    fn saved(&mut self) {
+        if std::mem::take(&mut self.is_failing) {
             info!(path = %self.path.display(), "the state can be saved again");
         }
-        self.is_failing = false;
-        self.views
-            .exporter
-            .note(|view| view.state = Some((true, Some(now))));
+        let now = self.clock.now();
+        let exporter = &self.views.exporter;
+        exporter.note(|view| view.state = Some((true, Some(now))));
     }
 
     fn failed(&mut self, error: &dyn fmt::Display) {
         // Once, not at each try.
-        if !self.is_failing {
+        if !std::mem::replace(&mut self.is_failing, true) {
             error!(
                 path = %self.path.display(), %error,
                 "the state cannot be saved: a restart now would lose what is known; \
                  fix the disk or the folder's permissions, or correct state.path"
             );
         }
-        self.is_failing = true;
         self.views.exporter.note(|view| {
             let last = view.state.and_then(|(_, last)| last);
             view.state = Some((false, last));
         });
     }
+}
+
+const NO_ANSWER: &str = "the disk does not answer";
+
+fn thread_ended() -> io::Error {
+    io::Error::other("the thread that saves the state has ended")
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::{Meta, SavedAccount, Stamp, State};
 use crate::clock::Clock;
-use crate::views::{KnownOrganization, Left, ReportView};
+use crate::views::ReportView;
 
 /// How such a file begins.
 const START: &[u8] = br#"{"format":"aws-root-exporter state","#;
@@ -35,42 +35,35 @@ pub fn is_state_file(start: &[u8]) -> bool {
 pub fn read(content: &[u8], clock: &Clock, limits: &Limits) -> Result<State, String> {
     // The reason may quote the content, which can hold anything, a line break too.
     let document: Document = serde_json::from_slice(content).map_err(|error| {
-        format!(
-            "not a whole state file ({})",
-            error.to_string().escape_debug()
-        )
+        let error = error.to_string();
+        format!("not a whole state file ({})", error.escape_debug())
     })?;
     if document.version != 1 {
-        return Err(format!(
-            "a state file of an unknown version ({})",
-            document.version
-        ));
+        let version = document.version;
+        return Err(format!("a state file of an unknown version ({version})"));
     }
     let written = Stamp {
         at: document.saved_at,
         moment: document.saved_moment,
     };
     let shift = written.shift(clock);
-    let OldState {
-        caller,
-        organization,
-        left,
-        accounts,
-    } = document.state;
-    let mut meta = Meta {
-        caller,
-        organization,
-        left,
-    };
+    let mut meta = document.state.meta;
     meta.shift(shift);
-    let accounts = accounts.into_iter().map(|(id, old)| {
-        let mut saved = old.into_saved(limits);
+    let accounts = document.state.accounts.into_iter().map(|(id, old)| {
+        let mut saved = SavedAccount {
+            onset: old.record.following,
+            record: old.record.into_record(limits),
+            report: old.report,
+            listed: old.root_keys,
+            report_due: old.report_due,
+            last_success: old.last_success,
+        };
         saved.shift(shift);
         (id, saved)
     });
     Ok(State {
-        meta,
         accounts: accounts.collect(),
+        meta,
     })
 }
 
@@ -84,10 +77,8 @@ struct Document {
 
 #[derive(Deserialize)]
 struct OldState {
-    caller: Option<AccountId>,
-    organization: Option<Arc<KnownOrganization>>,
-    #[serde(default)]
-    left: BTreeMap<AccountId, Left>,
+    #[serde(flatten)]
+    meta: Meta,
     accounts: BTreeMap<AccountId, OldAccount>,
 }
 
@@ -155,7 +146,7 @@ enum OldVerdict {
     Some(u8),
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 struct OldBase {
     stamp: OldStamp,
     counts: Counts,
@@ -168,146 +159,105 @@ struct OldFlag {
     on: bool,
 }
 
-impl OldAccount {
-    fn into_saved(self, limits: &Limits) -> SavedAccount {
-        SavedAccount {
-            onset: self.record.following,
-            record: self.record.into_record(limits),
-            report: self.report,
-            listed: self.root_keys,
-            report_due: self.report_due,
-            last_success: self.last_success,
-        }
-    }
-}
-
 impl OldRecord {
     fn into_record(self, limits: &Limits) -> Record {
-        let mut evidence = Vec::new();
+        let mut import = Import {
+            record: Record::default(),
+            limits,
+        };
         // The challenger is the newer one.
-        for report in [&self.report, &self.challenger].into_iter().flatten() {
-            evidence.push(report.evidence());
+        for report in self.report.into_iter().chain(self.challenger) {
+            import.report(&report);
         }
-        let gap = limits.interval / 2;
-        self.keys.evidence(Topic::Keys, gap, &mut evidence);
-        self.certificates
-            .evidence(Topic::Certificates, gap, &mut evidence);
+        import.count(Topic::Keys, &self.keys);
+        import.count(Topic::Certificates, &self.certificates);
         if let Some(mfa) = self.mfa {
-            mfa.evidence(Topic::MfaOff, !mfa.on, gap, &mut evidence);
+            import.flag(Topic::MfaOff, &mfa, !mfa.on);
         }
         if let Some(password) = self.password {
-            password.evidence(Topic::Password, password.on, gap, &mut evidence);
+            import.flag(Topic::Password, &password, password.on);
         }
-        let mut record = Record::default();
-        for piece in evidence {
-            record.take(piece, limits);
-        }
-        record
+        import.record
     }
 }
 
-impl OldReport {
-    fn evidence(&self) -> Evidence {
-        let OldStamp {
-            at,
-            received,
-            age_at_receipt,
-        } = self.stamp;
-        Evidence::Report(ReportClaim {
-            received,
-            generated: received - Duration::from_millis(age_at_receipt),
-            date: at,
+/// A record that is filled with the evidence of an old one.
+struct Import<'a> {
+    record: Record,
+    limits: &'a Limits,
+}
+
+impl Import<'_> {
+    fn report(&mut self, report: &OldReport) {
+        let stamp = report.stamp;
+        let claim = ReportClaim {
+            received: stamp.received,
+            generated: stamp.received - Duration::from_millis(stamp.age_at_receipt),
+            date: stamp.at,
             values: Values::default()
-                .with(Topic::Keys, self.keys)
-                .with(Topic::Certificates, self.certificates)
-                .with(Topic::MfaOff, self.mfa.map(|on| Counts::flag(!on)))
-                .with(Topic::Password, self.password.map(Counts::flag)),
-        })
-    }
-}
-
-impl OldCount {
-    fn evidence(&self, topic: Topic, gap: Duration, evidence: &mut Vec<Evidence>) {
-        let none = self.listed.as_ref().filter(|_| self.is_nothing);
-        if let Some(base) = none {
-            let source = LiveSource::Summary;
-            answer(source, base.stamp, topic, Counts::NONE, Some(gap), evidence);
-        }
-        let listed = self.listed.as_ref().filter(|_| !self.is_nothing);
-        if let Some(base) = listed {
-            let is_newest = |look: &&OldLook| look.stamp.received == base.stamp.received;
-            let look = self.look.as_ref().filter(is_newest);
-            let gap = look.is_none_or(OldLook::is_confirmed).then_some(gap);
-            answer(
-                LiveSource::List,
-                base.stamp,
-                topic,
-                base.counts,
-                gap,
-                evidence,
-            );
-        }
-        let Some(look) = &self.look else { return };
-        let present = match look.verdict {
-            OldVerdict::None => 0,
-            OldVerdict::Some(seen) => seen,
+                .with(Topic::Keys, report.keys)
+                .with(Topic::Certificates, report.certificates)
+                .with(Topic::MfaOff, report.mfa.map(|on| Counts::flag(!on)))
+                .with(Topic::Password, report.password.map(Counts::flag)),
         };
-        // Beside a list only a summary can have counted more than was listed.
-        let beyond = listed.is_none_or(|base| present > base.counts.present);
-        if look.source == Source::AccountSummary || beyond {
+        self.record.take(Evidence::Report(claim), self.limits);
+    }
+
+    fn count(&mut self, topic: Topic, count: &OldCount) {
+        let look = count.look.as_ref().map(|look| {
+            let present = match look.verdict {
+                OldVerdict::None => 0,
+                OldVerdict::Some(present) => present,
+            };
+            (look, present, look.confirmed || present > 0)
+        });
+        let mut listed = None;
+        if let Some(OldBase { stamp, counts }) = count.listed {
+            listed = Some(counts.present);
+            let (source, is_confirmed) = match look {
+                _ if count.is_nothing => (LiveSource::Summary, true),
+                Some((look, _, is_confirmed)) if look.stamp.received == stamp.received => {
+                    (LiveSource::List, is_confirmed)
+                }
+                _ => (LiveSource::List, true),
+            };
+            self.answer(source, stamp, topic, counts, is_confirmed);
+        }
+        if let Some((look, present, is_confirmed)) = look
+            // Beside a list only a summary can have counted more than was listed.
+            && (look.source == Source::AccountSummary || listed.is_none_or(|most| present > most))
+        {
             let counts = Counts { present, active: 0 };
-            let gap = look.is_confirmed().then_some(gap);
-            answer(
-                LiveSource::Summary,
-                look.stamp,
-                topic,
-                counts,
-                gap,
-                evidence,
-            );
+            self.answer(LiveSource::Summary, look.stamp, topic, counts, is_confirmed);
         }
     }
-}
 
-impl OldLook {
-    fn is_confirmed(&self) -> bool {
-        self.confirmed || matches!(self.verdict, OldVerdict::Some(_))
-    }
-}
-
-impl OldFlag {
-    fn evidence(&self, topic: Topic, is_set: bool, gap: Duration, evidence: &mut Vec<Evidence>) {
-        let source = match self.source {
+    fn flag(&mut self, topic: Topic, flag: &OldFlag, is_set: bool) {
+        let source = match flag.source {
             Source::RootSession => LiveSource::List,
             Source::AccountSummary | Source::CredentialReport => LiveSource::Summary,
         };
-        answer(
-            source,
-            self.stamp,
-            topic,
-            Counts::flag(is_set),
-            Some(gap),
-            evidence,
-        );
+        self.answer(source, flag.stamp, topic, Counts::flag(is_set), true);
     }
-}
 
-/// An answer of a live source; twice, so far apart, where that is given.
-fn answer(
-    source: LiveSource,
-    stamp: OldStamp,
-    topic: Topic,
-    value: Counts,
-    gap: Option<Duration>,
-    evidence: &mut Vec<Evidence>,
-) {
-    let earlier = gap.map(|gap| stamp.received - gap);
-    for asked in earlier.into_iter().chain([stamp.received]) {
-        evidence.push(Evidence::Answer(Answer {
-            source,
-            asked,
-            date: stamp.at,
-            values: Values::default().with(topic, Some(value)),
-        }));
+    /// An answer of a live source; twice, half an interval apart, where it was confirmed.
+    fn answer(
+        &mut self,
+        source: LiveSource,
+        stamp: OldStamp,
+        topic: Topic,
+        value: Counts,
+        is_confirmed: bool,
+    ) {
+        let earlier = is_confirmed.then(|| stamp.received - self.limits.interval / 2);
+        for asked in earlier.into_iter().chain([stamp.received]) {
+            let answer = Answer {
+                source,
+                asked,
+                date: stamp.at,
+                values: Values::default().with(topic, Some(value)),
+            };
+            self.record.take(Evidence::Answer(answer), self.limits);
+        }
     }
 }

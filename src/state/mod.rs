@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::views::{KnownOrganization, Left, ReportView};
 
 pub use database::{Database, Refusal};
-pub use gate::{Committed, Disk, Gate, Keeper};
+pub use gate::{Disk, Gate, Keeper};
 
 /// What is kept of one account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,7 @@ pub struct SavedAccount {
 
 /// What is kept beside the accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Meta {
     /// The caller's own account, where that is what is watched.
     pub caller: Option<AccountId>,
