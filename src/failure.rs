@@ -102,4 +102,10 @@ impl Failure {
             message: message.into(),
         }
     }
+
+    /// The same failure, classed by its caller, who knows what to do next.
+    #[must_use]
+    pub fn explained(self, reason: Reason, what_to_do: impl fmt::Display) -> Self {
+        Self::new(reason, format!("{}; {what_to_do}", self.message))
+    }
 }

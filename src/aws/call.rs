@@ -64,7 +64,7 @@ impl<T, E: ProvideErrorMetadata + Error + 'static> Sent<T, E> {
     /// Whether an answer came whose body ends too soon or cannot be read.
     pub fn is_unreadable(&self) -> bool {
         match &self.result {
-            Ok(_) => self.tap.is_cut_off(),
+            Ok(_) => self.tap.seen().is_cut_off,
             // The SDK reports what it cannot parse as an error of the service.
             Err(error) => error
                 .raw_response()
@@ -82,7 +82,7 @@ impl<T, E: ProvideErrorMetadata + Error + 'static> Sent<T, E> {
             result,
         } = self;
         let result = match result {
-            Ok(_) if tap.is_cut_off() => Err(Failure::new(
+            Ok(_) if tap.seen().is_cut_off => Err(Failure::new(
                 Reason::Other,
                 format!("{operation}: the answer breaks off in the middle"),
             )),
@@ -112,7 +112,7 @@ impl Aws {
 
     fn answer<T>(&self, value: T, asked: Moment, tap: &Tap) -> Answer<T> {
         let now = self.0.clock.now();
-        let date = tap.date();
+        let date = tap.seen().date;
         Answer {
             value,
             date: date.unwrap_or(now),

@@ -38,7 +38,7 @@ use crate::clock::{Clock, Moment, Timestamp};
 use crate::failure::Reason;
 
 use ongoing::OfTask;
-pub use organization::{AccountPage, Member, MemberState};
+pub use organization::{AccountPage, Member};
 pub use questions::{Fetched, ReportState};
 pub use session::SessionKind;
 use slot::Slot;
@@ -195,11 +195,8 @@ impl Aws {
     }
 
     fn clients(&self, region: &str) -> Arc<Clients> {
-        let mut regions = self
-            .0
-            .regions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let regions = &self.0.regions;
+        let mut regions = regions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(clients) = regions.get(region) {
             return Arc::clone(clients);
         }
@@ -211,22 +208,14 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(OfTask))
             .identity_cache(IdentityCache::no_cache())
             .build();
+        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(OfTask);
+        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(OfTask);
+        let organizations =
+            aws_sdk_organizations::config::Builder::from(&config).interceptor(OfTask);
         let clients = Arc::new(Clients {
-            iam: aws_sdk_iam::Client::from_conf(
-                aws_sdk_iam::config::Builder::from(&config)
-                    .interceptor(OfTask)
-                    .build(),
-            ),
-            sts: aws_sdk_sts::Client::from_conf(
-                aws_sdk_sts::config::Builder::from(&config)
-                    .interceptor(OfTask)
-                    .build(),
-            ),
-            organizations: aws_sdk_organizations::Client::from_conf(
-                aws_sdk_organizations::config::Builder::from(&config)
-                    .interceptor(OfTask)
-                    .build(),
-            ),
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            organizations: aws_sdk_organizations::Client::from_conf(organizations.build()),
         });
         regions.insert(region.to_owned(), Arc::clone(&clients));
         clients

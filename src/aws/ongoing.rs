@@ -5,8 +5,6 @@
 //! call would make it build its configuration anew for each, which is a good part of what a call
 //! costs. So the clients take both from the task they run in, and know nothing else.
 
-use std::fmt;
-
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
@@ -39,14 +37,8 @@ pub(super) async fn with<F: Future>(credentials: &Credentials, tap: &Tap, call: 
 }
 
 /// What the clients are made with.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct OfTask;
-
-impl fmt::Debug for OfTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OfTask")
-    }
-}
 
 impl ProvideCredentials for OfTask {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>

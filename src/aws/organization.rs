@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::FeatureType;
-use aws_sdk_organizations::operation::list_accounts::ListAccountsError;
 use aws_sdk_organizations::types::{AccountState, AccountStatus};
 
 use super::Aws;
 use super::operation::Operation;
-use super::session::Denial;
+use super::session::{Denial, account_of_arn};
 use crate::account::{AccountId, RootFeatures};
 use crate::failure::{Failure, Reason};
 
@@ -19,15 +18,6 @@ const LIST_ACCOUNTS: Operation = Operation::organizations("ListAccounts");
 const LIST_TAGS: Operation = Operation::organizations("ListTagsForResource");
 const LIST_FEATURES: Operation = Operation::iam("ListOrganizationsFeatures");
 
-/// Whether an account can be used, and so have a root key that matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberState {
-    /// Its credentials work: it is active, or its closure is pending.
-    InUse,
-    /// It is closed, suspended or not active yet.
-    Inactive,
-}
-
 /// An account of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -35,24 +25,20 @@ pub struct Member {
     pub id: AccountId,
     /// Its name in the organization.
     pub name: String,
-    /// Whether it is in use.
-    pub state: MemberState,
+    /// Whether its credentials work, so that a root key would matter: it is active, or its closure
+    /// is pending.
+    pub living: bool,
     /// The organization's management account, as the account's ARN names it.
     pub management: Option<AccountId>,
 }
 
-/// What organizations:ListAccounts answers.
+/// A page of the organization's accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccountPage {
-    /// A page of the list.
-    Page {
-        /// The accounts; a page may hold none and not be the last.
-        members: Vec<Member>,
-        /// What to ask for the next page with; `None` on the last.
-        next: Option<String>,
-    },
-    /// The token does not work any more: the list must be read from its beginning.
-    TokenExpired,
+pub struct AccountPage {
+    /// The accounts; a page may hold none and not be the last.
+    pub members: Vec<Member>,
+    /// What to ask for the next page with; `None` on the last.
+    pub next: Option<String>,
 }
 
 impl Aws {
@@ -62,17 +48,9 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::Unsupported`] where the caller is in no organization.
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
-        let clients = &self.clients(region);
-        let answer = self.with_caller(
-            DESCRIBE_ORGANIZATION,
-            Denial::OfSession,
-            |caller| async move {
-                let sent = self.send(DESCRIBE_ORGANIZATION, &caller, || {
-                    clients.organizations.describe_organization().send()
-                });
-                sent.await.book()
-            },
-        );
+        let organizations = &self.clients(region).organizations;
+        let request = || organizations.describe_organization().send();
+        let answer = self.ask_as_caller(DESCRIBE_ORGANIZATION, Denial::OfSession, request);
         let organization = answer.await?.value.organization;
         organization
             .and_then(|it| it.master_account_id)
@@ -95,30 +73,18 @@ impl Aws {
         region: &str,
         token: Option<&str>,
     ) -> Result<AccountPage, Failure> {
-        let clients = &self.clients(region);
-        self.with_caller(LIST_ACCOUNTS, Denial::OfSession, |caller| async move {
-            let sent = self.send(LIST_ACCOUNTS, &caller, || {
-                let request = clients.organizations.list_accounts();
-                request.set_next_token(token.map(str::to_owned)).send()
-            });
-            let sent = sent.await;
-            // The token is all that the request says.
-            let error = sent.service_error();
-            if token.is_some() && error.is_some_and(ListAccountsError::is_invalid_input_exception) {
-                return Ok(sent.book_as(AccountPage::TokenExpired).value);
-            }
-            let output = sent.book()?.value;
-            Ok(AccountPage::Page {
-                members: output
-                    .accounts
-                    .iter()
-                    .flatten()
-                    .map(member)
-                    .collect::<Result<_, _>>()?,
-                next: output.next_token.filter(|next| !next.is_empty()),
-            })
+        let organizations = &self.clients(region).organizations;
+        let request = || {
+            let request = organizations.list_accounts();
+            request.set_next_token(token.map(str::to_owned)).send()
+        };
+        let answer = self.ask_as_caller(LIST_ACCOUNTS, Denial::OfSession, request);
+        let output = answer.await?.value;
+        let members = output.accounts.iter().flatten().map(member);
+        Ok(AccountPage {
+            members: members.collect::<Result<_, _>>()?,
+            next: output.next_token.filter(|next| !next.is_empty()),
         })
-        .await
     }
 
     /// organizations:ListTagsForResource: all tags of an account.
@@ -131,19 +97,16 @@ impl Aws {
         region: &str,
         account: AccountId,
     ) -> Result<BTreeMap<String, String>, Failure> {
-        let clients = &self.clients(region);
+        let organizations = &self.clients(region).organizations;
         let mut tags = BTreeMap::new();
         let mut next: Option<String> = None;
         loop {
-            let token = &next;
-            let page = self.with_caller(LIST_TAGS, Denial::OfTarget, |caller| async move {
-                let sent = self.send(LIST_TAGS, &caller, || {
-                    let request = clients.organizations.list_tags_for_resource();
-                    let request = request.resource_id(account.to_string());
-                    request.set_next_token(token.clone()).send()
-                });
-                sent.await.book()
-            });
+            let request = || {
+                let request = organizations.list_tags_for_resource();
+                let request = request.resource_id(account.to_string());
+                request.set_next_token(next.clone()).send()
+            };
+            let page = self.ask_as_caller(LIST_TAGS, Denial::OfTarget, request);
             let page = page.await?.value;
             let known = tags.len();
             let read = page.tags.unwrap_or_default();
@@ -162,13 +125,9 @@ impl Aws {
     ///
     /// A [`Failure`]; then nothing is known of the features.
     pub async fn organizations_features(&self, region: &str) -> Result<RootFeatures, Failure> {
-        let clients = &self.clients(region);
-        let answer = self.with_caller(LIST_FEATURES, Denial::OfSession, |caller| async move {
-            let sent = self.send(LIST_FEATURES, &caller, || {
-                clients.iam.list_organizations_features().send()
-            });
-            sent.await.book()
-        });
+        let iam = &self.clients(region).iam;
+        let request = || iam.list_organizations_features().send();
+        let answer = self.ask_as_caller(LIST_FEATURES, Denial::OfSession, request);
         let enabled = answer.await?.value.enabled_features.unwrap_or_default();
         Ok(RootFeatures {
             credentials_management: enabled.contains(&FeatureType::RootCredentialsManagement),
@@ -189,12 +148,9 @@ fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Fai
     Ok(Member {
         id,
         name: account.name.clone().unwrap_or_default(),
-        state: state(account.state.as_ref(), account.status.as_ref()),
+        living: is_living(account.state.as_ref(), account.status.as_ref()),
         // arn:aws:organizations::<management account>:account/<organization>/<account>
-        management: account
-            .arn
-            .as_deref()
-            .and_then(|arn| arn.split(':').nth(4)?.parse().ok()),
+        management: account.arn.as_deref().and_then(account_of_arn),
     })
 }
 
@@ -202,14 +158,11 @@ fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Fai
 /// one, is watched: to leave one out needs a reason.
 ///
 /// Source: Organizations API Reference, `Account`; `Status` is retired since 2026-09-09.
-fn state(state: Option<&AccountState>, status: Option<&AccountStatus>) -> MemberState {
-    match (state, status) {
-        (
-            Some(AccountState::Suspended | AccountState::Closed | AccountState::PendingActivation),
-            _,
-        )
-        | (None, Some(AccountStatus::Suspended)) => MemberState::Inactive,
-        _ => MemberState::InUse,
+fn is_living(state: Option<&AccountState>, status: Option<&AccountStatus>) -> bool {
+    use AccountState::{Closed, PendingActivation, Suspended};
+    match state {
+        Some(state) => !matches!(state, Suspended | Closed | PendingActivation),
+        None => status != Some(&AccountStatus::Suspended),
     }
 }
 
@@ -219,21 +172,20 @@ mod tests {
 
     #[test]
     fn the_state_beats_the_retired_status_and_neither_is_active() {
-        use MemberState::{InUse, Inactive};
         let table = [
-            (Some("ACTIVE"), None, InUse),
-            (Some("PENDING_CLOSURE"), Some("SUSPENDED"), InUse),
-            (Some("SUSPENDED"), Some("ACTIVE"), Inactive),
-            (Some("CLOSED"), None, Inactive),
-            (Some("PENDING_ACTIVATION"), None, Inactive),
-            (Some("NEW_WORD"), None, InUse),
-            (None, Some("ACTIVE"), InUse),
-            (None, Some("PENDING_CLOSURE"), InUse),
-            (None, Some("SUSPENDED"), Inactive),
-            (None, None, InUse),
+            (Some("ACTIVE"), None, true),
+            (Some("PENDING_CLOSURE"), Some("SUSPENDED"), true),
+            (Some("SUSPENDED"), Some("ACTIVE"), false),
+            (Some("CLOSED"), None, false),
+            (Some("PENDING_ACTIVATION"), None, false),
+            (Some("NEW_WORD"), None, true),
+            (None, Some("ACTIVE"), true),
+            (None, Some("PENDING_CLOSURE"), true),
+            (None, Some("SUSPENDED"), false),
+            (None, None, true),
         ];
         for (state, status, expected) in table {
-            let found = super::state(
+            let found = is_living(
                 state.map(AccountState::from).as_ref(),
                 status.map(AccountStatus::from).as_ref(),
             );

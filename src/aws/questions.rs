@@ -1,11 +1,16 @@
 //! The questions about an account: its credential report and its summary.
 
+use aws_sdk_iam::Client;
+use aws_sdk_iam::operation::get_credential_report::{
+    GetCredentialReportError, GetCredentialReportOutput,
+};
 use aws_sdk_iam::types::{ReportStateType, SummaryKeyType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::Blob;
+use aws_smithy_types::{Blob, DateTime};
 use root_posture::Summary;
 
+use super::SessionKind::Own;
 use super::call::Sent;
 use super::operation::Operation;
 use super::{Answer, Aws, SessionKind};
@@ -45,7 +50,7 @@ impl Aws {
         account: &Account,
         kind: SessionKind,
         name: &'static str,
-        request: impl Fn(&aws_sdk_iam::Client) -> F,
+        request: impl Fn(&Client) -> F,
         read: impl Fn(Sent<T, E>) -> Result<Answer<U>, Failure>,
     ) -> Result<Answer<U>, Failure>
     where
@@ -68,13 +73,8 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::LimitExceeded`] when AWS has no capacity.
     pub async fn generate_report(&self, account: &Account) -> Result<Answer<ReportState>, Failure> {
-        let answer = self.ask(
-            account,
-            SessionKind::Own,
-            "GenerateCredentialReport",
-            |iam| iam.generate_credential_report().send(),
-            Sent::book,
-        );
+        let send = |iam: &Client| iam.generate_credential_report().send();
+        let answer = self.ask(account, Own, "GenerateCredentialReport", send, Sent::book);
         Ok(answer.await?.map(|output| match output.state {
             Some(ReportStateType::Complete) => ReportState::Complete,
             _ => ReportState::Pending,
@@ -87,40 +87,35 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::ReportMalformed`] when an answer came that cannot be read.
     pub async fn fetch_report(&self, account: &Account) -> Result<Answer<Fetched>, Failure> {
-        self.ask(
-            account,
-            SessionKind::Own,
-            "GetCredentialReport",
-            |iam| iam.get_credential_report().send(),
-            |sent| {
-                if let Some(error) = sent.service_error() {
-                    if error.is_credential_report_not_ready_exception() {
-                        return Ok(sent.book_as(Fetched::Pending));
-                    }
-                    if error.is_credential_report_not_present_exception()
-                        || error.is_credential_report_expired_exception()
-                    {
-                        return Ok(sent.book_as(Fetched::Missing));
-                    }
+        let send = |iam: &Client| iam.get_credential_report().send();
+        let read = |sent: Sent<_, GetCredentialReportError>| {
+            if let Some(error) = sent.service_error() {
+                if error.is_credential_report_not_ready_exception() {
+                    return Ok(sent.book_as(Fetched::Pending));
                 }
-                let is_unreadable = sent.is_unreadable();
-                let answer = sent.book().map_err(|failure| {
-                    // A broken connection has a reason of its own.
-                    if is_unreadable && failure.reason == Reason::Other {
-                        Failure::new(Reason::ReportMalformed, failure.message)
-                    } else {
-                        failure
-                    }
-                })?;
-                Ok(answer.map(|output| Fetched::Report {
-                    content: output.content.map(Blob::into_inner).unwrap_or_default(),
-                    generated: output
-                        .generated_time
-                        .map(|time| Timestamp::from_unix(time.secs())),
-                }))
-            },
-        )
-        .await
+                if error.is_credential_report_not_present_exception()
+                    || error.is_credential_report_expired_exception()
+                {
+                    return Ok(sent.book_as(Fetched::Missing));
+                }
+            }
+            let is_unreadable = sent.is_unreadable();
+            let answer = sent.book().map_err(|failure| match failure.reason {
+                // A broken connection has a reason of its own.
+                Reason::Other if is_unreadable => {
+                    Failure::new(Reason::ReportMalformed, failure.message)
+                }
+                _ => failure,
+            })?;
+            let seconds = |time: DateTime| Timestamp::from_unix(time.secs());
+            Ok(answer.map(|output: GetCredentialReportOutput| {
+                let content = output.content.map(Blob::into_inner).unwrap_or_default();
+                let generated = output.generated_time.map(seconds);
+                Fetched::Report { content, generated }
+            }))
+        };
+        self.ask(account, Own, "GetCredentialReport", send, read)
+            .await
     }
 
     /// iam:GetAccountSummary: whether root keys exist, at this moment.
@@ -133,13 +128,8 @@ impl Aws {
         account: &Account,
         kind: SessionKind,
     ) -> Result<Answer<Summary>, Failure> {
-        let answer = self.ask(
-            account,
-            kind,
-            "GetAccountSummary",
-            |iam| iam.get_account_summary().send(),
-            Sent::book,
-        );
+        let send = |iam: &Client| iam.get_account_summary().send();
+        let answer = self.ask(account, kind, "GetAccountSummary", send, Sent::book);
         Ok(answer.await?.map(|output| {
             let entry = |key: SummaryKeyType| -> Option<u8> {
                 let value = *output.summary_map.as_ref()?.get(&key)?;

@@ -6,12 +6,14 @@
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 
+use aws_sdk_iam::Client;
 use aws_sdk_iam::operation::get_login_profile::GetLoginProfileError;
 use aws_sdk_iam::types::StatusType;
 use root_posture::{Counts, LastUse, RootKey};
 
+use super::SessionKind::Root;
 use super::call::Sent;
-use super::{Answer, Aws, SessionKind};
+use super::{Answer, Aws};
 use crate::account::Account;
 use crate::clock::Timestamp;
 use crate::failure::{Failure, Reason};
@@ -24,13 +26,8 @@ impl Aws {
     /// A [`Failure`]; [`Reason::Unsupported`] where the organization has centralized root access
     /// turned off.
     pub async fn root_keys(&self, account: &Account) -> Result<Answer<Vec<RootKey>>, Failure> {
-        let answer = self.ask(
-            account,
-            SessionKind::Root,
-            "ListAccessKeys",
-            |iam| iam.list_access_keys().send(),
-            Sent::book,
-        );
+        let send = |iam: &Client| iam.list_access_keys().send();
+        let answer = self.ask(account, Root, "ListAccessKeys", send, Sent::book);
         let answer = answer.await.map_err(explain_guardrail)?;
         let is_key = |key: aws_sdk_iam::types::AccessKeyMetadata| RootKey {
             active: key.status != Some(StatusType::Inactive),
@@ -53,13 +50,8 @@ impl Aws {
         account: &Account,
         key: &str,
     ) -> Result<Answer<Option<LastUse>>, Failure> {
-        let answer = self.ask(
-            account,
-            SessionKind::Root,
-            "GetAccessKeyLastUsed",
-            |iam| iam.get_access_key_last_used().access_key_id(key).send(),
-            Sent::book,
-        );
+        let send = |iam: &Client| iam.get_access_key_last_used().access_key_id(key).send();
+        let answer = self.ask(account, Root, "GetAccessKeyLastUsed", send, Sent::book);
         // "N/A" stands for a place that is not known.
         let place = |text: String| Some(text).filter(|text| !text.is_empty() && text != "N/A");
         Ok(answer.await?.map(|output| {
@@ -78,13 +70,8 @@ impl Aws {
     ///
     /// A [`Failure`].
     pub async fn root_certificates(&self, account: &Account) -> Result<Answer<Counts>, Failure> {
-        let answer = self.ask(
-            account,
-            SessionKind::Root,
-            "ListSigningCertificates",
-            |iam| iam.list_signing_certificates().send(),
-            Sent::book,
-        );
+        let send = |iam: &Client| iam.list_signing_certificates().send();
+        let answer = self.ask(account, Root, "ListSigningCertificates", send, Sent::book);
         Ok(answer.await?.map(|output| {
             let all = output.certificates;
             let active = all.iter().filter(|it| it.status != StatusType::Inactive);
@@ -101,13 +88,8 @@ impl Aws {
     ///
     /// A [`Failure`].
     pub async fn root_mfa(&self, account: &Account) -> Result<Answer<bool>, Failure> {
-        let answer = self.ask(
-            account,
-            SessionKind::Root,
-            "ListMFADevices",
-            |iam| iam.list_mfa_devices().send(),
-            Sent::book,
-        );
+        let send = |iam: &Client| iam.list_mfa_devices().send();
+        let answer = self.ask(account, Root, "ListMFADevices", send, Sent::book);
         Ok(answer.await?.map(|output| !output.mfa_devices.is_empty()))
     }
 
@@ -117,20 +99,15 @@ impl Aws {
     ///
     /// A [`Failure`].
     pub async fn root_login_profile(&self, account: &Account) -> Result<Answer<bool>, Failure> {
-        self.ask(
-            account,
-            SessionKind::Root,
-            "GetLoginProfile",
-            |iam| iam.get_login_profile().send(),
-            |sent| {
-                let error = sent.service_error();
-                if error.is_some_and(GetLoginProfileError::is_no_such_entity_exception) {
-                    return Ok(sent.book_as(false));
-                }
-                Ok(sent.book()?.map(|_| true))
-            },
-        )
-        .await
+        let send = |iam: &Client| iam.get_login_profile().send();
+        let read = |sent: Sent<_, GetLoginProfileError>| {
+            let error = sent.service_error();
+            if error.is_some_and(GetLoginProfileError::is_no_such_entity_exception) {
+                return Ok(sent.book_as(false));
+            }
+            Ok(sent.book()?.map(|_| true))
+        };
+        self.ask(account, Root, "GetLoginProfile", send, read).await
     }
 }
 
@@ -139,12 +116,9 @@ fn explain_guardrail(failure: Failure) -> Failure {
     if failure.reason != Reason::AccessDenied {
         return failure;
     }
-    Failure::new(
+    failure.explained(
         Reason::AccessDenied,
-        format!(
-            "{}; a service control policy that denies the root user matches root sessions too: \
-             exempt them with the condition key aws:AssumedRoot",
-            failure.message
-        ),
+        "a service control policy that denies the root user matches root sessions too: exempt \
+         them with the condition key aws:AssumedRoot",
     )
 }

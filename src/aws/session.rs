@@ -3,6 +3,7 @@
 //! A session in an account belongs to exactly that account, which is verified when it is opened,
 //! so that no answer is ever recorded for another account. Credentials are never logged.
 
+use std::error::Error;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,6 +13,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::causes;
 use super::operation::Operation;
@@ -59,12 +63,9 @@ impl Aws {
     ///
     /// A [`Failure`] when there are no credentials or STS does not answer.
     pub async fn caller(&self, region: &str) -> Result<Identity, Failure> {
-        self.with_caller(
-            GET_CALLER_IDENTITY,
-            Denial::OfSession,
-            |session| async move { self.identity(region, &session).await },
-        )
-        .await
+        let call = |session| async move { self.identity(region, &session).await };
+        self.with_caller(GET_CALLER_IDENTITY, Denial::OfSession, call)
+            .await
     }
 
     /// Makes a call with a session in the account.
@@ -100,12 +101,27 @@ impl Aws {
         with_slot(&self.0.caller, open, operation, denial, call).await
     }
 
+    /// Asks one question with the caller's session.
+    pub(super) async fn ask_as_caller<T, E, F>(
+        &self,
+        operation: Operation,
+        denial: Denial,
+        request: impl Fn() -> F,
+    ) -> Result<Answer<T>, Failure>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let request = &request;
+        self.with_caller(operation, denial, |caller| async move {
+            self.send(operation, &caller, request).await.book()
+        })
+        .await
+    }
+
     fn slot(&self, account: AccountId, kind: SessionKind) -> Arc<Slot> {
-        let mut sessions = self
-            .0
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sessions = &self.0.sessions;
+        let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = sessions.entry((account, kind)).or_insert_with(|| {
             let whose = match kind {
                 SessionKind::Own => "the account's session",
@@ -118,11 +134,8 @@ impl Aws {
 
     /// Drops the sessions of an account that is no longer watched, or is read differently.
     pub fn forget(&self, account: AccountId) {
-        let mut sessions = self
-            .0
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sessions = &self.0.sessions;
+        let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
         for kind in [SessionKind::Own, SessionKind::Root] {
             sessions.remove(&(account, kind));
         }
@@ -136,22 +149,23 @@ impl Aws {
         before: Before,
     ) -> Result<Session, Failure> {
         let region = &account.region;
-        let session = match (kind, &account.access) {
-            (SessionKind::Root, _) => {
-                let denial = before.denial();
-                let opened = self.assume_root(account, AUDIT, denial).await?;
-                self.verified(region, opened, &before).await?
-            }
+        // One that could be opened before is denied because of the caller's session, one that
+        // never could because of its own role or account.
+        let denial = if before.opened {
+            Denial::OfSession
+        } else {
+            Denial::OfTarget
+        };
+        let opened = match (kind, &account.access) {
+            (SessionKind::Root, _) => self.assume_root(account, AUDIT, denial).await?,
             (SessionKind::Own, Some(Access::Role { arn, external_id })) => {
                 let external_id = external_id.as_ref();
-                let opened = self.assume_role(region, arn, external_id, &before).await?;
-                self.verified(region, opened, &before).await?
+                self.assume_role(region, arn, external_id, denial).await?
             }
             (SessionKind::Own, Some(Access::Profile(profile))) => {
                 let provider = profile_provider(region, profile);
                 let whose = format!("profile {profile:?}");
-                let opened = self.provide(&provider, &whose).await?;
-                self.verified(region, opened, &before).await?
+                self.provide(&provider, &whose).await?
             }
             (SessionKind::Own, Some(Access::Caller)) => {
                 if before.is_denied {
@@ -160,12 +174,9 @@ impl Aws {
                     self.0.caller.get_other_than(denied, open).await?;
                 }
                 let before = &before;
-                self.with_caller(
-                    GET_CALLER_IDENTITY,
-                    Denial::OfTarget,
-                    |session| async move { self.verified(region, session, before).await },
-                )
-                .await?
+                let call = |session| async move { self.verified(region, session, before).await };
+                self.with_caller(GET_CALLER_IDENTITY, Denial::OfTarget, call)
+                    .await?
             }
             (SessionKind::Own, None) => {
                 return Err(Failure::new(
@@ -174,6 +185,7 @@ impl Aws {
                 ));
             }
         };
+        let session = self.verified(region, opened, &before).await?;
         match session.account {
             Some(found) if found != account.id => Err(Failure::new(
                 Reason::AccountMismatch,
@@ -244,26 +256,26 @@ impl Aws {
         provider: &impl ProvideCredentials,
         whose: &str,
     ) -> Result<Session, Failure> {
-        let credentials = provider.provide_credentials().await.map_err(|error| {
+        let refusal = |why: &str| {
             Failure::new(
                 Reason::Credentials,
-                format!(
-                    "credentials of {whose}: {}; set AWS credentials as for any AWS tool \
-                     (environment, profile, SSO, web identity, container or instance role)",
-                    causes(&error)
-                ),
+                format!("credentials of {whose}: {why}"),
             )
+        };
+        let credentials = provider.provide_credentials().await.map_err(|error| {
+            refusal(&format!(
+                "{}; set AWS credentials as for any AWS tool (environment, profile, SSO, web \
+                 identity, container or instance role)",
+                causes(&error)
+            ))
         })?;
         let token = credentials.session_token().unwrap_or_default();
         let is_sendable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_sendable(credentials.access_key_id()) || !is_sendable(token) {
             // The SDK panics on them.
-            return Err(Failure::new(
-                Reason::Credentials,
-                format!(
-                    "credentials of {whose}: the access key id or session token holds a character \
-                     that none has, as a line feed at its end"
-                ),
+            return Err(refusal(
+                "the access key id or session token holds a character that none has, as a line \
+                 feed at its end",
             ));
         }
         let lifetime = credentials.expiry().map(|end| {
@@ -273,10 +285,7 @@ impl Aws {
             Timestamp::from_unix(end).since(self.0.clock.now())
         });
         if lifetime == Some(Duration::ZERO) {
-            return Err(Failure::new(
-                Reason::Credentials,
-                format!("credentials of {whose}: they have expired; sign in again or renew them"),
-            ));
+            return Err(refusal("they have expired; sign in again or renew them"));
         }
         Ok(Session {
             credentials,
@@ -291,33 +300,27 @@ impl Aws {
         region: &str,
         arn: &str,
         external_id: Option<&Secret>,
-        before: &Before,
+        denial: Denial,
     ) -> Result<Session, Failure> {
         let sts = &self.clients(region).sts;
-        let answer = self
-            .with_caller(ASSUME_ROLE, before.denial(), |caller| async move {
-                let sent = self.send(ASSUME_ROLE, &caller, || {
-                    let external_id = external_id.map(|secret| secret.expose().to_owned());
-                    let request = sts.assume_role().role_arn(arn);
-                    request
-                        .role_session_name(SESSION_NAME)
-                        .set_external_id(external_id)
-                        .send()
-                });
-                sent.await.book()
-            })
-            .await
-            .map_err(|failure| match failure.reason {
-                Reason::AccessDenied | Reason::Other => Failure::new(
-                    Reason::AssumeRole,
-                    format!(
-                        "{}; check that {arn} exists, that its trust policy names the caller \
-                         and the external id, and that the caller may assume it",
-                        failure.message
-                    ),
+        let answer = self.ask_as_caller(ASSUME_ROLE, denial, || {
+            let external_id = external_id.map(|secret| secret.expose().to_owned());
+            let request = sts.assume_role().role_arn(arn);
+            request
+                .role_session_name(SESSION_NAME)
+                .set_external_id(external_id)
+                .send()
+        });
+        let answer = answer.await.map_err(|failure| match failure.reason {
+            Reason::AccessDenied | Reason::Other => failure.explained(
+                Reason::AssumeRole,
+                format_args!(
+                    "check that {arn} exists, that its trust policy names the caller and the \
+                     external id, and that the caller may assume it"
                 ),
-                _ => failure,
-            })?;
+            ),
+            _ => failure,
+        })?;
         let role = answer.value.assumed_role_user.as_ref();
         let account = role.and_then(|role| account_of_arn(&role.arn));
         of_sts(answer.map(|output| output.credentials), account, arn)
@@ -335,32 +338,16 @@ impl Aws {
         let sts = &self.clients(&account.region).sts;
         let target = &account.id.to_string();
         let policy = &task_policy(account.partition(), task);
-        let answer = self
-            .with_caller(ASSUME_ROOT, denial, |caller| async move {
-                let sent = self.send(ASSUME_ROOT, &caller, || {
-                    let request = sts.assume_root().target_principal(target);
-                    request
-                        .task_policy_arn(PolicyDescriptorType::builder().arn(policy).build())
-                        .duration_seconds(ROOT_SESSION_SECONDS)
-                        .send()
-                });
-                sent.await.book()
-            })
-            .await
-            .map_err(|failure| explain_root_refusal(failure, account.id, task))?;
+        let answer = self.ask_as_caller(ASSUME_ROOT, denial, || {
+            let request = sts.assume_root().target_principal(target);
+            request
+                .task_policy_arn(PolicyDescriptorType::builder().arn(policy).build())
+                .duration_seconds(ROOT_SESSION_SECONDS)
+                .send()
+        });
+        let answer = answer.await;
+        let answer = answer.map_err(|failure| explain_root_refusal(failure, account.id, task))?;
         of_sts(answer.map(|output| output.credentials), None, target)
-    }
-}
-
-impl Before {
-    /// What a denial means when a session is opened: one that could be opened before is denied
-    /// because of the caller's session, one that never could because of its own role or account.
-    fn denial(&self) -> Denial {
-        if self.opened {
-            Denial::OfSession
-        } else {
-            Denial::OfTarget
-        }
     }
 }
 
@@ -461,29 +448,25 @@ fn explain_root_refusal(failure: Failure, account: AccountId, task: &str) -> Fai
     let by_policy =
         failure.message.contains("because no ") || failure.message.contains("explicit deny");
     if failure.reason == Reason::AccessDenied && by_policy {
-        return Failure::new(
+        return failure.explained(
             Reason::AccessDenied,
-            format!(
-                "{}; allow the caller sts:AssumeRoot on arn:*:iam::{account}:root with the task \
-                 policy {task}",
-                failure.message
+            format_args!(
+                "allow the caller sts:AssumeRoot on arn:*:iam::{account}:root with the task \
+                 policy {task}"
             ),
         );
     }
-    Failure::new(
+    failure.explained(
         Reason::Unsupported,
-        format!(
-            "{}; turn on centralized root access (IAM console, Root access management, or aws iam \
-             enable-organizations-root-credentials-management and \
-             enable-organizations-root-sessions), and call from the management account or the \
-             delegated administrator of IAM",
-            failure.message
-        ),
+        "turn on centralized root access (IAM console, Root access management, or aws iam \
+         enable-organizations-root-credentials-management and \
+         enable-organizations-root-sessions), and call from the management account or the \
+         delegated administrator of IAM",
     )
 }
 
 /// The account in an ARN: `arn:aws:sts::111122223333:assumed-role/…`.
-fn account_of_arn(arn: &str) -> Option<AccountId> {
+pub(super) fn account_of_arn(arn: &str) -> Option<AccountId> {
     arn.split(':').nth(4)?.parse().ok()
 }
 

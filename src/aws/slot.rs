@@ -90,8 +90,6 @@ struct Failed {
     at: Moment,
     failure: Failure,
     in_a_row: u32,
-    /// When a renewal is tried again.
-    retry: Moment,
 }
 
 impl Slot {
@@ -208,19 +206,17 @@ impl Slot {
                 }
                 let lifetime = session.ends.map(|ends| ends.since(now));
                 state.held = Some(Held {
-                    renew: now + lifetime.map_or(UNDATED, renewed_after),
+                    renew: now + lifetime.map_or(UNDATED, |lifetime| lifetime * 2 / 3),
                     session: session.clone(),
                 });
                 state.failed = None;
             }
             Err(failure) => {
                 let in_a_row = state.failed.as_ref().map_or(0, |failed| failed.in_a_row) + 1;
-                let pause = Backoff::quick(RENEWAL_PAUSE).pause(in_a_row, fastrand::f64());
                 state.failed = Some(Failed {
                     at: now,
                     failure: failure.clone(),
                     in_a_row,
-                    retry: now + pause,
                 });
             }
         }
@@ -229,13 +225,7 @@ impl Slot {
     /// Drops a session that AWS takes for no session any more, unless it was replaced since.
     pub fn refuse(&self, refused: &Session) {
         let mut state = self.lock();
-        if state
-            .held
-            .as_ref()
-            .is_some_and(|held| held.session.is(refused))
-        {
-            state.held = None;
-        }
+        state.held.take_if(|held| held.session.is(refused));
     }
 
     /// Notes that an operation worked.
@@ -264,18 +254,12 @@ impl State {
     }
 
     fn is_renewal_due(&self, now: Moment) -> bool {
+        let pause = |failed: &Failed| Backoff::quick(RENEWAL_PAUSE).ceiling(failed.in_a_row);
+        let failed = self.failed.as_ref();
         self.opening.is_none()
             && self.held.as_ref().is_some_and(|held| now >= held.renew)
-            && self
-                .failed
-                .as_ref()
-                .is_none_or(|failed| now >= failed.retry)
+            && failed.is_none_or(|failed| now >= failed.at + pause(failed))
     }
-}
-
-/// How long a session is used before it is renewed: two thirds of its lifetime.
-pub(super) fn renewed_after(lifetime: Duration) -> Duration {
-    lifetime * 2 / 3
 }
 
 fn broken_off() -> Failure {

@@ -14,23 +14,16 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tap(Arc<Mutex<Seen>>);
 
+/// What was read of an answer.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    date: Option<Timestamp>,
-    is_cut_off: bool,
+pub(super) struct Seen {
+    /// When it was given, by AWS's clock; `None` without a `Date` header.
+    pub date: Option<Timestamp>,
+    /// Whether it ends before its end.
+    pub is_cut_off: bool,
 }
 
 impl Tap {
-    /// When the answer was given, by AWS's clock; `None` without a `Date` header.
-    pub fn date(&self) -> Option<Timestamp> {
-        self.seen().date
-    }
-
-    /// Whether the answer ends before its end.
-    pub fn is_cut_off(&self) -> bool {
-        self.seen().is_cut_off
-    }
-
     /// Notes the header `Date`, if there is one.
     pub fn see_date(&self, header: Option<&str>) {
         self.seen().date = header
@@ -43,7 +36,7 @@ impl Tap {
         self.seen().is_cut_off = is_cut_off(body);
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -258,13 +258,6 @@ async fn each_question_of_a_root_session_stands_alone() {
 }
 
 #[tokio::test]
-async fn a_token_that_organizations_does_not_know_is_no_failure() {
-    let bench = Bench::start().await;
-    let page = bench.aws.list_accounts("us-east-1", Some("expired")).await;
-    assert_eq!(page, Ok(AccountPage::TokenExpired));
-}
-
-#[tokio::test]
 async fn the_features_are_those_that_iam_lists() {
     let bench = Bench::start().await;
     let features = async || {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::shard;
 use crate::account::{Access, Account, AccountId, Partition};
-use crate::config::{Config, MemberAccess, Organization};
+use crate::config::{Config, MemberAccess};
 use crate::schedule::{Absent, AccountList};
 use crate::views::{KnownMember, KnownOrganization};
 
@@ -24,40 +24,23 @@ pub(super) struct Known {
 
 /// The accounts to watch; `None` while too little is known.
 pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
-    if config.organization.enabled {
-        return of_organization(config, known);
-    }
-    let mut list = Assembly::new(config);
-    if config.accounts.is_empty() {
-        let caller = known.caller?;
-        list.take(Account {
-            id: caller,
-            name: String::new(),
-            region: config.aws.region.clone(),
-            access: Some(Access::Caller),
-            root_session: false,
-            labels: std::collections::BTreeMap::new(),
-        });
-        return Some(list.finish(AccountList {
-            caller: Some(caller),
-            complete: true,
-            confirmed: known.caller_confirmed,
-            ..AccountList::default()
-        }));
-    }
-    for account in &config.accounts {
-        list.take(account.clone());
-    }
-    Some(list.finish(AccountList {
-        complete: true,
-        confirmed: true,
-        ..AccountList::default()
-    }))
-}
-
-fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
-    let mut list = Assembly::new(config);
+    let settings = &config.organization;
     let organization = known.organization.as_ref().zip(known.caller);
+    let organization = organization.filter(|_| settings.enabled);
+    let mut accounts = Vec::new();
+    let mut absent = HashMap::new();
+    let mut take = |id, account: Result<Account, Absent>| {
+        let is_ours = shard::holds(&config.shard, id);
+        let account = if is_ours {
+            account
+        } else {
+            Err(Absent::OtherShard)
+        };
+        match account {
+            Ok(account) => accounts.push(Arc::new(account)),
+            Err(why) => drop(absent.insert(id, why)),
+        }
+    };
     for account in &config.accounts {
         let mut account = account.clone();
         if account.name.is_empty()
@@ -66,133 +49,97 @@ fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
         {
             account.name.clone_from(&member.name);
         }
-        list.take(account);
+        take(account.id, Ok(account));
     }
-    let Some((organization, caller)) = organization else {
-        // The accounts of the configuration need not wait for the rest.
-        let list = list.finish(AccountList::default());
-        return Some(list).filter(|list| !list.accounts.is_empty());
-    };
-    let listed: BTreeSet<AccountId> = config.accounts.iter().map(|account| account.id).collect();
-    let members = organization.members.iter();
-    for (id, member) in members.filter(|(id, _)| !listed.contains(id)) {
-        if !shard::holds(&config.shard, *id) {
-            list.leave_out(*id, Absent::OtherShard);
-        } else if config.organization.exclude.contains(id) {
-            list.leave_out(*id, Absent::Excluded);
-        } else if !member.living {
-            list.leave_out(*id, Absent::Inactive);
-        } else {
-            let origin = Origin {
-                caller,
-                management: organization.management,
+    let mut list = AccountList::default();
+    if let Some((organization, caller)) = organization {
+        let listed: BTreeSet<_> = config.accounts.iter().map(|account| account.id).collect();
+        let members = organization.members.iter();
+        for (id, member) in members.filter(|(id, _)| !listed.contains(id)) {
+            let account = if settings.exclude.contains(id) {
+                Err(Absent::Excluded)
+            } else if !member.living {
+                Err(Absent::Inactive)
+            } else {
+                Ok(account(config, organization, caller, *id, member))
             };
-            list.take(origin.account(config, *id, member));
+            take(*id, account);
         }
+        list.caller = Some(caller);
+        list.complete = true;
+        list.confirmed = known.organization_confirmed && known.caller_confirmed;
+        list.organization = Some(Arc::clone(organization));
+    } else if settings.enabled {
+        // The accounts of the configuration need not wait for the rest.
+        if accounts.is_empty() {
+            return None;
+        }
+    } else if config.accounts.is_empty() {
+        let caller = known.caller?;
+        let member = KnownMember::default();
+        let organization = KnownOrganization::default();
+        take(
+            caller,
+            Ok(account(config, &organization, caller, caller, &member)),
+        );
+        list.caller = Some(caller);
+        list.complete = true;
+        list.confirmed = known.caller_confirmed;
+    } else {
+        list.complete = true;
+        list.confirmed = true;
     }
-    Some(list.finish(AccountList {
-        caller: Some(caller),
-        complete: true,
-        confirmed: known.organization_confirmed && known.caller_confirmed,
-        organization: Some(Arc::clone(organization)),
-        ..AccountList::default()
-    }))
+    list.accounts = accounts;
+    list.absent = Arc::new(absent);
+    Some(list)
 }
 
-/// From where the accounts of an organization are read.
-struct Origin {
+/// How an account of the organization is read.
+fn account(
+    config: &Config,
+    organization: &KnownOrganization,
     caller: AccountId,
-    management: Option<AccountId>,
-}
-
-impl Origin {
-    fn account(&self, config: &Config, id: AccountId, member: &KnownMember) -> Account {
-        let Organization {
-            access,
-            role_name,
-            external_id,
-            tag_labels,
-            ..
-        } = &config.organization;
-        let region = config.aws.region.clone();
-        let role = || Access::Role {
-            arn: format!(
-                "arn:{}:iam::{id}:role/{role_name}",
-                Partition::of_region(&region)
-            ),
-            external_id: external_id.clone(),
-        };
-        let (access, root_session) = if id == self.caller {
-            (Some(Access::Caller), false)
-        } else if Some(id) == self.management {
-            // A root session cannot be opened for it.
-            (Some(role()), false)
-        } else {
-            match access {
-                MemberAccess::Role => (Some(role()), false),
-                MemberAccess::Root => (None, true),
-                MemberAccess::Both => (Some(role()), true),
-            }
-        };
-        let labels = member
-            .tags
-            .iter()
-            .filter(|(key, _)| tag_labels.contains(key));
-        Account {
-            id,
-            name: member.name.clone(),
-            labels: labels
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-            region,
-            access,
-            root_session,
+    id: AccountId,
+    member: &KnownMember,
+) -> Account {
+    let settings = &config.organization;
+    let region = config.aws.region.clone();
+    let role = || Access::Role {
+        arn: format!(
+            "arn:{}:iam::{id}:role/{}",
+            Partition::of_region(&region),
+            settings.role_name
+        ),
+        external_id: settings.external_id.clone(),
+    };
+    let (access, root_session) = if id == caller {
+        (Some(Access::Caller), false)
+    } else if Some(id) == organization.management {
+        // A root session cannot be opened for it.
+        (Some(role()), false)
+    } else {
+        match settings.access {
+            MemberAccess::Role => (Some(role()), false),
+            MemberAccess::Root => (None, true),
+            MemberAccess::Both => (Some(role()), true),
         }
-    }
-}
-
-/// A list that is being assembled.
-struct Assembly<'a> {
-    config: &'a Config,
-    accounts: Vec<Arc<Account>>,
-    absent: HashMap<AccountId, Absent>,
-}
-
-impl<'a> Assembly<'a> {
-    fn new(config: &'a Config) -> Self {
-        Self {
-            config,
-            accounts: Vec::new(),
-            absent: HashMap::new(),
-        }
-    }
-
-    /// Takes an account, unless it is another shard's.
-    fn take(&mut self, account: Account) {
-        if shard::holds(&self.config.shard, account.id) {
-            self.accounts.push(Arc::new(account));
-        } else {
-            self.leave_out(account.id, Absent::OtherShard);
-        }
-    }
-
-    fn leave_out(&mut self, id: AccountId, why: Absent) {
-        self.absent.insert(id, why);
-    }
-
-    fn finish(self, list: AccountList) -> AccountList {
-        AccountList {
-            accounts: self.accounts,
-            absent: Arc::new(self.absent),
-            ..list
-        }
+    };
+    let mut labels = member.tags.clone();
+    labels.retain(|key, _| settings.tag_labels.contains(key));
+    Account {
+        id,
+        name: member.name.clone(),
+        labels,
+        region,
+        access,
+        root_session,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Shard;
+    use crate::config::{Organization, Shard};
 
     fn id(number: u64) -> AccountId {
         format!("{number:012}").parse().unwrap()

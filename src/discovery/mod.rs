@@ -7,9 +7,8 @@
 //! nothing.
 //!
 //! Of the settings, `organization.enabled` alone makes it read the list anew, and
-//! `organization.tag_labels` the tags. `organization.interval` moves the next reading, counted from
-//! the last one. All others only decide what the list is assembled to. (`aws.region` and
-//! `aws.profile` cannot change while the exporter runs.)
+//! `organization.tag_labels` the tags; the others decide what the list is assembled to, and when
+//! the next is read.
 
 mod list;
 mod organization;
@@ -69,9 +68,18 @@ pub struct Discovery {
     wanted: Wanted,
     orders: watch::Sender<Orders>,
     known: Known,
-    /// The caller's identity.
     caller: Plan,
-    /// The pages of the organization's list.
+    progress: Progress,
+    asking: JoinSet<Answered>,
+    aws: Aws,
+    clock: Clock,
+    exporter: Arc<Exporter>,
+}
+
+/// What is asked of the organization, and how far that is.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The pages of the list.
     list: Plan,
     reading: Option<Reading>,
     /// Whether it is reported that the list cannot be read.
@@ -79,44 +87,45 @@ pub struct Discovery {
     /// When the list was last whole.
     listed: Option<Moment>,
     doubt: Option<Doubt>,
-    /// The organization's features.
     features: Plan,
     tags: Tags,
     /// When labels were last published.
     labelled: Moment,
-    asking: JoinSet<Answered>,
-    aws: Aws,
-    clock: Clock,
-    exporter: Arc<Exporter>,
 }
 
 /// When a question is asked next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Plan {
-    due: Moment,
+    /// `None` while it waits for its answer.
+    due: Option<Moment>,
     /// Failures in a row.
     failures: u32,
-    in_flight: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            due: Some(Moment::default()),
+            failures: 0,
+        }
+    }
 }
 
 impl Plan {
-    fn worked(&mut self) {
+    /// Whether the question is to be asked now; then it waits for its answer.
+    fn begins(&mut self, now: Moment) -> bool {
+        self.due.take_if(|due| *due <= now).is_some()
+    }
+
+    fn worked(&mut self, next: Moment) {
         self.failures = 0;
+        self.due = Some(next);
     }
 
     fn failed(&mut self, backoff: Backoff, now: Moment) {
         self.failures += 1;
-        self.due = now + backoff.pause(self.failures, fastrand::f64());
+        self.due = Some(now + backoff.pause(self.failures, fastrand::f64()));
     }
-}
-
-/// What AWS is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Question {
-    Caller,
-    Page,
-    Features,
-    Tags,
 }
 
 /// What came of a question.
@@ -151,14 +160,7 @@ impl Discovery {
             orders: sender,
             known,
             caller: Plan::default(),
-            list: Plan::default(),
-            reading: None,
-            is_list_failing: false,
-            listed: None,
-            doubt: None,
-            features: Plan::default(),
-            tags: Tags::default(),
-            labelled: Moment::default(),
+            progress: Progress::default(),
             asking: JoinSet::new(),
             aws,
             clock,
@@ -174,90 +176,71 @@ impl Discovery {
     /// When a question panics, which is a defect.
     pub async fn run(mut self) {
         loop {
-            let next = self.next();
-            if let Some((due, question)) = next
-                && due <= self.clock.moment()
-            {
-                self.ask(question);
-                continue;
-            }
-            let wake = next.map_or(Moment::default(), |(due, _)| due);
+            let wake = self.ask();
             tokio::select! {
                 changed = self.changes.changed() => match changed {
                     Ok(()) => self.follow(),
                     Err(_) => return,
                 },
                 Some(answered) = self.asking.join_next() => match answered {
-                    Ok(answered) => self.take(answered),
+                    Ok(Answered::Caller(answer)) => self.take_caller(answer),
+                    Ok(Answered::Page(answer)) => self.take_page(answer),
+                    Ok(Answered::Features(answer)) => self.take_features(answer),
+                    Ok(Answered::Tags(id, answer)) => self.take_tags(id, answer),
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
-                () = self.clock.sleep_until(wake), if next.is_some() => {}
+                () = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
             }
         }
     }
 
-    /// The question that is due first, of those that wait for no answer.
-    fn next(&self) -> Option<(Moment, Question)> {
+    /// Asks what is due. Returns when the next question is.
+    fn ask(&mut self) -> Option<Moment> {
+        let now = self.clock.moment();
         let config = &self.wanted.config;
-        let organization = &config.organization;
-        let needs_caller = organization.enabled || config.accounts.is_empty();
-        let caller = (needs_caller && !self.known.caller_confirmed && !self.caller.in_flight)
-            .then_some((self.caller.due, Question::Caller));
-        if !organization.enabled {
-            return caller;
+        let interval = config.organization.interval;
+        let to = || (self.aws.clone(), config.aws.region.clone());
+        let asking = &mut self.asking;
+        if !config.organization.enabled && !config.accounts.is_empty() {
+            return None;
         }
-        let page = match (&self.reading, &self.doubt, self.listed) {
+        if self.caller.begins(now) {
+            let (aws, region) = to();
+            asking.spawn(async move { Answered::Caller(aws.caller(&region).await) });
+        }
+        if !config.organization.enabled {
+            return self.caller.due;
+        }
+        let progress = &mut self.progress;
+        let list_due = match (&progress.reading, &progress.doubt, progress.listed) {
             (Some(_), _, _) | (None, None, None) => Moment::default(),
-            (None, Some(doubt), _) => doubt.ends(organization.interval),
-            (None, None, Some(listed)) => listed + organization.interval,
+            (None, Some(doubt), _) => doubt.ends(interval),
+            (None, None, Some(listed)) => listed + interval,
         };
-        let page = (!self.list.in_flight).then_some((page.max(self.list.due), Question::Page));
-        let features =
-            (!self.features.in_flight).then_some((self.features.due, Question::Features));
-        let tags = self.tags.due().map(|due| (due, Question::Tags));
-        [caller, page, features, tags].into_iter().flatten().min()
-    }
-
-    fn ask(&mut self, question: Question) {
-        let aws = self.aws.clone();
-        let region = self.wanted.config.aws.region.clone();
-        match question {
-            Question::Caller => {
-                self.caller.in_flight = true;
-                self.asking
-                    .spawn(async move { Answered::Caller(aws.caller(&region).await) });
-            }
-            Question::Page => {
-                self.list.in_flight = true;
-                let reading = self.reading.get_or_insert_default();
-                let token = reading.token().map(str::to_owned);
-                self.asking.spawn(async move {
-                    Answered::Page(aws.list_accounts(&region, token.as_deref()).await)
-                });
-            }
-            Question::Features => {
-                self.features.in_flight = true;
-                self.asking.spawn(async move {
-                    Answered::Features(aws.organizations_features(&region).await)
-                });
-            }
-            Question::Tags => {
-                if let Some(id) = self.tags.next() {
-                    self.asking.spawn(async move {
-                        Answered::Tags(id, aws.account_tags(&region, id).await)
-                    });
-                }
-            }
+        if list_due <= now && progress.list.begins(now) {
+            let (aws, region) = to();
+            let reading = progress.reading.get_or_insert_default();
+            let token = reading.token().map(str::to_owned);
+            asking.spawn(async move {
+                Answered::Page(aws.list_accounts(&region, token.as_deref()).await)
+            });
         }
-    }
-
-    fn take(&mut self, answered: Answered) {
-        match answered {
-            Answered::Caller(answer) => self.take_caller(answer),
-            Answered::Page(answer) => self.take_page(answer),
-            Answered::Features(answer) => self.take_features(answer),
-            Answered::Tags(id, answer) => self.take_tags(id, answer),
+        if progress.features.begins(now) {
+            let (aws, region) = to();
+            asking.spawn(
+                async move { Answered::Features(aws.organizations_features(&region).await) },
+            );
         }
+        while progress.tags.due().is_some_and(|due| due <= now)
+            && let Some(id) = progress.tags.next()
+        {
+            let (aws, region) = to();
+            asking.spawn(async move { Answered::Tags(id, aws.account_tags(&region, id).await) });
+        }
+        let list_due = progress.list.due.map(|due| due.max(list_due));
+        let due = [self.caller.due, list_due, progress.features.due];
+        let due = due.into_iter().chain([progress.tags.due()]);
+        due.flatten().min()
     }
 
     /// Follows a change of what is wanted.
@@ -265,23 +248,21 @@ impl Discovery {
         let wanted = self.changes.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.wanted, wanted);
         let (old, new) = (&before.config, &self.wanted.config);
-        let is_assembled_alike = old.organization == new.organization
-            && old.accounts == new.accounts
-            && old.shard == new.shard;
-        if !new.organization.enabled {
-            self.reading = None;
-            self.is_list_failing = false;
-            self.listed = None;
-            self.doubt = None;
-            self.list.due = Moment::default();
-            self.features.due = Moment::default();
+        let is_organization_alike = old.organization == new.organization;
+        if old.organization.enabled && !new.organization.enabled {
+            // With it goes what is being asked: no answer meets a later list.
+            self.progress = Progress::default();
+            self.asking = JoinSet::new();
+            if !self.known.caller_confirmed {
+                self.caller = Plan::default();
+            }
             self.exporter.note(|view| {
                 view.discovery = None;
                 view.features = None;
             });
         }
         self.publish();
-        if !is_assembled_alike {
+        if !is_organization_alike {
             self.begin_tags();
         }
     }
@@ -291,17 +272,15 @@ impl Discovery {
     }
 
     fn take_caller(&mut self, answer: Result<Identity, Failure>) {
-        self.caller.in_flight = false;
         let organization = &self.wanted.config.organization;
         match answer {
             Ok(caller) => {
                 info!(account = %caller.account, arn = caller.arn, "caller identified");
-                self.caller.worked();
                 self.known.caller = Some(caller.account);
                 self.known.caller_confirmed = true;
                 self.publish();
                 if self.known.organization_confirmed {
-                    if !self.is_list_failing {
+                    if !self.progress.is_list_failing {
                         self.note_discovery(true);
                     }
                     self.begin_tags();
@@ -322,50 +301,44 @@ impl Discovery {
     }
 
     fn take_page(&mut self, answer: Result<AccountPage, Failure>) {
-        self.list.in_flight = false;
-        // `None` where the organization is not watched any more.
-        let Some(reading) = &mut self.reading else {
-            return;
-        };
         let now = self.clock.moment();
-        match reading.take(answer, fastrand::f64()) {
-            Step::Next => self.list.due = now,
+        let Progress { list, reading, .. } = &mut self.progress;
+        let reader = reading.get_or_insert_default();
+        match reader.take(answer, fastrand::f64()) {
+            Step::Next => list.due = Some(now),
             Step::Again {
                 pause,
                 failures,
                 failure,
             } => {
-                self.list.due = now + pause;
+                list.due = Some(now + pause);
                 if failures >= REPORTED {
                     self.report_list(&failure);
                 }
             }
             Step::Whole(members) => {
-                self.reading = None;
+                *reading = None;
+                list.worked(now);
                 self.take_list(members);
             }
             Step::GivenUp(failure) => {
-                self.reading = None;
+                *reading = None;
+                list.failed(Backoff::slow(self.wanted.config.organization.interval), now);
                 self.report_list(&failure);
-                let interval = self.wanted.config.organization.interval;
-                self.list.failed(Backoff::slow(interval), now);
             }
         }
     }
 
     fn take_list(&mut self, members: Vec<Member>) {
         let now = self.clock.moment();
+        let interval = self.wanted.config.organization.interval;
         let count = members.len();
-        let (organization, doubt) = organization::merge(
-            self.known.organization.as_deref(),
-            members,
-            self.doubt.as_ref(),
-            now,
-            self.wanted.config.organization.interval,
-        );
-        if let Some(doubt) = doubt
-            .as_ref()
-            .filter(|doubt| Some(*doubt) != self.doubt.as_ref())
+        let known = self.known.organization.as_deref();
+        let progress = &mut self.progress;
+        let (organization, doubt) =
+            organization::merge(known, members, progress.doubt.as_ref(), now, interval);
+        if doubt != progress.doubt
+            && let Some(doubt) = &doubt
         {
             warn!(
                 listed = count,
@@ -374,13 +347,14 @@ impl Discovery {
                  a second list has lost them too"
             );
         }
-        if std::mem::take(&mut self.is_list_failing) {
+        if std::mem::take(&mut progress.is_list_failing) {
             info!("the organization's accounts are listed again");
         }
-        self.list.worked();
-        self.listed = Some(now);
-        self.doubt = doubt;
-        self.tags.keep(|id| organization.members.contains_key(id));
+        progress.listed = Some(now);
+        progress.doubt = doubt;
+        progress
+            .tags
+            .keep(|id| organization.members.contains_key(id));
         self.known.organization = Some(Arc::new(organization));
         self.known.organization_confirmed = true;
         self.publish();
@@ -394,7 +368,7 @@ impl Discovery {
     fn report_list(&mut self, failure: &Failure) {
         self.note_discovery(false);
         let (reason, error) = (failure.reason, &failure.message);
-        if std::mem::replace(&mut self.is_list_failing, true) {
+        if std::mem::replace(&mut self.progress.is_list_failing, true) {
             debug!(%reason, error, "the organization's accounts cannot be listed");
             return;
         }
@@ -418,29 +392,21 @@ impl Discovery {
     }
 
     fn take_features(&mut self, answer: Result<RootFeatures, Failure>) {
-        self.features.in_flight = false;
-        let organization = &self.wanted.config.organization;
-        if !organization.enabled {
-            return;
-        }
+        let interval = self.wanted.config.organization.interval;
         let now = self.clock.moment();
-        match &answer {
-            Ok(_) => {
-                self.features.worked();
-                self.features.due = now + organization.interval;
+        let plan = &mut self.progress.features;
+        if let Err(failure) = &answer {
+            plan.failed(Backoff::slow(interval), now);
+            if plan.failures == 1 {
+                let hint = match failure.reason {
+                    Reason::AccessDenied => "; allow the caller iam:ListOrganizationsFeatures",
+                    _ => "",
+                };
+                warn!(reason = %failure.reason, error = failure.message,
+                    "root access features of the organization unknown{hint}");
             }
-            Err(failure) => {
-                let backoff = Backoff::slow(organization.interval);
-                self.features.failed(backoff, now);
-                if self.features.failures == 1 {
-                    let hint = match failure.reason {
-                        Reason::AccessDenied => "; allow the caller iam:ListOrganizationsFeatures",
-                        _ => "",
-                    };
-                    warn!(reason = %failure.reason, error = failure.message,
-                        "root access features of the organization unknown{hint}");
-                }
-            }
+        } else {
+            plan.worked(now + interval);
         }
         self.exporter.note(|view| view.features = answer.ok());
     }
@@ -467,13 +433,14 @@ impl Discovery {
             let is_fresh = read.is_some_and(|at| at <= now && now.since(at) < TAGS_LAST);
             (!is_fresh).then_some((read, account.id))
         });
-        self.tags.begin(due);
+        self.progress.tags.begin(due);
     }
 
     fn take_tags(&mut self, id: AccountId, answer: Result<BTreeMap<String, String>, Failure>) {
         let now = self.clock.moment();
+        let progress = &mut self.progress;
         let outcome = answer.as_ref().map(|_| ());
-        if self.tags.take(id, outcome, now, fastrand::f64())
+        if progress.tags.take(id, outcome, now, fastrand::f64())
             && let Err(failure) = &answer
         {
             warn!(account = %id, reason = %failure.reason, error = failure.message,
@@ -488,8 +455,8 @@ impl Discovery {
             member.tags = tags;
             member.tags_at = Some(self.clock.now());
         }
-        if self.tags.is_over() || now.since(self.labelled) >= TAGS_TOGETHER {
-            self.labelled = now;
+        if progress.tags.is_over() || now.since(progress.labelled) >= TAGS_TOGETHER {
+            progress.labelled = now;
             self.publish();
         }
     }
@@ -509,25 +476,22 @@ async fn find_out(
     clock: &Clock,
     known: &mut Known,
 ) -> Result<(), Failure> {
-    let organization = &config.organization;
-    let region = &config.aws.region;
+    let (region, organization) = (&config.aws.region, &config.organization);
     if !organization.enabled && !config.accounts.is_empty() {
         return Ok(());
     }
     let mut failures = 0;
     let caller = loop {
-        match aws.caller(region).await {
+        let failure = match aws.caller(region).await {
             Ok(caller) => break caller,
-            Err(failure) => {
-                failures += 1;
-                if failures == TRIES_ONCE || failure.reason == Reason::Credentials {
-                    return Err(failure);
-                }
-                let backoff = Backoff::quick(organization.interval);
-                let pause = backoff.pause(failures, fastrand::f64());
-                clock.sleep_until(clock.moment() + pause).await;
-            }
+            Err(failure) => failure,
+        };
+        failures += 1;
+        if failures == TRIES_ONCE || failure.reason == Reason::Credentials {
+            return Err(failure);
         }
+        let pause = Backoff::quick(organization.interval).pause(failures, fastrand::f64());
+        clock.sleep_until(clock.moment() + pause).await;
     };
     known.caller = Some(caller.account);
     known.caller_confirmed = true;
@@ -539,9 +503,8 @@ async fn find_out(
             Step::Again { pause, .. } => clock.sleep_until(clock.moment() + pause).await,
             Step::GivenUp(failure) => return Err(failure),
             Step::Whole(members) => {
-                let interval = organization.interval;
-                let (merged, _) =
-                    organization::merge(None, members, None, clock.moment(), interval);
+                let (now, interval) = (clock.moment(), organization.interval);
+                let (merged, _) = organization::merge(None, members, None, now, interval);
                 known.organization = Some(Arc::new(merged));
                 known.organization_confirmed = true;
             }

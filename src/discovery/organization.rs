@@ -2,11 +2,11 @@
 //!
 //! Half a list is none, and a list that lost many accounts is not taken at its first word.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::account::AccountId;
-use crate::aws::{AccountPage, Member, MemberState};
+use crate::aws::{AccountPage, Member};
 use crate::backoff::Backoff;
 use crate::clock::Moment;
 use crate::failure::{Failure, Reason};
@@ -14,22 +14,17 @@ use crate::views::{KnownMember, KnownOrganization};
 
 /// How often in a row one page may fail before the list is given up. With 3 % of the calls failing,
 /// a list of 500 pages is given up once in 10^11 times.
-pub(super) const PATIENCE: u32 = 8;
+const PATIENCE: u32 = 8;
 
-/// How often the list is read from its beginning because AWS does not know its own token any more.
-const MOST_RESTARTS: u32 = 2;
-
-/// So many empty pages in a row are no list.
-const MOST_EMPTY_PAGES: usize = 100;
+/// So many pages in a row that name no further account are no list.
+const MOST_EMPTY_PAGES: u32 = 100;
 
 /// A list that is being read. What was read stays while a page is tried again.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     members: BTreeMap<AccountId, Member>,
     token: Option<String>,
-    tokens: HashSet<String>,
-    empty: usize,
-    restarts: u32,
+    empty: u32,
     failures: u32,
 }
 
@@ -40,11 +35,9 @@ pub(super) enum Step {
     Next,
     /// Ask for the same page again after a pause.
     Again {
-        /// How long to wait.
         pause: Duration,
         /// How often in a row it has failed now.
         failures: u32,
-        /// Why it failed.
         failure: Failure,
     },
     /// The list is whole.
@@ -61,60 +54,42 @@ impl Reading {
 
     /// Takes the answer for a page; `draw` is a random number from 0 to 1.
     pub fn take(&mut self, answer: Result<AccountPage, Failure>, draw: f64) -> Step {
-        match answer {
-            Ok(AccountPage::Page { members, next }) => self.take_page(members, next),
-            Ok(AccountPage::TokenExpired) => {
-                if self.restarts == MOST_RESTARTS {
-                    return Step::GivenUp(no_list("its tokens do not work"));
-                }
-                *self = Self {
-                    restarts: self.restarts + 1,
-                    ..Self::default()
-                };
-                Step::Next
-            }
+        let AccountPage { members, next } = match answer {
+            Ok(page) => page,
             Err(failure) => {
                 self.failures += 1;
-                if self.failures > PATIENCE || !may_pass(failure.reason) {
+                let will_not_pass =
+                    matches!(failure.reason, Reason::AccessDenied | Reason::Unsupported);
+                if self.failures > PATIENCE || will_not_pass {
                     return Step::GivenUp(failure);
                 }
-                Step::Again {
+                return Step::Again {
                     pause: page_backoff().pause(self.failures, draw),
                     failures: self.failures,
                     failure,
-                }
+                };
             }
-        }
-    }
-
-    fn take_page(&mut self, members: Vec<Member>, next: Option<String>) -> Step {
+        };
         self.failures = 0;
-        self.empty = if members.is_empty() {
-            self.empty + 1
-        } else {
-            0
-        };
-        self.members
-            .extend(members.into_iter().map(|member| (member.id, member)));
-        let Some(next) = next else {
-            let members = std::mem::take(&mut self.members);
-            // The management account is always one of them.
-            if members.is_empty() {
-                return Step::GivenUp(no_list("it is empty"));
+        self.empty += 1;
+        for member in members {
+            if self.members.insert(member.id, member).is_none() {
+                self.empty = 0;
             }
-            return Step::Whole(members.into_values().collect());
-        };
-        if self.empty >= MOST_EMPTY_PAGES || !self.tokens.insert(next.clone()) {
-            return Step::GivenUp(no_list("its pages do not end"));
         }
-        self.token = Some(next);
-        Step::Next
+        if next.is_some() {
+            self.token = next;
+            if self.empty == MOST_EMPTY_PAGES {
+                return Step::GivenUp(no_list("its pages do not end"));
+            }
+            return Step::Next;
+        }
+        // The management account is always one of them.
+        if self.members.is_empty() {
+            return Step::GivenUp(no_list("it is empty"));
+        }
+        Step::Whole(std::mem::take(&mut self.members).into_values().collect())
     }
-}
-
-/// Whether a failure may pass by itself within seconds.
-pub(super) fn may_pass(reason: Reason) -> bool {
-    !matches!(reason, Reason::AccessDenied | Reason::Unsupported)
 }
 
 /// The pauses after a page or a tag that failed: Organizations allows a few calls a second to all
@@ -157,24 +132,18 @@ pub(super) fn merge(
     let empty = KnownOrganization::default();
     let before = before.unwrap_or(&empty);
     let management = listed.iter().find_map(|member| member.management);
-    let mut members: BTreeMap<AccountId, KnownMember> = listed
-        .into_iter()
-        .map(|member| {
-            let known = before.members.get(&member.id).cloned().unwrap_or_default();
-            let known = KnownMember {
-                name: member.name,
-                living: member.state == MemberState::InUse,
-                ..known
-            };
-            (member.id, known)
-        })
-        .collect();
+    let members = listed.into_iter().map(|member| {
+        let mut known = before.members.get(&member.id).cloned().unwrap_or_default();
+        known.name = member.name;
+        known.living = member.living;
+        (member.id, known)
+    });
+    let mut members: BTreeMap<AccountId, KnownMember> = members.collect();
     let in_use = before.members.iter().filter(|(_, member)| member.living);
     let count = in_use.clone().count();
-    let mut lost: BTreeMap<AccountId, &KnownMember> = in_use
-        .filter(|(id, _)| !members.get(id).is_some_and(|member| member.living))
-        .map(|(id, member)| (*id, member))
-        .collect();
+    let is_lost = |id| !members.get(id).is_some_and(|member| member.living);
+    let lost = in_use.filter(|(id, _)| is_lost(id));
+    let mut lost: BTreeMap<AccountId, &KnownMember> = lost.map(|(id, it)| (*id, it)).collect();
     let next = match doubt {
         _ if lost.len() * 10 <= count => {
             lost.clear();
@@ -207,11 +176,11 @@ mod tests {
         format!("{number:012}").parse().unwrap()
     }
 
-    fn member(number: u64, state: MemberState) -> Member {
+    fn member(number: u64, living: bool) -> Member {
         Member {
             id: id(number),
             name: format!("account {number}"),
-            state,
+            living,
             management: Some(id(1)),
         }
     }
@@ -219,13 +188,13 @@ mod tests {
     fn list(numbers: impl IntoIterator<Item = u64>) -> Vec<Member> {
         numbers
             .into_iter()
-            .map(|number| member(number, MemberState::InUse))
+            .map(|number| member(number, true))
             .collect()
     }
 
     /// A page of the accounts with the numbers from `first` to `last`.
     fn page(first: u64, last: u64, next: Option<u64>) -> AccountPage {
-        AccountPage::Page {
+        AccountPage {
             members: list(first..=last),
             next: next.map(|next| next.to_string()),
         }
@@ -295,33 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_token_begins_the_list_anew_and_not_for_ever() {
-        let mut reading = Reading::default();
-        for _ in 0..MOST_RESTARTS {
-            assert_eq!(reading.take(Ok(page(1, 5, Some(2))), 1.0), Step::Next);
-            assert_eq!(reading.token(), Some("2"));
-            assert_eq!(reading.take(Ok(AccountPage::TokenExpired), 1.0), Step::Next);
-            assert_eq!(reading.token(), None);
-        }
-        assert_eq!(
-            reading.take(Ok(page(1, 3, None)), 1.0),
-            Step::Whole(list(1..=3))
-        );
-        let mut reading = Reading {
-            restarts: MOST_RESTARTS,
-            ..Reading::default()
-        };
-        let step = reading.take(Ok(AccountPage::TokenExpired), 1.0);
-        assert!(matches!(step, Step::GivenUp(_)), "{step:?}");
-    }
-
-    #[test]
     fn pages_that_do_not_end_are_no_list() {
-        let again = |token: &dyn Fn(usize) -> String| {
+        let again = |token: &dyn Fn(u32) -> String| {
             let mut reading = Reading::default();
             (0..=MOST_EMPTY_PAGES)
                 .map(|nth| {
-                    let page = AccountPage::Page {
+                    let page = AccountPage {
                         members: Vec::new(),
                         next: Some(token(nth)),
                     };
@@ -329,8 +277,8 @@ mod tests {
                 })
                 .position(|step| matches!(step, Step::GivenUp(_)))
         };
-        assert_eq!(again(&|_| "same".to_owned()), Some(1));
-        assert_eq!(again(&|nth| nth.to_string()), Some(MOST_EMPTY_PAGES - 1));
+        assert_eq!(again(&|_| "same".to_owned()), Some(99));
+        assert_eq!(again(&|nth| nth.to_string()), Some(99));
     }
 
     /// Lists that follow each other, and the time at which they do.
@@ -408,7 +356,7 @@ mod tests {
         let mut lists = Lists::default();
         lists.merge(list(1..=9));
         let mut next = list(2..=10);
-        next.push(member(1, MemberState::Inactive));
+        next.push(member(1, false));
         assert_eq!(lists.merge(next.clone()), (10, 1));
         assert_eq!(lists.wait(INTERVAL).merge(next), (9, 0));
         assert!(!lists.known.unwrap().members[&id(1)].living);
