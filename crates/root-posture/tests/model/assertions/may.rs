@@ -180,17 +180,24 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     };
     // A stale "1" of a summary after its own confirmed none, and no list to ask.
     let summary = world.log.answers(LiveSource::Summary, Topic::Keys);
-    let is_after_none =
-        summary.confirmed_none().is_some() && !world.log.is_current(LiveSource::List, Topic::Keys);
-    // What a list or report said explains a count for 15 minutes before the summary's newest answer.
+    let has_said_none = summary.confirmed_none().is_some();
+    let is_after_none = has_said_none && !world.log.is_current(LiveSource::List, Topic::Keys);
+    // What a list said explains a count for 15 minutes before the summary's newest answer, and what a
+    // report said does so until the summary has confirmed a none.
     let newest = |of: &dyn Fn(&Heard) -> bool| {
         let heard = heard().filter(|heard| of(heard));
-        heard.filter_map(|heard| heard.content_at).max()
+        heard.filter_map(Heard::date).max()
     };
     let is_explained_no_more = |nth: u8| {
-        let told = newest(&|heard| !is_count(&heard) && count(heard) >= nth)?;
-        let margin = i64::try_from(3 * world.limits.interval.as_millis()).unwrap();
-        Some(told + 15 * MINUTE - margin <= newest(&|heard| is_count(&heard))?)
+        let explains = |heard: &Heard| match heard.source() {
+            Some(Source::AccountSummary) => false,
+            Some(Source::CredentialReport) => !has_said_none && count(heard) >= nth,
+            _ => count(heard) >= nth,
+        };
+        let counted = newest(&|heard| is_count(&heard))?;
+        // The times on answers are whole seconds, and up to half a minute after the asking.
+        let window = LATE - Duration::from_secs(31);
+        Some(newest(&explains).map_or(has_said_none, |told| told.plus(window) <= counted))
     };
     let is_known = (1..=MOST)
         .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
