@@ -196,7 +196,7 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
         };
         let counted = newest(&|heard| is_count(&heard))?;
         // The times on answers are whole seconds, and up to half a minute after the asking.
-        let window = LATE - Duration::from_secs(31);
+        let window = Duration::from_secs(15 * 60 - 31);
         Some(newest(&explains).map_or(has_said_none, |told| told.plus(window) <= counted))
     };
     let is_known = (1..=MOST)
