@@ -57,7 +57,7 @@ fn a_key_pages_until_it_is_gone_whatever_is_away() {
     });
     eventually(PATIENCE, || {
         let unknown = format!(
-            "count(ALERTS{{alertname=\"AWSRootPostureUnknown\",account=\"{other}\"}}) or vector(0)"
+            "count(problem:aws_root_exporter:now{{problem=\"AWSRootPostureUnknown\",account=\"{other}\"}} == 1) or vector(0)"
         );
         way.shows(&unknown, "1")
     });
@@ -77,6 +77,32 @@ fn a_key_pages_until_it_is_gone_whatever_is_away() {
     let deleted = way.delete_keys();
     let (_, took) = way.told_since(deleted, "resolved");
     assert!(took < RESOLVE, "the end of the page took {took:?}");
+}
+
+#[test]
+fn one_page_and_one_end_while_one_scrape_in_five_fails() {
+    let way = Way::start_behind_a_bad_proxy();
+    way.fail_scrapes(1);
+
+    let created = way.create_key();
+    let (page, _) = way.told_since(created, "firing");
+    names_the_account(&page);
+    // At steps of 2 s these are 50 s and more: three of Alertmanager's group intervals.
+    way.fail_scrapes(5);
+    way.shows(FIRING, "1").unwrap();
+    way.stands();
+
+    let deleted = way.delete_keys();
+    way.told_since(deleted, "resolved");
+    way.fail_scrapes(5);
+    way.shows(&format!("{FIRING} or vector(0)"), "0").unwrap();
+    assert_eq!(way.notifications("firing"), 1, "{:#?}", way.webhook.told());
+    assert_eq!(
+        way.notifications("resolved"),
+        1,
+        "{:#?}",
+        way.webhook.told()
+    );
 }
 
 fn names_the_account(page: &crate::support::webhook::Told) {

@@ -138,6 +138,32 @@ fn pause(rule: &Value) -> String {
 }
 
 #[test]
+fn every_scrape_configuration_keeps_the_label_account() {
+    for file in [
+        "deploy/prometheus/prometheus.yml",
+        "deploy/compose/prometheus.yml",
+    ] {
+        let config = yaml(file);
+        let jobs = config["scrape_configs"].as_array().unwrap();
+        let job = jobs.iter().find(|j| j["job_name"] == "aws-root-exporter");
+        assert_eq!(job.expect("the job")["honor_labels"], true, "{file}");
+    }
+    let monitor = yaml("deploy/kubernetes/base/service-monitor.yaml");
+    assert_eq!(monitor["spec"]["endpoints"][0]["honorLabels"], true);
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let job = readme.split("job_name: aws-root-exporter").nth(1).unwrap();
+    assert!(job.lines().nth(1).unwrap().contains("honor_labels: true"));
+}
+
+#[test]
+fn two_prometheus_send_the_same_alerts() {
+    let config = yaml("deploy/prometheus/prometheus.yml");
+    let relabel = &config["alerting"]["alert_relabel_configs"][0];
+    assert_eq!(relabel["action"], "labeldrop");
+    assert_eq!(relabel["regex"], "(prometheus_)?replica");
+}
+
+#[test]
 fn the_alerts_are_those_of_the_contract() {
     let found: Vec<_> = alerts()
         .into_iter()
