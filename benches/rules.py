@@ -73,8 +73,8 @@ def recorded():
         ("AWSAccountRefreshFailing", tuple(f',source="{s}"' for s in SOURCES)),
     ):
         for labels in (f'problem="{problem}"{extra}' for extra in more):
-            every.setdefault("problem:aws_root_exporter:since", []).append((labels, None, 30))
-            every.setdefault("problem:aws_root_exporter:seconds", []).append((labels, 3600, 30))
+            every.setdefault("problem:aws:since", []).append((labels, None, 30))
+            every.setdefault("problem:aws:seconds", []).append((labels, 3600, 30))
     for name in ("aws_root_access_key_last_used_timestamp_seconds", "aws_root_password_last_used_timestamp_seconds"):
         every[f"account:{name}:recent"] = [("", None, 30)]
     return every

@@ -57,7 +57,7 @@ fn a_key_pages_until_it_is_gone_whatever_is_away() {
     });
     eventually(PATIENCE, || {
         let unknown = format!(
-            "count(problem:aws_root_exporter:now{{problem=\"AWSRootPostureUnknown\",account=\"{other}\"}} == 1) or vector(0)"
+            "count(problem:aws:now{{problem=\"AWSRootPostureUnknown\",account=\"{other}\"}} == 1) or vector(0)"
         );
         way.shows(&unknown, "1")
     });
