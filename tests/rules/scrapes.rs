@@ -114,6 +114,8 @@ struct Problem {
     after: u32,
     /// One scrape fails in so many seconds.
     failure: u32,
+    /// When it begins: AWSAccountsMissing needs an hour in which the account is there.
+    begin: u32,
     bad: fn(now: u32, since: u32) -> Vec<(String, f64)>,
 }
 
@@ -122,6 +124,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSAccountUnreadable",
         after: 10 * MINUTE,
         failure: 8 * MINUTE,
+        begin: 20 * MINUTE,
         bad: |now, since| {
             let last = Some(seconds_ago(since, 60));
             let mut all = calm(now, 0.0, since);
@@ -143,6 +146,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSAccountRefreshFailing",
         after: 30 * MINUTE,
         failure: 25 * MINUTE,
+        begin: 20 * MINUTE,
         bad: |now, _| {
             but(
                 calm(now, 0.0, now),
@@ -157,6 +161,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSRootPostureUnknown",
         after: 15 * MINUTE,
         failure: 14 * MINUTE,
+        begin: 20 * MINUTE,
         bad: |now, _| {
             but(
                 calm(now, 0.0, now),
@@ -171,6 +176,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSRootEvidenceStale",
         after: 15 * MINUTE,
         failure: 14 * MINUTE,
+        begin: 20 * MINUTE,
         bad: |now, since| {
             but(
                 calm(now, 0.0, now),
@@ -185,6 +191,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSCredentialReportStale",
         after: 15 * MINUTE,
         failure: 14 * MINUTE,
+        begin: 20 * MINUTE,
         bad: |now, since| {
             but(
                 calm(now, 0.0, now),
@@ -199,6 +206,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSAccountsMissing",
         after: 10 * MINUTE,
         failure: 9 * MINUTE,
+        begin: 70 * MINUTE,
         bad: |now, _| {
             let mut all = calm(now, 0.0, now);
             all.retain(|(series, _)| !series.contains("111122223333"));
@@ -210,6 +218,7 @@ const PROBLEMS: [Problem; 7] = [
         alert: "AWSOrganizationDiscoveryFailing",
         after: 30 * MINUTE,
         failure: 25 * MINUTE,
+        begin: 20 * MINUTE,
         bad: |now, since| {
             but(
                 calm(now, 0.0, now),
@@ -233,11 +242,10 @@ fn problem_stands(problem: &Problem, every: u32) -> Course {
         alert,
         after,
         failure,
+        begin,
         bad,
     } = problem;
-    // AWSAccountsMissing needs an hour in which the account is there.
-    let begin = 70 * MINUTE;
-    let end = begin + 200 * MINUTE;
+    let end = begin + 90 * MINUTE;
     let selector = format!("alertname=\"{alert}\"");
     let scrape = move |now| {
         let failed = now > begin && one_in(now - begin, every, failure);
@@ -270,6 +278,7 @@ fn problem_stays_away(problem: &Problem, every: u32) -> Course {
     let &Problem {
         alert,
         failure,
+        begin,
         bad,
         ..
     } = problem;
@@ -287,16 +296,22 @@ fn problem_stays_away(problem: &Problem, every: u32) -> Course {
         every,
         vec![Replica::new("a", scrape)],
     )
-    .firing((0, 130 * MINUTE), &format!("alertname=\"{alert}\""), 0)
+    .firing(
+        (0, begin + 60 * MINUTE),
+        &format!("alertname=\"{alert}\""),
+        0,
+    )
 }
 
 /// The other mirror image: while the problem is there, one sample in 20 minutes is fine.
 fn problem_outlasts_a_fine_sample(problem: &Problem, every: u32) -> Course {
     let &Problem {
-        alert, after, bad, ..
+        alert,
+        after,
+        begin,
+        bad,
+        ..
     } = problem;
-    let begin = 70 * MINUTE;
-    // A missing account that is seen is missing again for an hour or two from then on.
     let scrape = move |now: u32| {
         let fine = now < begin || one_in(now - begin + 15 * MINUTE, every, 20 * MINUTE);
         Some(if fine {
@@ -312,7 +327,7 @@ fn problem_outlasts_a_fine_sample(problem: &Problem, every: u32) -> Course {
         vec![Replica::new("a", scrape)],
     )
     .firing(
-        (fires, begin + 100 * MINUTE),
+        (fires, begin + 75 * MINUTE),
         &format!("alertname=\"{alert}\""),
         1,
     )
@@ -497,7 +512,7 @@ fn an_older_key_of_a_blind_replica_does_not_stand_for_ever() {
             let end = 30 * HOUR;
             courses.push(long(end).firing((end + 2 * every, end + 600), KEY, 1));
         } else {
-            courses.push(long(4 * HOUR));
+            courses.push(long(150 * MINUTE));
         }
         courses
     });
@@ -590,7 +605,7 @@ fn an_account_that_left_is_not_missing_after_a_restart() {
         // The mirror image: it left and came back long before it goes missing.
         let returns = |now: u32| {
             let mut all = calm(now, 0.0, now);
-            if (10 * MINUTE..20 * MINUTE).contains(&now) || now >= 5 * HOUR {
+            if (10 * MINUTE..20 * MINUTE).contains(&now) || now >= 3 * HOUR {
                 all.retain(|(series, _)| !series.contains("111122223333"));
             }
             if (10 * MINUTE..20 * MINUTE).contains(&now) {
@@ -600,7 +615,7 @@ fn an_account_that_left_is_not_missing_after_a_restart() {
         };
         vec![
             Course::new("an account left", every, vec![Replica::new("a", restarts)]).firing(
-                (0, 6 * HOUR),
+                (0, 210 * MINUTE),
                 MISSING,
                 0,
             ),
@@ -609,8 +624,8 @@ fn an_account_that_left_is_not_missing_after_a_restart() {
                 every,
                 vec![Replica::new("a", returns)],
             )
-            .firing((0, 5 * HOUR + 9 * MINUTE), MISSING, 0)
-            .firing((5 * HOUR + 11 * MINUTE + 2 * every, 6 * HOUR), MISSING, 1),
+            .firing((0, 3 * HOUR + 9 * MINUTE), MISSING, 0)
+            .firing((3 * HOUR + 11 * MINUTE + 2 * every, 4 * HOUR), MISSING, 1),
         ]
     });
 }
@@ -722,8 +737,8 @@ fn the_accounts_of_an_organization_that_vanishes_are_missing() {
         vec![
             Course::new("an organization vanishes", every, replicas(gone))
                 .firing((0, gone), MISSING, 0)
-                .firing((from, 6 * HOUR), MISSING, 2)
-                .firing((2 * every, 6 * HOUR), KEY, 2),
+                .firing((from, 210 * MINUTE), MISSING, 2)
+                .firing((2 * every, 210 * MINUTE), KEY, 2),
             Course::new("both stay", every, replicas(u32::MAX)).firing((0, 3 * HOUR), MISSING, 0),
         ]
     });
