@@ -30,7 +30,7 @@ COPY --from=build --chown=65532:65532 /state/ /var/lib/aws-root-exporter/
 # them. The health address is for the check below: it answers whatever the first one asks for.
 ENV AWS_ROOT_EXPORTER__WEB__LISTEN_ADDRESS="0.0.0.0:10057" \
     AWS_ROOT_EXPORTER__WEB__HEALTH_LISTEN_ADDRESS="127.0.0.1:10058" \
-    AWS_ROOT_EXPORTER__STATE__PATH="/var/lib/aws-root-exporter/state.json"
+    AWS_ROOT_EXPORTER__STATE__PATH="/var/lib/aws-root-exporter/state.redb"
 
 # config.toml is read from the working folder when there is one.
 WORKDIR /etc/aws-root-exporter

@@ -22,7 +22,7 @@ demo: ## run the exporter over a simulated AWS: no account and no network needed
 	$(CARGO) run --release --locked -- demo
 
 test: test-tools ## run all tests, after installing what they need
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 test-tools: ## install what the tests need: Debian's Prometheus, Python packages in .venv
 	@tests/tools/install.sh
@@ -30,8 +30,8 @@ test-tools: ## install what the tests need: Debian's Prometheus, Python packages
 lint: lint-rust lint-deps ## run every check of the code and of its dependencies
 
 lint-rust: ## check formatting and clippy, warnings are errors
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 # The advisories are not asked for: their database changes under a commit that does not.
 lint-deps: ## check licences, sources and forbidden crates

@@ -97,7 +97,7 @@ def measure(interval, step, rounds):
                      stdout=subprocess.PIPE, text=True) as simulator:
             aws = simulator.child
             url, ids = aws.stdout.readline().strip(), aws.stdout.readline().split()
-            with Daemon(folder, url, f'[refresh]\ninterval = "{interval}s"\n', folder / "state.json") as daemon:
+            with Daemon(folder, url, f'[refresh]\ninterval = "{interval}s"\n', folder / "state.redb") as daemon:
                 daemon.settle(2)
                 text = daemon.metrics()
                 clean = [a for a in ids if f'aws_root_access_keys_present{{account="{a}"}} 0' in text][:rounds]

@@ -1,4 +1,4 @@
-//! The parts that need no network: a report read, evidence weighed, metrics written and packed.
+//! The parts that need no network: a report read, evidence judged, metrics written and packed.
 //!
 //! Figures are of this machine at this moment; what counts stands in ratios, in `benches/peers.py`.
 
@@ -11,21 +11,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Account, Partition};
-use aws_root_exporter::clock::{Clock, Moment, Timestamp};
-use aws_root_exporter::evidence::{Source, Stamp, Summary};
+use aws_root_exporter::clock::Clock;
 use aws_root_exporter::metrics::{self, Format, Options};
-use aws_root_exporter::posture::{Awaited, Limits, Look, Record, ReportFacts};
-use aws_root_exporter::report::{UserFigures, parse};
-use aws_root_exporter::store::{AccountView, ReportView, SourceView, Store, UserDetail};
+use aws_root_exporter::views::{AccountView, ReportView, SourceView, UserDetail, Views};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use root_posture::report::{UserFigures, parse};
+use root_posture::{
+    Answer, Evidence, Limits, LiveSource, Moment, Onset, Record, ReportClaim, Source, Summary,
+    Timestamp, Values, judge,
+};
 
 mod data;
 
 const NOW: i64 = 1_800_000_000;
 const LIMITS: Limits = Limits {
+    interval: Duration::from_secs(60),
     max_staleness: Duration::from_secs(36_000),
     max_live_staleness: Duration::from_secs(1800),
 };
@@ -42,63 +45,67 @@ fn read_a_report(bencher: Bencher, users: usize) {
         .bench(|| parse(black_box(text.as_bytes()), None, Partition::Aws));
 }
 
+/// A live answer taken into a record that has a report, and judged.
 #[divan::bench]
-fn weigh_a_look() {
-    let received = Moment::from_millis(1000);
-    let mut record = Record::new(Awaited::default());
-    let report = parse(data::report(0).as_bytes(), None, Partition::Aws).unwrap();
-    let _ = record.report_arrived(ReportFacts::of(
-        report.root.as_ref(),
-        Stamp::live(Timestamp::from_unix(NOW - 3600), received),
-    ));
-    black_box(look(&mut record, NOW));
+fn judge_an_answer(bencher: Bencher) {
+    let record = record();
+    bencher.bench(|| {
+        let mut record = record.clone();
+        record.take(answer(Moment::from_millis(60_000)), &LIMITS);
+        judge(&record, Moment::from_millis(60_000), black_box(&LIMITS))
+    });
 }
 
-fn look(record: &mut Record, at: i64) -> Option<u8> {
-    let stamp = Stamp::live(Timestamp::from_unix(at), Moment::from_millis(2000));
+/// The record of an account with a report and a summary.
+fn record() -> Record {
+    let report = parse(data::report(0).as_bytes(), None, Partition::Aws).unwrap();
+    let received = Moment::from_millis(1000);
+    let mut record = Record::default();
+    let claim = ReportClaim {
+        received,
+        generated: received - Duration::from_secs(3600),
+        date: Timestamp::from_unix(NOW - 3600),
+        values: Values::of_row(report.root.as_ref()),
+    };
+    record.take(Evidence::Report(claim), &LIMITS);
+    record.take(answer(Moment::from_millis(2000)), &LIMITS);
+    record
+}
+
+fn answer(asked: Moment) -> Evidence {
     let summary = Summary {
         keys: Some(0),
         certificates: Some(0),
         mfa: Some(true),
         password: Some(true),
     };
-    let seen = Look {
-        stamp,
-        summary: Some(summary),
-        listed: None,
-    };
-    record.look_arrived(seen, Duration::from_secs(45));
-    record.settle(stamp.received);
-    record
-        .posture(LIMITS)
-        .keys_active
-        .map(|figure| figure.value)
+    Evidence::Answer(Answer {
+        source: LiveSource::Summary,
+        asked,
+        date: Timestamp::from_unix(NOW),
+        values: summary.into(),
+    })
 }
 
 /// So many accounts, each with a report and a summary.
-fn store(accounts: u64) -> Store {
-    let store = Store::new(Clock::manual(Timestamp::from_unix(NOW)).0);
+fn views(accounts: u64) -> Views {
+    let views = Views::new(Clock::manual(Timestamp::from_unix(NOW)).0);
     let report = parse(data::report(5).as_bytes(), None, Partition::Aws).unwrap();
-    let generated = Timestamp::from_unix(NOW - 3600);
-    let received = Moment::from_millis(1000);
     let view = Arc::new(ReportView {
-        generated,
+        generated: Timestamp::from_unix(NOW - 3600),
         root: report.root.clone(),
         rows_skipped: 0,
         users: UserFigures::of(&report.users),
         detail: UserDetail::Off,
     });
+    let posture = judge(&record(), Moment::from_millis(2000), &LIMITS);
     for number in 0..accounts {
-        let mut record = Record::new(Awaited::default());
-        let facts = ReportFacts::of(report.root.as_ref(), Stamp::live(generated, received));
-        let _ = record.report_arrived(facts);
-        look(&mut record, NOW);
         let source = |source| {
             let mut view = SourceView::new(source);
             view.worked(Timestamp::from_unix(NOW));
             view
         };
-        store.put(AccountView {
+        views.put(AccountView {
             account: Arc::new(Account {
                 id: format!("{number:012}").parse().unwrap(),
                 name: format!("payments-production-{number}"),
@@ -107,16 +114,17 @@ fn store(accounts: u64) -> Store {
                 root_session: false,
                 labels: BTreeMap::from([("team".to_owned(), "payments".to_owned())]),
             }),
-            posture: record.posture(LIMITS),
+            posture,
+            onset: Onset::default(),
             report: Some(Arc::clone(&view)),
-            root_keys: None,
+            listed: None,
             sources: vec![
                 source(Source::CredentialReport),
                 source(Source::AccountSummary),
             ],
         });
     }
-    store
+    views
 }
 
 fn options() -> Options {
@@ -129,7 +137,7 @@ fn options() -> Options {
 
 #[divan::bench(args = [100, 1000, 10_000])]
 fn write_the_metrics(bencher: Bencher, accounts: u64) {
-    let snapshot = store(accounts).snapshot();
+    let snapshot = views(accounts).snapshot();
     bencher.bench(|| {
         metrics::render(&snapshot, &options(), Format::Text, &mut std::io::sink()).unwrap();
     });
@@ -138,7 +146,7 @@ fn write_the_metrics(bencher: Bencher, accounts: u64) {
 #[divan::bench(args = [100, 1000, 10_000])]
 fn pack_the_metrics(bencher: Bencher, accounts: u64) {
     let mut text = Vec::new();
-    let snapshot = store(accounts).snapshot();
+    let snapshot = views(accounts).snapshot();
     metrics::render(&snapshot, &options(), Format::Text, &mut text).unwrap();
     bencher
         .counter(divan::counter::BytesCount::new(text.len()))
@@ -151,6 +159,6 @@ fn pack_the_metrics(bencher: Bencher, accounts: u64) {
 
 #[divan::bench(args = [10_000])]
 fn take_a_snapshot(bencher: Bencher, accounts: u64) {
-    let store = store(accounts);
-    bencher.bench(|| store.snapshot());
+    let views = views(accounts);
+    bencher.bench(|| views.snapshot());
 }

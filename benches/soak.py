@@ -135,7 +135,7 @@ def measure(pid, port, aws, asking, weather):
 
 
 def config(folder, interval):
-    return (f'[refresh]\ninterval = "{interval}s"\ntimeout = "5s"\n[state]\npath = "{folder}/state.json"\n'
+    return (f'[refresh]\ninterval = "{interval}s"\ntimeout = "5s"\n[state]\npath = "{folder}/state.redb"\n'
             '[organization]\nenabled = true\naccess = "both"\ninterval = "10s"\ntag_labels = ["team"]\n'
             '[users]\ndetail = true\n')
 

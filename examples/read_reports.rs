@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_root_exporter::account::Partition;
-use aws_root_exporter::report::{UserFigures, parse};
+use root_posture::report::{UserFigures, parse};
 
 #[path = "../benches/data/mod.rs"]
 mod data;

@@ -5,169 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
-/// A 12-digit AWS account id. Leading zeros are part of it.
-///
-/// Ids order numerically, which is the same as ordering their texts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(u64);
-
-/// Why a text is not an account id.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an account id (12 digits, in quotes)")]
-pub struct AccountIdError(pub String);
-
-impl FromStr for AccountId {
-    type Err = AccountIdError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || AccountIdError(text.to_owned());
-        if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(error());
-        }
-        text.parse().map(Self).map_err(|_| error())
-    }
-}
-
-impl AccountId {
-    /// The id as a number, for hashing it to a shard or a place in the schedule.
-    #[must_use]
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012}", self.0)
-    }
-}
-
-impl fmt::Debug for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl serde::Serialize for AccountId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for AccountId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A group of Regions with endpoints, ids and ARNs of its own.
-///
-/// Source: AWS General Reference, "Partitions".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Partition {
-    /// The commercial Regions.
-    Aws,
-    /// AWS GovCloud (US).
-    AwsUsGov,
-    /// China. Accounts there have no root user credentials.
-    AwsCn,
-    /// AWS ISO (US).
-    AwsIso,
-    /// AWS ISOB (US).
-    AwsIsoB,
-    /// AWS ISOE (Europe).
-    AwsIsoE,
-    /// AWS ISOF.
-    AwsIsoF,
-    /// AWS European Sovereign Cloud.
-    AwsEusc,
-}
-
-impl Partition {
-    const ALL: [Self; 8] = [
-        Self::Aws,
-        Self::AwsUsGov,
-        Self::AwsCn,
-        Self::AwsIso,
-        Self::AwsIsoB,
-        Self::AwsIsoE,
-        Self::AwsIsoF,
-        Self::AwsEusc,
-    ];
-
-    /// The partition a Region belongs to, by the prefix of its name.
-    #[must_use]
-    pub fn of_region(region: &str) -> Self {
-        const PREFIXES: [(&str, Partition); 7] = [
-            ("us-gov-", Partition::AwsUsGov),
-            ("cn-", Partition::AwsCn),
-            ("us-isob-", Partition::AwsIsoB),
-            ("us-isof-", Partition::AwsIsoF),
-            ("us-iso-", Partition::AwsIso),
-            ("eu-isoe-", Partition::AwsIsoE),
-            ("eusc-", Partition::AwsEusc),
-        ];
-        PREFIXES
-            .iter()
-            .find(|(prefix, _)| region.starts_with(prefix))
-            .map_or(Self::Aws, |(_, partition)| *partition)
-    }
-
-    /// The partition's name, as the second field of an ARN writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsUsGov => "aws-us-gov",
-            Self::AwsCn => "aws-cn",
-            Self::AwsIso => "aws-iso",
-            Self::AwsIsoB => "aws-iso-b",
-            Self::AwsIsoE => "aws-iso-e",
-            Self::AwsIsoF => "aws-iso-f",
-            Self::AwsEusc => "aws-eusc",
-        }
-    }
-
-    /// The partition an ARN's second field names, if there is one of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|partition| partition.as_str() == name)
-    }
-
-    /// The Region where the partition's IAM lives.
-    ///
-    /// Source: AWS General Reference, "AWS Identity and Access Management endpoints and quotas".
-    #[must_use]
-    pub fn home_region(self) -> &'static str {
-        match self {
-            Self::Aws => "us-east-1",
-            Self::AwsUsGov => "us-gov-west-1",
-            Self::AwsCn => "cn-north-1",
-            Self::AwsIso => "us-iso-east-1",
-            Self::AwsIsoB => "us-isob-east-1",
-            Self::AwsIsoE => "eu-isoe-west-1",
-            Self::AwsIsoF => "us-isof-south-1",
-            Self::AwsEusc => "eusc-de-east-1",
-        }
-    }
-
-    /// Whether accounts there have root user credentials at all (in China they have none).
-    #[must_use]
-    pub fn has_root_credentials(self) -> bool {
-        self != Self::AwsCn
-    }
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use root_posture::{AccountId, AccountIdError, Partition};
 
 /// A text that must never be logged, saved or shown: an external id, a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -244,52 +83,21 @@ impl Account {
     }
 }
 
+/// Which features of centralized root access an organization has enabled. Neither removes a
+/// credential that exists.
+///
+/// Source: IAM API Reference, `ListOrganizationsFeatures`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootFeatures {
+    /// `RootCredentialsManagement`.
+    pub credentials_management: bool,
+    /// `RootSessions`.
+    pub sessions: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn leading_zeros_are_part_of_an_id() {
-        let id: AccountId = "000000000012".parse().unwrap();
-        assert_eq!(id.to_string(), "000000000012");
-    }
-
-    #[test]
-    fn an_id_is_twelve_ascii_digits() {
-        for text in [
-            "",
-            "12345",
-            "1234567890123",
-            "12345678901a",
-            "+12345678901",
-            "١٢٣٤٥٦",
-        ] {
-            assert_eq!(
-                text.parse::<AccountId>(),
-                Err(AccountIdError(text.to_owned()))
-            );
-        }
-    }
-
-    #[test]
-    fn a_region_names_its_partition() {
-        let partitions = [
-            "eu-central-1",
-            "us-gov-west-1",
-            "cn-north-1",
-            "us-iso-east-1",
-            "us-isob-east-1",
-            "eu-isoe-west-1",
-            "us-isof-south-1",
-            "eusc-de-east-1",
-        ]
-        .map(Partition::of_region);
-        assert_eq!(partitions, Partition::ALL);
-        for partition in Partition::ALL {
-            assert_eq!(Partition::from_name(partition.as_str()), Some(partition));
-            assert_eq!(Partition::of_region(partition.home_region()), partition);
-        }
-    }
 
     #[test]
     fn a_secret_does_not_print_itself() {

@@ -2,138 +2,18 @@
 //!
 //! There are two kinds of time and they are different types. A [`Timestamp`] is a point on the
 //! calendar, for comparing with what AWS says and for showing to people. A [`Moment`] is a point
-//! on the process's monotonic clock, for ages and for the schedule: nobody can set it back.
+//! on the process's monotonic clock, for ages and for the schedule: nobody can set it back, and it
+//! must never stand still while the machine is suspended, or old evidence would look fresh.
 
-use std::fmt;
-use std::ops::{Add, Sub};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+pub use root_posture::{Moment, Timestamp};
 use tokio::sync::watch;
 
-/// A point in time: whole seconds since the Unix epoch, UTC, as AWS's reports and headers give it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The time that many seconds after the Unix epoch.
-    #[must_use]
-    pub const fn from_unix(seconds: i64) -> Self {
-        Self(seconds)
-    }
-
-    /// Seconds since the Unix epoch.
-    #[must_use]
-    pub const fn unix(self) -> i64 {
-        self.0
-    }
-
-    /// Reads an RFC 3339 time with any offset (`2026-09-11T13:14:52Z`, `…+00:00`), cutting off
-    /// fractions of a second. `None` when it is not one.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .map(|time| Self(time.unix_timestamp()))
-    }
-
-    /// How long after `earlier` this is; zero when it is not after it.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
-    }
-
-    /// This time, `duration` later. Fractions of a second are cut off.
-    #[must_use]
-    pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
-        )
-    }
-
-    /// This time, `duration` earlier. Fractions of a second are cut off.
-    #[must_use]
-    pub fn minus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
-        )
-    }
-}
-
-impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC: `2026-09-11T13:14:52Z`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match OffsetDateTime::from_unix_timestamp(self.0)
-            .ok()
-            .and_then(|time| time.format(&Rfc3339).ok())
-        {
-            Some(text) => f.write_str(&text),
-            None => write!(f, "@{}", self.0),
-        }
-    }
-}
-
-/// A point on the monotonic clock: milliseconds since the process's clock was made. Negative for
-/// what happened before that, as evidence read from the state file did.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Moment(i64);
-
-impl Moment {
-    /// The moment that many milliseconds after the clock was made.
-    #[must_use]
-    pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
-    }
-
-    /// Milliseconds since the clock was made.
-    #[must_use]
-    pub const fn millis(self) -> i64 {
-        self.0
-    }
-
-    /// How long after `earlier` this is; zero when it is not after it.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
-    }
-
-    /// This moment moved by so many milliseconds, back when negative.
-    #[must_use]
-    pub fn shifted(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis))
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl Add<Duration> for Moment {
-    type Output = Self;
-
-    fn add(self, duration: Duration) -> Self {
-        self.shifted(millis(duration))
-    }
-}
-
-impl Sub<Duration> for Moment {
-    type Output = Self;
-
-    fn sub(self, duration: Duration) -> Self {
-        self.shifted(-millis(duration))
-    }
-}
+/// How long a sleeper may be late after the machine was suspended. The runtime's timers stand still
+/// in a suspended machine, so a longer sleep is made of pieces of this length.
+const LATE_AFTER_RESUME: Duration = Duration::from_secs(10);
 
 /// The clock: the system's, or one that a test moves by its [`Hand`]. Clones are the same clock.
 #[derive(Clone, Debug)]
@@ -141,7 +21,8 @@ pub struct Clock(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    System(Instant),
+    /// What [`since_boot`] said when the clock was made.
+    System(Duration),
     Manual(watch::Receiver<Reading>),
 }
 
@@ -160,7 +41,7 @@ impl Clock {
     /// The system's clock; its moments count from now.
     #[must_use]
     pub fn system() -> Self {
-        Self(Kind::System(Instant::now()))
+        Self(Kind::System(since_boot()))
     }
 
     /// A clock that stands at `wall` and moment 0 until its hand is moved.
@@ -178,27 +59,38 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             #[allow(clippy::disallowed_methods, reason = "this is the clock")]
-            Kind::System(_) => Timestamp(match SystemTime::now().duration_since(UNIX_EPOCH) {
-                Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-                Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |s| -s),
-            }),
+            Kind::System(_) => {
+                Timestamp::from_unix(match SystemTime::now().duration_since(UNIX_EPOCH) {
+                    Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+                    Err(before) => {
+                        i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |s| -s)
+                    }
+                })
+            }
             Kind::Manual(reading) => reading.borrow().wall,
         }
     }
 
-    /// The moment by the monotonic clock.
+    /// The moment by the monotonic clock, which counts the time of a suspended machine.
     #[must_use]
     pub fn moment(&self) -> Moment {
         match &self.0 {
-            Kind::System(origin) => Moment(millis(origin.elapsed())),
+            Kind::System(origin) => Moment::default() + since_boot().saturating_sub(*origin),
             Kind::Manual(reading) => reading.borrow().moment,
         }
     }
 
-    /// Waits until the clock has reached `moment`. Cancel safe.
+    /// Waits until the clock has reached `moment`; after the machine was suspended, at most ten
+    /// seconds longer. Cancel safe.
     pub async fn sleep_until(&self, moment: Moment) {
         match &self.0 {
-            Kind::System(_) => tokio::time::sleep(moment.since(self.moment())).await,
+            Kind::System(_) => loop {
+                let left = moment.since(self.moment());
+                tokio::time::sleep(left.min(LATE_AFTER_RESUME)).await;
+                if self.moment() >= moment {
+                    return;
+                }
+            },
             Kind::Manual(reading) => {
                 let mut reading = reading.clone();
                 if reading
@@ -229,32 +121,29 @@ impl Hand {
     }
 }
 
+/// The time since the machine started, suspended or not.
+///
+/// Source: `clock_gettime(2)`, `CLOCK_BOOTTIME`.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    // It is never negative.
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
+/// The time since the process first asked. Whether the time of a suspended machine counts depends
+/// on the system.
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    FIRST.get_or_init(Instant::now).elapsed()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_spellings_of_utc_are_the_same_time() {
-        let z = Timestamp::parse("2026-09-11T13:14:52Z").unwrap();
-        assert_eq!(Timestamp::parse("2026-09-11T13:14:52+00:00"), Some(z));
-        assert_eq!(Timestamp::parse("2026-09-11T15:14:52.9+02:00"), Some(z));
-        assert_eq!(z.to_string(), "2026-09-11T13:14:52Z");
-        assert_eq!(Timestamp::parse("N/A"), None);
-    }
-
-    #[test]
-    fn an_age_is_never_below_zero() {
-        let earlier = Timestamp::from_unix(100);
-        assert_eq!(
-            earlier.since(Timestamp::from_unix(150)),
-            Duration::ZERO,
-            "of a time in the future"
-        );
-        assert_eq!(
-            Moment::from_millis(-5).since(Moment::from_millis(5)),
-            Duration::ZERO
-        );
-    }
 
     #[tokio::test]
     async fn a_sleeper_wakes_when_the_hand_passes_its_moment() {
@@ -278,5 +167,23 @@ mod tests {
         hand.set_wall(Timestamp::from_unix(5));
         assert_eq!(clock.now(), Timestamp::from_unix(5));
         assert_eq!(clock.moment(), Moment::from_millis(60_000));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_clock_counts_the_time_of_a_suspended_machine() {
+        // The kernel's uptime does; in a namespace of its own it differs from CLOCK_MONOTONIC.
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        let apart = (since_boot().as_secs_f64() - uptime).abs();
+        assert!(apart < 1.0, "{apart} s");
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_of_the_system_does_not_wake_before_its_moment() {
+        let clock = Clock::system();
+        let moment = clock.moment() + Duration::from_millis(5);
+        clock.sleep_until(moment).await;
+        assert!(clock.moment() >= moment);
     }
 }

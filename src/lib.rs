@@ -4,16 +4,16 @@
 
 pub mod account;
 pub mod aws;
+pub mod backoff;
 pub mod build;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod discovery;
-pub mod evidence;
+pub mod failure;
 pub mod metrics;
-pub mod posture;
-pub mod refresh;
-pub mod report;
+pub mod schedule;
 pub mod simulator;
-pub mod store;
+pub mod state;
+pub mod views;
 pub mod web;

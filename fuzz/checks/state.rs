@@ -1,25 +1,29 @@
-//! Any bytes as the state file: torn ones are told, whole ones are read as they stand, and what
-//! was read can be reasoned over, saved and read again.
+//! Any bytes as a state file of version 0.1: torn ones are refused in words, whole ones are imported,
+//! and what was imported can be judged, kept and read again.
 
 use std::time::Duration;
 
-use aws_root_exporter::clock::{Clock, Moment, Timestamp};
-use aws_root_exporter::posture::{Limits, Posture, Record};
-use aws_root_exporter::store::{State, decode, encode};
+use aws_root_exporter::clock::Clock;
+use aws_root_exporter::state::import;
+use root_posture::{Limits, Moment, Record, Timestamp, judge};
 
 const LIMITS: Limits = Limits {
+    interval: Duration::from_secs(60),
     max_staleness: Duration::from_secs(36_000),
     max_live_staleness: Duration::from_secs(1_800),
 };
 
-/// Whether the bytes are a state file that can be used.
+/// Whether the bytes are a state file that can be imported.
 ///
 /// # Panics
 ///
 /// When a promise is broken.
 pub fn check(bytes: &[u8]) -> bool {
-    let (clock, hand) = Clock::manual(Timestamp::from_unix(1_789_132_492));
-    let state = match decode(bytes, &clock) {
+    if !import::is_state_file(bytes) {
+        return false;
+    }
+    let (clock, _hand) = Clock::manual(Timestamp::from_unix(1_789_132_492));
+    let state = match import::read(bytes, &clock, &LIMITS) {
         Ok(state) => state,
         Err(what) => {
             assert!(!what.is_empty());
@@ -30,63 +34,32 @@ pub fn check(bytes: &[u8]) -> bool {
             return false;
         }
     };
-    let saved = encoded(&state, &clock);
-    let again = decode(&saved, &clock).expect("what was saved can be read");
-    assert_eq!(again, state, "saving changes nothing");
-    for cut in [saved.len() / 3, saved.len() / 2, saved.len() - 3] {
-        assert!(
-            decode(&saved[..cut], &clock).is_err(),
-            "a torn file is told"
-        );
-    }
     for account in state.accounts.values() {
-        reasoned(&account.record, &clock);
-    }
-    // A restart an hour later, over the same file.
-    hand.advance(Duration::from_secs(3_600));
-    let later = decode(&saved, &clock).expect("what was saved can be read");
-    for (id, account) in &later.accounts {
-        let before = state.accounts[id].record.posture(LIMITS);
-        let after = account.record.posture(LIMITS);
-        alarms_stay(&before, &after, clock.moment());
+        let kept = serde_json::to_vec(account).expect("memory takes everything");
+        let again: Record = serde_json::from_slice::<serde_json::Value>(&kept)
+            .and_then(|account| serde_json::from_value(account["record"].clone()))
+            .expect("what was kept can be read");
+        assert_eq!(again, account.record, "keeping changes nothing");
+        judged(again, clock.moment());
     }
     true
 }
 
-fn encoded(state: &State, clock: &Clock) -> Vec<u8> {
-    let mut saved = Vec::new();
-    encode(&mut saved, state, clock).expect("memory takes everything");
-    saved
-}
-
-/// What is known of an account, asked for at odd times and after failures. That the figures agree
-/// with each other is not asked: a file can be made to say anything.
-fn reasoned(record: &Record, clock: &Clock) {
-    let mut record = record.clone();
+/// What is known of an account, judged at odd times and after a restart an hour later.
+fn judged(mut record: Record, now: Moment) {
     for moment in [i64::MIN, 0, i64::MAX].map(Moment::from_millis) {
-        let shown = record.posture(LIMITS);
-        let _ = shown.keys_active.and_then(|figure| figure.at(moment));
+        let shown = judge(&record, moment, &LIMITS);
+        let _ = shown.keys_active.and_then(|metric| metric.at(moment));
     }
-    record.look_failed();
-    record.report_failed();
-    record.settle(clock.moment());
-    let _ = record.posture(LIMITS);
-}
-
-/// A figure that is not fine outlives time and failures.
-fn alarms_stay(before: &Posture, after: &Posture, now: Moment) {
-    let Some(alarm) = before
-        .keys_active
-        .as_ref()
-        .filter(|figure| figure.value > 0)
-    else {
-        return;
-    };
-    let shown = after.keys_active.as_ref().and_then(|figure| figure.at(now));
+    record.stop_waiting();
+    let before = judge(&record, now, &LIMITS);
+    record.shift(-3_600_000);
+    let after = judge(&record, now, &LIMITS);
+    let keys = |active: Option<root_posture::Metric>| active.and_then(|metric| metric.at(now));
+    let alarm = keys(before.keys_active).filter(|active| *active > 0);
     assert!(
-        shown.is_some_and(|keys| keys > 0),
-        "{} keys by {:?}, which became {shown:?}",
-        alarm.value,
-        alarm.source
+        alarm.is_none() || keys(after.keys_active) >= alarm,
+        "{alarm:?} keys, an hour later {:?}",
+        after.keys_active
     );
 }

@@ -4,10 +4,9 @@
 
 #![no_main]
 
-use aws_root_exporter::account::{AccountId, Partition};
-use aws_root_exporter::clock::Timestamp;
-use aws_root_exporter::report::{ReportError, UserFigures, parse};
 use libfuzzer_sys::fuzz_target;
+use root_posture::report::{ReportError, UserFigures, parse};
+use root_posture::{AccountId, Partition, Timestamp};
 
 fuzz_target!(|content: &[u8]| {
     for partition in [Partition::Aws, Partition::AwsCn] {

@@ -6,102 +6,119 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::classify::classify;
+use super::classify::{classify, is_hung_up};
+use super::ongoing;
+use super::operation::Operation;
+use super::slot::Session;
 use super::tap::Tap;
 use super::{Answer, Aws};
 use crate::clock::Moment;
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
-/// Sends a request with a session's credentials, and once more where the connection was closed
-/// without an answer: a kept one may just have been given up by the other side, which says nothing
-/// of AWS. `send!(aws, service, operation, session, request)` is the [`Call`], its [`Tap`] and the
-/// SDK's result.
-macro_rules! send {
-    ($aws:expr, $service:literal, $operation:literal, $session:expr, $request:expr) => {{
-        let tap = $crate::aws::tap::Tap::default();
-        let started = $aws.clock.moment();
-        let mut may_repeat = $crate::aws::call::may_be_repeated($operation);
-        let result = loop {
-            // The SDK's future is of 20 KB, which each that awaits it would hold as well.
-            let sending = Box::pin($request.clone().send());
-            let result = $crate::aws::ongoing::with(&$session.credentials, &tap, sending).await;
-            match &result {
-                Err(error) if may_repeat && $crate::aws::classify::is_hung_up(error) => {
-                    may_repeat = false;
-                }
-                _ => break result,
-            }
-        };
-        let call = $crate::aws::call::Call {
-            service: $service,
-            operation: $operation,
-            started,
-        };
-        (call, tap, result)
-    }};
-}
-pub(super) use send;
-
-/// Whether an operation comes to the same when it is carried out twice: all that only read, and
-/// those that open a session, do. Whoever deletes wants to know of each deletion.
-pub(super) fn may_be_repeated(operation: &str) -> bool {
-    !operation.starts_with("Delete")
-}
-
-/// A call that has ended.
-#[derive(Clone, Copy)]
-pub(super) struct Call {
-    pub service: &'static str,
-    pub operation: &'static str,
-    pub started: Moment,
+/// A call that has ended. It is counted when it becomes an answer or a failure.
+pub(super) struct Sent<T, E> {
+    aws: Aws,
+    operation: Operation,
+    asked: Moment,
+    tap: Tap,
+    pub result: Result<T, SdkError<E, HttpResponse>>,
 }
 
 impl Aws {
-    /// Counts a call that has ended, and classes its failure.
-    pub(super) fn book<T, E>(
+    /// Sends a request with a session's credentials, and once more where the connection was closed
+    /// without an answer: the other side may just have given up an idle one.
+    pub(super) async fn send<T, E, F>(
         &self,
-        call: Call,
-        tap: &Tap,
-        result: Result<T, SdkError<E, HttpResponse>>,
-    ) -> Result<Answer<T>, Failure>
+        operation: Operation,
+        session: &Session,
+        request: impl Fn() -> F,
+    ) -> Sent<T, E>
     where
-        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: Error + 'static,
     {
-        // A call that worked, as nearly all do, needs no words.
-        let what = || format!("{}:{}", call.service, call.operation);
+        let tap = Tap::default();
+        let asked = self.0.clock.moment();
+        // The SDK's future takes 20 KB, which every future that awaits it would hold as well.
+        let send = || Box::pin(ongoing::with(&session.credentials, &tap, request()));
+        let mut result = send().await;
+        if operation.may_be_repeated() && result.as_ref().err().is_some_and(is_hung_up) {
+            result = send().await;
+        }
+        Sent {
+            aws: self.clone(),
+            operation,
+            asked,
+            tap,
+            result,
+        }
+    }
+}
+
+impl<T, E: ProvideErrorMetadata + Error + 'static> Sent<T, E> {
+    /// The error that the service answered, if it did.
+    pub fn service_error(&self) -> Option<&E> {
+        self.result.as_ref().err()?.as_service_error()
+    }
+
+    /// Whether an answer came whose body ends too soon or cannot be read.
+    pub fn is_unreadable(&self) -> bool {
+        match &self.result {
+            Ok(_) => self.tap.seen().is_cut_off,
+            // The SDK reports what it cannot parse as an error of the service.
+            Err(error) => error
+                .raw_response()
+                .is_some_and(|response| response.status().is_success()),
+        }
+    }
+
+    /// Counts the call, and classes its failure.
+    pub fn book(self) -> Result<Answer<T>, Failure> {
+        let Self {
+            aws,
+            operation,
+            asked,
+            tap,
+            result,
+        } = self;
         let result = match result {
-            Ok(_) if tap.breaks_off() => Err(Failure::new(
+            Ok(_) if tap.seen().is_cut_off => Err(Failure::new(
                 Reason::Other,
-                format!("{}: the answer breaks off in the middle", what()),
+                format!("{operation}: the answer breaks off in the middle"),
             )),
-            result => result.map_err(|error| classify(&what(), &error)),
+            Ok(value) => Ok(value),
+            // A call that worked, as nearly all do, needs no text.
+            Err(error) => Err(classify(&operation.to_string(), &error)),
         };
-        self.observe(
-            call,
-            result
-                .as_ref()
-                .map(|_| ())
-                .map_err(|failure| failure.reason),
-        );
-        result.map(|value| self.answered(value, tap))
+        aws.count(operation, asked, result.as_ref().map(|_| ()));
+        result.map(|value| aws.answer(value, asked, &tap))
     }
 
-    /// Counts a call that has ended.
-    pub(super) fn observe(&self, call: Call, outcome: Result<(), Reason>) {
-        let took = self.clock.moment().since(call.started);
-        self.observer
-            .called(call.service, call.operation, outcome, took);
+    /// Counts a call whose error is an answer, and what that error says.
+    pub fn book_as<U>(self, value: U) -> Answer<U> {
+        self.aws.count(self.operation, self.asked, Ok(()));
+        self.aws.answer(value, self.asked, &self.tap)
+    }
+}
+
+impl Aws {
+    fn count(&self, operation: Operation, asked: Moment, outcome: Result<(), &Failure>) {
+        let took = self.0.clock.moment().since(asked);
+        let outcome = outcome.map_err(|failure| failure.reason);
+        self.0
+            .observer
+            .called(operation.service, operation.name, outcome, took);
     }
 
-    /// An answer of this moment.
-    pub(super) fn answered<T>(&self, value: T, tap: &Tap) -> Answer<T> {
-        let now = self.clock.now();
-        let date = tap.date();
+    fn answer<T>(&self, value: T, asked: Moment, tap: &Tap) -> Answer<T> {
+        let now = self.0.clock.now();
+        let date = tap.seen().date;
         Answer {
             value,
             date: date.unwrap_or(now),
             skew: date.map(|date| date.unix() - now.unix()),
-            received: self.clock.moment(),
+            asked,
+            received: self.0.clock.moment(),
         }
     }
 }
@@ -113,6 +130,7 @@ impl<T> Answer<T> {
             value: read(self.value),
             date: self.date,
             skew: self.skew,
+            asked: self.asked,
             received: self.received,
         }
     }

@@ -1,7 +1,7 @@
-//! Puts what went wrong into a class of the fixed list, and into words.
+//! Gives a failed call its reason of the fixed list, and a message.
 //!
-//! Codes that the service models do not name arrive as "unhandled"; they are told by the code on
-//! the wire and the HTTP status. The words are AWS's code and message and the chain of causes,
+//! Codes that the service models do not name arrive as "unhandled"; they are classed by the code on
+//! the wire and the HTTP status. The message is AWS's code and message and the chain of causes,
 //! never a request or a response: those hold credentials.
 
 use std::error::Error;
@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::evidence::{Failure, Reason};
+use crate::failure::{Failure, Reason};
 
 /// Longer texts from a server are cut: they go into logs and onto pages.
 const LONGEST_MESSAGE: usize = 500;
@@ -68,26 +68,21 @@ where
 
 fn has_hung_up(error: &(dyn Error + 'static)) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    let mut cause = Some(error);
-    while let Some(error) = cause {
+    chain(error).any(|error| {
         let is_io = error
             .downcast_ref::<std::io::Error>()
             .is_some_and(|it| matches!(it.kind(), BrokenPipe | ConnectionReset | UnexpectedEof));
         let is_http = error
             .downcast_ref::<hyper::Error>()
             .is_some_and(|it| it.is_incomplete_message() || it.is_canceled());
-        if is_io || is_http {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+        is_io || is_http
+    })
 }
 
 /// What a code on the wire means, where it means the same for every operation.
 ///
 /// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those of the
-/// AWS SDKs' retry rules.
+/// AWS SDKs' retry rules. Failures of the service itself have a status of their own.
 pub(super) fn of_code(code: &str) -> Option<Reason> {
     Some(match code {
         "BandwidthLimitExceeded"
@@ -102,6 +97,7 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "TooManyRequestsException" => Reason::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
+        | "AccountNotManagementOrDelegatedAdministratorException"
         | "AuthorizationError"
         | "NotAuthorized"
         | "OptInRequired"
@@ -126,15 +122,9 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "OrganizationNotFoundException"
         | "FeatureNotEnabledException"
         | "OrganizationNotInAllFeaturesModeException"
+        | "ServiceAccessNotEnabledException"
         | "UnknownOperationException"
         | "UnsupportedOperation" => Reason::Unsupported,
-        "InternalError"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "ServiceException"
-        | "ServiceFailure"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException" => Reason::Service,
         "RequestTimeout" | "RequestTimeoutException" => Reason::Timeout,
         _ => return None,
     })
@@ -154,31 +144,31 @@ fn of_status(status: u16) -> Option<Reason> {
 
 /// What the causes behind an error say; `otherwise` when they say nothing.
 fn of_causes(error: &(dyn Error + 'static), otherwise: Reason) -> Reason {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
+    let mut reasons = chain(error).filter_map(|error| {
         if error.is::<CredentialsError>() {
-            return Reason::Credentials;
+            Some(Reason::Credentials)
+        } else {
+            let is_network = error.is::<std::io::Error>() || error.is::<hyper::Error>();
+            is_network.then_some(Reason::Network)
         }
-        if error.is::<std::io::Error>() || error.is::<hyper::Error>() {
-            return Reason::Network;
-        }
-        cause = error.source();
-    }
-    otherwise
+    });
+    reasons.next().unwrap_or(otherwise)
 }
 
-/// The chain of causes in words, each said once.
+/// The chain of causes as text, each named once.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !words.iter().any(|said| said.contains(&text)) {
+    for text in chain(error).map(ToString::to_string) {
+        if !words.iter().any(|named| named.contains(&text)) {
             words.push(text);
         }
-        cause = error.source();
     }
     words.join(": ")
+}
+
+/// An error and the causes behind it.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// Cuts a text from a server to a length fit for a log line.
@@ -202,7 +192,6 @@ mod tests {
             ("ExpiredToken", Reason::Credentials),
             ("InvalidClientTokenId", Reason::Credentials),
             ("InvalidAction", Reason::Unsupported),
-            ("ServiceFailure", Reason::Service),
         ];
         for (code, reason) in table {
             assert_eq!(of_code(code), Some(reason), "{code}");

@@ -1,21 +1,24 @@
-//! Asks AWS: credentials, the calls, and the classing of what goes wrong.
+//! Asks AWS: sessions, the calls, and the classing of what goes wrong.
 //!
 //! One client a service and Region serves all accounts; credentials come with each call, so an
-//! account costs no more than its session. The SDK's own retries are off: its token bucket
-//! is one for the whole process, so one throttled account would slow the others. When to ask
-//! again is the schedule's to decide. So is its watch over slow streams: it costs each call a
-//! twentieth, and an answer that dribbles meets the deadline of its call.
+//! account costs no more than its sessions. The SDK's own retries are off: its token bucket is one
+//! for the whole process, so one throttled account would slow the others. When to ask again is
+//! decided by the callers. The SDK's watch over slow streams is off as well: it costs each call a
+//! twentieth, and an answer that comes too slowly meets the deadline of its call.
 
 mod call;
 mod classify;
 pub mod delete;
-mod enter;
 mod ongoing;
+mod operation;
 mod organization;
 mod questions;
 mod root;
 mod session;
+mod slot;
 mod tap;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -32,15 +35,15 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
-use crate::evidence::Reason;
+use crate::failure::Reason;
 
-use ongoing::OfTheCall;
-pub use organization::{AccountPage, Member, Standing};
+use ongoing::OfTask;
+pub use organization::{AccountPage, Member};
 pub use questions::{Fetched, ReportState};
-pub use root::{RootAnswer, RootDetail};
-use session::Sessions;
+pub use session::SessionKind;
+use slot::Slot;
 
-/// Is told of each call to AWS when it has ended.
+/// Counts the calls to AWS.
 pub trait Observe: Send + Sync {
     /// A call ended: `service` is `iam`, `sts` or `organizations`, `outcome` the reason why it failed.
     fn called(
@@ -61,6 +64,8 @@ pub struct Answer<T> {
     pub date: Timestamp,
     /// How far AWS's clock is ahead of the local one, in seconds; `None` without a `Date` header.
     pub skew: Option<i64>,
+    /// When the request was sent: the answer may know nothing later.
+    pub asked: Moment,
     /// When it was received.
     pub received: Moment,
 }
@@ -82,9 +87,9 @@ pub struct Settings {
     /// The profile of the shared AWS configuration files to take the caller's credentials from;
     /// `None` for the SDK's standard chain.
     pub profile: Option<String>,
-    /// How long one attempt may take.
+    /// How long one probe, or opening a session, may take.
     pub timeout: Duration,
-    /// Whom to ask instead of AWS.
+    /// What is asked instead of AWS.
     pub stand_in: Option<StandIn>,
 }
 
@@ -96,12 +101,18 @@ pub struct StandIn {
     pub endpoint_url: String,
 }
 
-/// AWS, as far as this program asks it.
-pub struct Aws {
+/// AWS, as far as this program asks it. Clones share everything.
+#[derive(Clone)]
+pub struct Aws(Arc<Inner>);
+
+struct Inner {
     base: SdkConfig,
     /// The clients of each Region, made when first needed.
     regions: Mutex<HashMap<String, Arc<Clients>>>,
-    sessions: Sessions,
+    /// The caller's session, whose account is not verified.
+    caller: Arc<Slot>,
+    sessions: Mutex<HashMap<(AccountId, SessionKind), Arc<Slot>>>,
+    timeout: Duration,
     observer: Arc<dyn Observe>,
     clock: Clock,
 }
@@ -130,7 +141,7 @@ async fn standard(settings: &Settings, region: Region, timeouts: TimeoutConfig) 
         loader = loader.app_name(name);
     }
     if let Some(profile) = &settings.profile {
-        // The chain would look at the environment first; who names a profile means it.
+        // The standard chain reads the environment before a profile that is named.
         loader = loader
             .profile_name(profile)
             .credentials_provider(session::profile_provider(&settings.region, profile));
@@ -139,11 +150,11 @@ async fn standard(settings: &Settings, region: Region, timeouts: TimeoutConfig) 
 }
 
 impl Aws {
-    /// Reads the SDK's standard settings (environment, shared configuration files). Asks nobody
+    /// Reads the SDK's standard settings (environment, shared configuration files). Sends nothing
     /// and resolves no credentials yet.
     pub async fn new(settings: &Settings, observer: Arc<dyn Observe>, clock: Clock) -> Self {
-        // Slightly less than what the schedule gives an attempt, so that a call that hangs is
-        // counted as one rather than dropped.
+        // Slightly less than the deadline of a probe, so that a call that hangs is counted rather
+        // than dropped.
         let call_timeout = settings.timeout.mul_f64(0.95);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(call_timeout.min(Duration::from_secs(5)))
@@ -168,51 +179,45 @@ impl Aws {
                 .build(),
             None => standard(settings, region, timeouts).await,
         };
-        let sessions = Sessions::new(base.credentials_provider(), clock.clone());
-        Self {
+        Self(Arc::new(Inner {
             base,
             regions: Mutex::default(),
-            sessions,
+            caller: Arc::new(Slot::new(
+                "the caller's session",
+                clock.clone(),
+                settings.timeout,
+            )),
+            sessions: Mutex::default(),
+            timeout: settings.timeout,
             observer,
             clock,
-        }
+        }))
     }
 
     fn clients(&self, region: &str) -> Arc<Clients> {
-        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let regions = &self.0.regions;
+        let mut regions = regions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(clients) = regions.get(region) {
             return Arc::clone(clients);
         }
         let config = self
+            .0
             .base
             .to_builder()
             .region(Region::new(region.to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(OfTheCall))
+            .credentials_provider(SharedCredentialsProvider::new(OfTask))
             .identity_cache(IdentityCache::no_cache())
             .build();
+        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(OfTask);
+        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(OfTask);
+        let organizations =
+            aws_sdk_organizations::config::Builder::from(&config).interceptor(OfTask);
         let clients = Arc::new(Clients {
-            iam: aws_sdk_iam::Client::from_conf(
-                aws_sdk_iam::config::Builder::from(&config)
-                    .interceptor(OfTheCall)
-                    .build(),
-            ),
-            sts: aws_sdk_sts::Client::from_conf(
-                aws_sdk_sts::config::Builder::from(&config)
-                    .interceptor(OfTheCall)
-                    .build(),
-            ),
-            organizations: aws_sdk_organizations::Client::from_conf(
-                aws_sdk_organizations::config::Builder::from(&config)
-                    .interceptor(OfTheCall)
-                    .build(),
-            ),
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            organizations: aws_sdk_organizations::Client::from_conf(organizations.build()),
         });
         regions.insert(region.to_owned(), Arc::clone(&clients));
         clients
-    }
-
-    /// Drops the sessions of an account that is watched no more.
-    pub fn forget(&self, account: AccountId) {
-        self.sessions.forget(account);
     }
 }

@@ -1,10 +1,9 @@
-//! The call that a task is at: whose credentials sign it, and what is seen of its answer.
+//! The call that the current task makes: the credentials that sign it, and where its answer is
+//! noted.
 //!
-//! The clients are shared by all accounts. The SDK would take credentials and interceptors with
-//! each call, and make its configuration anew for each, which is a good part of what a call costs.
-//! So the clients ask the task that they run in.
-
-use std::fmt;
+//! The clients are shared by all accounts. Giving the SDK credentials and interceptors with each
+//! call would make it build its configuration anew for each, which is a good part of what a call
+//! costs. So the clients take both from the task they run in, and know nothing else.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
@@ -28,7 +27,7 @@ struct Ongoing {
     tap: Tap,
 }
 
-/// Makes a call with these credentials, and lets the tap see the answer.
+/// Makes a call with these credentials; the tap notes what is read of the answer.
 pub(super) async fn with<F: Future>(credentials: &Credentials, tap: &Tap, call: F) -> F::Output {
     let ongoing = Ongoing {
         credentials: credentials.clone(),
@@ -37,17 +36,11 @@ pub(super) async fn with<F: Future>(credentials: &Credentials, tap: &Tap, call: 
     ONGOING.scope(ongoing, call).await
 }
 
-/// What the clients are made with: it knows nothing but the call of the task.
-#[derive(Clone, Copy)]
-pub(super) struct OfTheCall;
+/// What the clients are made with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfTask;
 
-impl fmt::Debug for OfTheCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OfTheCall")
-    }
-}
-
-impl ProvideCredentials for OfTheCall {
+impl ProvideCredentials for OfTask {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -61,9 +54,9 @@ impl ProvideCredentials for OfTheCall {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for OfTheCall {
+impl Intercept for OfTask {
     fn name(&self) -> &'static str {
-        "OfTheCall"
+        "OfTask"
     }
 
     fn read_before_deserialization(

@@ -1,24 +1,22 @@
-//! The organization: its accounts, a page at a time, and their tags.
+//! The organization: its accounts, a page at a time, their tags, and its root access features.
 //!
-//! Names are the organization's own words; like e-mail addresses, they are not logged.
+//! Names of accounts and e-mail addresses are never logged.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_iam::types::FeatureType;
 use aws_sdk_organizations::types::{AccountState, AccountStatus};
 
-use super::call::send;
-use super::{Answer, Aws};
-use crate::account::AccountId;
-use crate::evidence::{Failure, Reason};
+use super::Aws;
+use super::operation::Operation;
+use super::session::{Denial, account_of_arn};
+use crate::account::{AccountId, RootFeatures};
+use crate::failure::{Failure, Reason};
 
-/// Whether an account can be entered, and so have a root key that matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It has its credentials: it is active, or its closure is pending.
-    Living,
-    /// It is closed, suspended or not active yet.
-    Inactive,
-}
+const DESCRIBE_ORGANIZATION: Operation = Operation::organizations("DescribeOrganization");
+const LIST_ACCOUNTS: Operation = Operation::organizations("ListAccounts");
+const LIST_TAGS: Operation = Operation::organizations("ListTagsForResource");
+const LIST_FEATURES: Operation = Operation::iam("ListOrganizationsFeatures");
 
 /// An account of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +25,15 @@ pub struct Member {
     pub id: AccountId,
     /// Its name in the organization.
     pub name: String,
-    /// Whether it is in use.
-    pub standing: Standing,
+    /// Whether its credentials work, so that a root key would matter: it is active, or its closure
+    /// is pending.
+    pub living: bool,
     /// The organization's management account, as the account's ARN names it.
     pub management: Option<AccountId>,
 }
 
-/// A page of organizations:ListAccounts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A page of the organization's accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountPage {
     /// The accounts; a page may hold none and not be the last.
     pub members: Vec<Member>,
@@ -49,26 +48,19 @@ impl Aws {
     ///
     /// A [`Failure`]; [`Reason::Unsupported`] where the caller is in no organization.
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
-        self.with_caller(|caller| async move {
-            let request = self.clients(region).organizations.describe_organization();
-            let (call, tap, result) = send!(self, "organizations",
-                "DescribeOrganization",
-                caller,
-                request
-            );
-            self.book(call, &tap, result)?
-                .value
-                .organization
-                .and_then(|it| it.master_account_id)
-                .and_then(|id| id.parse().ok())
-                .ok_or_else(|| {
-                    Failure::new(
-                        Reason::Other,
-                        "organizations:DescribeOrganization: the answer names no management account",
-                    )
-                })
-        })
-        .await
+        let organizations = &self.clients(region).organizations;
+        let request = || organizations.describe_organization().send();
+        let answer = self.ask_as_caller(DESCRIBE_ORGANIZATION, Denial::OfSession, request);
+        let organization = answer.await?.value.organization;
+        organization
+            .and_then(|it| it.master_account_id)
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| {
+                Failure::new(
+                    Reason::Other,
+                    format!("{DESCRIBE_ORGANIZATION}: the answer names no management account"),
+                )
+            })
     }
 
     /// organizations:ListAccounts: one page of the organization's accounts.
@@ -80,27 +72,19 @@ impl Aws {
         &self,
         region: &str,
         token: Option<&str>,
-    ) -> Result<Answer<AccountPage>, Failure> {
-        self.with_caller(|caller| async move {
-            let request = self
-                .clients(region)
-                .organizations
-                .list_accounts()
-                .set_next_token(token.map(str::to_owned));
-            let (call, tap, result) = send!(self, "organizations", "ListAccounts", caller, request);
-            let answer = self.book(call, &tap, result)?;
-            let members = answer.value.accounts.iter().flatten().map(member);
-            let page = AccountPage {
-                members: members.collect::<Result<_, _>>()?,
-                next: answer
-                    .value
-                    .next_token
-                    .clone()
-                    .filter(|next| !next.is_empty()),
-            };
-            Ok(answer.map(|_| page))
+    ) -> Result<AccountPage, Failure> {
+        let organizations = &self.clients(region).organizations;
+        let request = || {
+            let request = organizations.list_accounts();
+            request.set_next_token(token.map(str::to_owned)).send()
+        };
+        let answer = self.ask_as_caller(LIST_ACCOUNTS, Denial::OfSession, request);
+        let output = answer.await?.value;
+        let members = output.accounts.iter().flatten().map(member);
+        Ok(AccountPage {
+            members: members.collect::<Result<_, _>>()?,
+            next: output.next_token.filter(|next| !next.is_empty()),
         })
-        .await
     }
 
     /// organizations:ListTagsForResource: all tags of an account.
@@ -113,48 +97,42 @@ impl Aws {
         region: &str,
         account: AccountId,
     ) -> Result<BTreeMap<String, String>, Failure> {
+        let organizations = &self.clients(region).organizations;
         let mut tags = BTreeMap::new();
-        let mut token = None;
+        let mut next: Option<String> = None;
         loop {
-            let page = self.tag_page(region, account, token.as_deref()).await?;
+            let request = || {
+                let request = organizations.list_tags_for_resource();
+                let request = request.resource_id(account.to_string());
+                request.set_next_token(next.clone()).send()
+            };
+            let page = self.ask_as_caller(LIST_TAGS, Denial::OfTarget, request);
+            let page = page.await?.value;
             let known = tags.len();
-            tags.extend(page.0);
-            token = page.1;
+            let read = page.tags.unwrap_or_default();
+            tags.extend(read.into_iter().map(|tag| (tag.key, tag.value)));
+            next = page.next_token.filter(|next| !next.is_empty());
             // AWS allows an account 50 tags; pages that bring nothing new must not go on for ever.
-            if token.is_none() || tags.len() == known {
+            if next.is_none() || tags.len() == known {
                 return Ok(tags);
             }
         }
     }
 
-    async fn tag_page(
-        &self,
-        region: &str,
-        account: AccountId,
-        token: Option<&str>,
-    ) -> Result<(Vec<(String, String)>, Option<String>), Failure> {
-        self.with_caller(|caller| async move {
-            let request = self
-                .clients(region)
-                .organizations
-                .list_tags_for_resource()
-                .resource_id(account.to_string())
-                .set_next_token(token.map(str::to_owned));
-            let (call, tap, result) = send!(
-                self,
-                "organizations",
-                "ListTagsForResource",
-                caller,
-                request
-            );
-            let output = self.book(call, &tap, result)?.value;
-            let tags = output.tags.unwrap_or_default();
-            Ok((
-                tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
-                output.next_token.filter(|next| !next.is_empty()),
-            ))
+    /// iam:ListOrganizationsFeatures: which features of centralized root access are enabled.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`]; then nothing is known of the features.
+    pub async fn organizations_features(&self, region: &str) -> Result<RootFeatures, Failure> {
+        let iam = &self.clients(region).iam;
+        let request = || iam.list_organizations_features().send();
+        let answer = self.ask_as_caller(LIST_FEATURES, Denial::OfSession, request);
+        let enabled = answer.await?.value.enabled_features.unwrap_or_default();
+        Ok(RootFeatures {
+            credentials_management: enabled.contains(&FeatureType::RootCredentialsManagement),
+            sessions: enabled.contains(&FeatureType::RootSessions),
         })
-        .await
     }
 }
 
@@ -170,27 +148,21 @@ fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Fai
     Ok(Member {
         id,
         name: account.name.clone().unwrap_or_default(),
-        standing: standing(account.state.as_ref(), account.status.as_ref()),
+        living: is_living(account.state.as_ref(), account.status.as_ref()),
         // arn:aws:organizations::<management account>:account/<organization>/<account>
-        management: account
-            .arn
-            .as_deref()
-            .and_then(|arn| arn.split(':').nth(4)?.parse().ok()),
+        management: account.arn.as_deref().and_then(account_of_arn),
     })
 }
 
-/// What `State` says, or the `Status` it replaced. Neither, or a word that is not known, is an
-/// account to watch: to leave one out needs a reason.
+/// What `State` says, or the `Status` it replaced. An account with neither, or with an unknown
+/// one, is watched: to leave one out needs a reason.
 ///
 /// Source: Organizations API Reference, `Account`; `Status` is retired since 2026-09-09.
-fn standing(state: Option<&AccountState>, status: Option<&AccountStatus>) -> Standing {
-    match (state, status) {
-        (
-            Some(AccountState::Suspended | AccountState::Closed | AccountState::PendingActivation),
-            _,
-        )
-        | (None, Some(AccountStatus::Suspended)) => Standing::Inactive,
-        _ => Standing::Living,
+fn is_living(state: Option<&AccountState>, status: Option<&AccountStatus>) -> bool {
+    use AccountState::{Closed, PendingActivation, Suspended};
+    match state {
+        Some(state) => !matches!(state, Suspended | Closed | PendingActivation),
+        None => status != Some(&AccountStatus::Suspended),
     }
 }
 
@@ -200,21 +172,20 @@ mod tests {
 
     #[test]
     fn the_state_beats_the_retired_status_and_neither_is_active() {
-        use Standing::{Inactive, Living};
         let table = [
-            (Some("ACTIVE"), None, Living),
-            (Some("PENDING_CLOSURE"), Some("SUSPENDED"), Living),
-            (Some("SUSPENDED"), Some("ACTIVE"), Inactive),
-            (Some("CLOSED"), None, Inactive),
-            (Some("PENDING_ACTIVATION"), None, Inactive),
-            (Some("NEW_WORD"), None, Living),
-            (None, Some("ACTIVE"), Living),
-            (None, Some("PENDING_CLOSURE"), Living),
-            (None, Some("SUSPENDED"), Inactive),
-            (None, None, Living),
+            (Some("ACTIVE"), None, true),
+            (Some("PENDING_CLOSURE"), Some("SUSPENDED"), true),
+            (Some("SUSPENDED"), Some("ACTIVE"), false),
+            (Some("CLOSED"), None, false),
+            (Some("PENDING_ACTIVATION"), None, false),
+            (Some("NEW_WORD"), None, true),
+            (None, Some("ACTIVE"), true),
+            (None, Some("PENDING_CLOSURE"), true),
+            (None, Some("SUSPENDED"), false),
+            (None, None, true),
         ];
         for (state, status, expected) in table {
-            let found = standing(
+            let found = is_living(
                 state.map(AccountState::from).as_ref(),
                 status.map(AccountStatus::from).as_ref(),
             );

@@ -1,408 +1,600 @@
-//! Credentials: the caller's own, a profile's, and a role's session in each account.
+//! Which session a call is made with, and how each is opened and verified.
 //!
-//! Each is kept until shortly before it ends and renewed by one task at a time; who comes
-//! meanwhile waits for that one. A session belongs to exactly one account, which is verified when
-//! it is opened, so that no answer is ever booked to another account.
+//! A session in an account belongs to exactly that account, which is verified when it is opened,
+//! so that no answer is ever recorded for another account. Credentials are never logged.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::error::Error;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_config::Region;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sdk_sts::types::PolicyDescriptorType;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::causes;
-use crate::account::AccountId;
-use crate::clock::{Clock, Moment};
-use crate::evidence::{Failure, Reason};
+use super::operation::Operation;
+use super::slot::{Before, Session, Slot};
+use super::{Answer, Aws, Identity};
+use crate::account::{Access, Account, AccountId, Partition, Secret};
+use crate::clock::Timestamp;
+use crate::failure::{Failure, Reason};
 
-/// How long before its end a session is renewed, at most.
-const MARGIN: Duration = Duration::from_secs(5 * 60);
+/// `RoleSessionName`: how our calls are recognized in the account's CloudTrail.
+const SESSION_NAME: &str = "aws-root-exporter";
 
-/// How long credentials that name no end are kept before they are read again: files change.
-const UNDATED: Duration = Duration::from_secs(5 * 60);
+/// How long a root session lives, in seconds: the most that sts:AssumeRoot allows.
+const ROOT_SESSION_SECONDS: i32 = 900;
 
-/// How long a failure to open a session answers for all who ask: thousands of accounts may hang
-/// on the one provider that is down.
-const FAILURE_LASTS: Duration = Duration::from_millis(500);
+/// The task policy that lets a root session read the root user's credentials.
+const AUDIT: &str = "IAMAuditRootUserCredentials";
 
-/// Credentials of a shared configuration profile, by the rules of the SDK (roles, SSO, processes).
-pub(super) fn profile_provider(region: &str, profile: &str) -> ProfileFileCredentialsProvider {
-    ProfileFileCredentialsProvider::builder()
-        .configure(
-            &ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned()))),
-        )
-        .profile_name(profile)
-        .build()
+const GET_CALLER_IDENTITY: Operation = Operation::sts("GetCallerIdentity");
+const ASSUME_ROLE: Operation = Operation::sts("AssumeRole");
+const ASSUME_ROOT: Operation = Operation::sts("AssumeRoot");
+
+/// Whose session a question about an account is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionKind {
+    /// The account's role or profile, or the caller's own credentials.
+    Own,
+    /// A root session that may read the root user's credentials and nothing else.
+    Root,
 }
 
-/// A session that works, and for how long.
-#[derive(Clone)]
-pub(super) struct Session {
-    pub credentials: Credentials,
-    /// The account the credentials belong to, once that is known.
-    pub account: Option<AccountId>,
-    /// How long from now the credentials are valid; `None` when they name no end.
-    pub lifetime: Option<Duration>,
+/// What a denial of a call by the caller's session means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denial {
+    /// Where the operation used to work, that the session was revoked: it is opened again, once.
+    OfSession,
+    /// That this one target is not allowed.
+    OfTarget,
 }
 
-impl Session {
-    /// Whether these are the very same credentials.
-    fn is(&self, other: &Self) -> bool {
-        self.credentials.access_key_id() == other.credentials.access_key_id()
-            && self.credentials.session_token() == other.credentials.session_token()
-    }
-}
-
-struct Held {
-    session: Session,
-    renew: Moment,
-    ends: Option<Moment>,
-}
-
-#[derive(Default)]
-struct Inner {
-    held: Option<Held>,
-    failed: Option<(Moment, Failure)>,
-}
-
-/// A place for one session.
-#[derive(Default)]
-pub(super) struct Kept(tokio::sync::Mutex<Inner>);
-
-impl Kept {
-    /// The session, opened by `open` when there is none or it is about to end.
+impl Aws {
+    /// Who the caller is, by sts:GetCallerIdentity.
     ///
     /// # Errors
     ///
-    /// What `open` failed with; for a moment also to those who come after.
-    pub async fn get(
-        &self,
-        clock: &Clock,
-        open: impl Future<Output = Result<Session, Failure>>,
-    ) -> Result<Session, Failure> {
-        // The lock is held while the session is opened: that makes it one at a time.
-        let mut inner = self.0.lock().await;
-        let now = clock.moment();
-        if let Some(held) = &inner.held
-            && now < held.renew
-        {
-            return Ok(held.session.clone());
-        }
-        if let Some((at, failure)) = &inner.failed
-            && now < *at + FAILURE_LASTS
-        {
-            return inner.still_valid(now).ok_or_else(|| failure.clone());
-        }
-        match open.await {
-            Ok(mut session) => {
-                // Credentials without an end are read again and again. While they stay the same
-                // they are the same account's, and nobody needs to ask STS whose they are.
-                if session.account.is_none()
-                    && let Some(held) = &inner.held
-                    && held.session.is(&session)
-                {
-                    session.account = held.session.account;
-                }
-                let now = clock.moment();
-                let margin = |lifetime: Duration| MARGIN.min(lifetime / 3);
-                inner.held = Some(Held {
-                    renew: now
-                        + session.lifetime.map_or(UNDATED, |lifetime| {
-                            lifetime.saturating_sub(margin(lifetime))
-                        }),
-                    ends: session.lifetime.map(|lifetime| now + lifetime),
-                    session: session.clone(),
-                });
-                inner.failed = None;
-                Ok(session)
-            }
-            Err(failure) => {
-                let now = clock.moment();
-                inner.failed = Some((now, failure.clone()));
-                inner.still_valid(now).ok_or(failure)
-            }
-        }
-    }
-
-    /// Remembers which account the session belongs to, unless it was replaced since.
-    pub async fn verified(&self, verified: &Session, account: AccountId) {
-        if let Some(held) = &mut self.0.lock().await.held
-            && held.session.is(verified)
-        {
-            held.session.account = Some(account);
-        }
-    }
-
-    /// Lets go of a session that AWS refuses, unless it was replaced since.
-    pub async fn refuse(&self, refused: &Session) {
-        let mut inner = self.0.lock().await;
-        if inner
-            .held
-            .as_ref()
-            .is_some_and(|held| held.session.is(refused))
-        {
-            inner.held = None;
-        }
-    }
-}
-
-impl Inner {
-    /// The session that could not be renewed, as long as it has not ended.
-    fn still_valid(&self, now: Moment) -> Option<Session> {
-        self.held
-            .as_ref()
-            .filter(|held| held.ends.is_some_and(|ends| now < ends))
-            .map(|held| held.session.clone())
-    }
-}
-
-/// All sessions of the process.
-pub(super) struct Sessions {
-    caller: Arc<Kept>,
-    caller_provider: Option<SharedCredentialsProvider>,
-    profiles: Mutex<HashMap<String, (Arc<Kept>, SharedCredentialsProvider)>>,
-    accounts: Mutex<HashMap<AccountId, Arc<Kept>>>,
-    roots: Mutex<HashMap<AccountId, Arc<Kept>>>,
-    clock: Clock,
-}
-
-impl fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").finish_non_exhaustive()
-    }
-}
-
-impl Sessions {
-    pub fn new(caller_provider: Option<SharedCredentialsProvider>, clock: Clock) -> Self {
-        Self {
-            caller: Arc::default(),
-            caller_provider,
-            profiles: Mutex::default(),
-            accounts: Mutex::default(),
-            roots: Mutex::default(),
-            clock,
-        }
-    }
-
-    /// The place of the caller's own session.
-    pub fn caller(&self) -> Arc<Kept> {
-        Arc::clone(&self.caller)
-    }
-
-    /// The place of the session of an account's role.
-    pub fn account(&self, account: AccountId) -> Arc<Kept> {
-        place(&self.accounts, account)
-    }
-
-    /// The place of an account's root session.
-    pub fn root(&self, account: AccountId) -> Arc<Kept> {
-        place(&self.roots, account)
-    }
-
-    pub fn forget(&self, account: AccountId) {
-        for sessions in [&self.accounts, &self.roots] {
-            let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            sessions.remove(&account);
-        }
-    }
-
-    /// The caller's credentials.
-    pub async fn open_caller(&self) -> Result<Session, Failure> {
-        let Some(provider) = &self.caller_provider else {
-            return Err(Failure::new(
-                Reason::Credentials,
-                "no credentials provider is configured",
-            ));
-        };
-        self.caller
-            .get(&self.clock, self.provide(provider, "the caller"))
+    /// A [`Failure`] when there are no credentials or STS does not answer.
+    pub async fn caller(&self, region: &str) -> Result<Identity, Failure> {
+        let call = |session| async move { self.identity(region, &session).await };
+        self.with_caller(GET_CALLER_IDENTITY, Denial::OfSession, call)
             .await
     }
 
-    /// The place and the credentials of a profile.
-    pub async fn open_profile(
+    /// Makes a call with a session in the account.
+    pub(super) async fn with_session<T, F>(
+        &self,
+        account: &Account,
+        kind: SessionKind,
+        operation: Operation,
+        call: impl Fn(Session) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let slot = self.slot(account.id, kind);
+        let open = |before| {
+            let (aws, account) = (self.clone(), account.clone());
+            async move { aws.open(&account, kind, before).await }
+        };
+        with_slot(&slot, open, operation, Denial::OfSession, call).await
+    }
+
+    /// Makes a call with the caller's session.
+    pub(super) async fn with_caller<T, F>(
+        &self,
+        operation: Operation,
+        denial: Denial,
+        call: impl Fn(Session) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let open = |_| self.clone().open_caller();
+        with_slot(&self.0.caller, open, operation, denial, call).await
+    }
+
+    /// Asks one question with the caller's session.
+    pub(super) async fn ask_as_caller<T, E, F>(
+        &self,
+        operation: Operation,
+        denial: Denial,
+        request: impl Fn() -> F,
+    ) -> Result<Answer<T>, Failure>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let request = &request;
+        self.with_caller(operation, denial, |caller| async move {
+            self.send(operation, &caller, request).await.book()
+        })
+        .await
+    }
+
+    fn slot(&self, account: AccountId, kind: SessionKind) -> Arc<Slot> {
+        let sessions = &self.0.sessions;
+        let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = sessions.entry((account, kind)).or_insert_with(|| {
+            let whose = match kind {
+                SessionKind::Own => "the account's session",
+                SessionKind::Root => "the root session",
+            };
+            Arc::new(Slot::new(whose, self.0.clock.clone(), self.0.timeout))
+        });
+        Arc::clone(slot)
+    }
+
+    /// Drops the sessions of an account that is no longer watched, or is read differently.
+    pub fn forget(&self, account: AccountId) {
+        let sessions = &self.0.sessions;
+        let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        for kind in [SessionKind::Own, SessionKind::Root] {
+            sessions.remove(&(account, kind));
+        }
+    }
+
+    /// Opens a session in the account and verifies that it is that account's.
+    async fn open(
+        &self,
+        account: &Account,
+        kind: SessionKind,
+        before: Before,
+    ) -> Result<Session, Failure> {
+        let region = &account.region;
+        // One that could be opened before is denied because of the caller's session, one that
+        // never could because of its own role or account.
+        let denial = if before.opened {
+            Denial::OfSession
+        } else {
+            Denial::OfTarget
+        };
+        let opened = match (kind, &account.access) {
+            (SessionKind::Root, _) => self.assume_root(account, AUDIT, denial).await?,
+            (SessionKind::Own, Some(Access::Role { arn, external_id })) => {
+                let external_id = external_id.as_ref();
+                self.assume_role(region, arn, external_id, denial).await?
+            }
+            (SessionKind::Own, Some(Access::Profile(profile))) => {
+                let provider = profile_provider(region, profile);
+                let whose = format!("profile {profile:?}");
+                self.provide(&provider, &whose).await?
+            }
+            (SessionKind::Own, Some(Access::Caller)) => {
+                if before.is_denied {
+                    let open = |_| self.clone().open_caller();
+                    let denied = before.session.as_ref();
+                    self.0.caller.get_other_than(denied, open).await?;
+                }
+                let before = &before;
+                let call = |session| async move { self.verified(region, session, before).await };
+                self.with_caller(GET_CALLER_IDENTITY, Denial::OfTarget, call)
+                    .await?
+            }
+            (SessionKind::Own, None) => {
+                return Err(Failure::new(
+                    Reason::AssumeRole,
+                    "neither a role nor a profile is configured for this account",
+                ));
+            }
+        };
+        let session = self.verified(region, opened, &before).await?;
+        match session.account {
+            Some(found) if found != account.id => Err(Failure::new(
+                Reason::AccountMismatch,
+                format!(
+                    "the credentials for account {} belong to account {found}; \
+                     correct its id, role_arn or profile",
+                    account.id
+                ),
+            )),
+            _ => Ok(session),
+        }
+    }
+
+    /// The session with the account it belongs to. Credentials without an end are read again and
+    /// again: while they stay the same, STS need not be asked whose they are.
+    async fn verified(
         &self,
         region: &str,
-        profile: &str,
-    ) -> (Arc<Kept>, Result<Session, Failure>) {
-        let (kept, provider) = {
-            let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
-            profiles
-                .entry(profile.to_owned())
-                .or_insert_with(|| {
-                    let provider = profile_provider(region, profile);
-                    (Arc::default(), SharedCredentialsProvider::new(provider))
-                })
-                .clone()
+        session: Session,
+        before: &Before,
+    ) -> Result<Session, Failure> {
+        let same = before.session.as_ref().filter(|held| held.is(&session));
+        let account = match session.account.or_else(|| same?.account) {
+            Some(account) => account,
+            None => self.identity(region, &session).await?.account,
         };
-        let whose = format!("profile {profile:?}");
-        let session = kept.get(&self.clock, self.provide(&provider, &whose)).await;
-        (kept, session)
+        Ok(Session {
+            account: Some(account),
+            ..session
+        })
+    }
+
+    async fn identity(&self, region: &str, session: &Session) -> Result<Identity, Failure> {
+        let sts = &self.clients(region).sts;
+        let sent = self.send(GET_CALLER_IDENTITY, session, || {
+            sts.get_caller_identity().send()
+        });
+        let output = sent.await.book()?.value;
+        let account = output
+            .account
+            .as_deref()
+            .and_then(|account| account.parse().ok())
+            .ok_or_else(|| {
+                Failure::new(
+                    Reason::Other,
+                    format!("{GET_CALLER_IDENTITY}: the answer names no account"),
+                )
+            })?;
+        Ok(Identity {
+            account,
+            arn: output.arn.unwrap_or_default(),
+        })
+    }
+
+    /// The caller's credentials.
+    async fn open_caller(self) -> Result<Session, Failure> {
+        match self.0.base.credentials_provider() {
+            Some(provider) => self.provide(&provider, "the caller").await,
+            None => Err(Failure::new(
+                Reason::Credentials,
+                "no credentials provider is configured",
+            )),
+        }
     }
 
     async fn provide(
         &self,
-        provider: &SharedCredentialsProvider,
+        provider: &impl ProvideCredentials,
         whose: &str,
     ) -> Result<Session, Failure> {
-        let credentials = provider.provide_credentials().await.map_err(|error| {
+        let refusal = |why: &str| {
             Failure::new(
                 Reason::Credentials,
-                format!(
-                    "credentials of {whose}: {}; set AWS credentials as for any AWS tool \
-                     (environment, profile, SSO, web identity, container or instance role)",
-                    causes(&error)
-                ),
+                format!("credentials of {whose}: {why}"),
             )
+        };
+        let credentials = provider.provide_credentials().await.map_err(|error| {
+            refusal(&format!(
+                "{}; set AWS credentials as for any AWS tool (environment, profile, SSO, web \
+                 identity, container or instance role)",
+                causes(&error)
+            ))
         })?;
+        let token = credentials.session_token().unwrap_or_default();
+        let is_sendable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_sendable(credentials.access_key_id()) || !is_sendable(token) {
+            // The SDK panics on them.
+            return Err(refusal(
+                "the access key id or session token holds a character that none has, as a line \
+                 feed at its end",
+            ));
+        }
         let lifetime = credentials.expiry().map(|end| {
             let end = end.duration_since(UNIX_EPOCH).map_or(0, |since| {
                 i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
             });
-            crate::clock::Timestamp::from_unix(end).since(self.clock.now())
+            Timestamp::from_unix(end).since(self.0.clock.now())
         });
         if lifetime == Some(Duration::ZERO) {
-            return Err(Failure::new(
-                Reason::Credentials,
-                format!("credentials of {whose}: they have expired; sign in again or renew them"),
-            ));
+            return Err(refusal("they have expired; sign in again or renew them"));
         }
         Ok(Session {
             credentials,
             account: None,
-            lifetime,
+            ends: lifetime.map(|lifetime| self.0.clock.moment() + lifetime),
         })
+    }
+
+    /// sts:AssumeRole with the caller's credentials.
+    async fn assume_role(
+        &self,
+        region: &str,
+        arn: &str,
+        external_id: Option<&Secret>,
+        denial: Denial,
+    ) -> Result<Session, Failure> {
+        let sts = &self.clients(region).sts;
+        let answer = self.ask_as_caller(ASSUME_ROLE, denial, || {
+            let external_id = external_id.map(|secret| secret.expose().to_owned());
+            let request = sts.assume_role().role_arn(arn);
+            request
+                .role_session_name(SESSION_NAME)
+                .set_external_id(external_id)
+                .send()
+        });
+        let answer = answer.await.map_err(|failure| match failure.reason {
+            Reason::AccessDenied | Reason::Other => failure.explained(
+                Reason::AssumeRole,
+                format_args!(
+                    "check that {arn} exists, that its trust policy names the caller and the \
+                     external id, and that the caller may assume it"
+                ),
+            ),
+            _ => failure,
+        })?;
+        let role = answer.value.assumed_role_user.as_ref();
+        let account = role.and_then(|role| account_of_arn(&role.arn));
+        of_sts(answer.map(|output| output.credentials), account, arn)
+    }
+
+    /// sts:AssumeRoot with the caller's credentials and a task policy.
+    ///
+    /// Source: STS API Reference, `AssumeRoot`; only Regional endpoints know it.
+    pub(super) async fn assume_root(
+        &self,
+        account: &Account,
+        task: &str,
+        denial: Denial,
+    ) -> Result<Session, Failure> {
+        let sts = &self.clients(&account.region).sts;
+        let target = &account.id.to_string();
+        let policy = &task_policy(account.partition(), task);
+        let answer = self.ask_as_caller(ASSUME_ROOT, denial, || {
+            let request = sts.assume_root().target_principal(target);
+            request
+                .task_policy_arn(PolicyDescriptorType::builder().arn(policy).build())
+                .duration_seconds(ROOT_SESSION_SECONDS)
+                .send()
+        });
+        let answer = answer.await;
+        let answer = answer.map_err(|failure| explain_root_refusal(failure, account.id, task))?;
+        of_sts(answer.map(|output| output.credentials), None, target)
     }
 }
 
-fn place(sessions: &Mutex<HashMap<AccountId, Arc<Kept>>>, account: AccountId) -> Arc<Kept> {
-    let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(sessions.entry(account).or_default())
+/// A session of STS. Its lifetime is taken by AWS's own clock, so that a local one that is
+/// wrong does not end it early.
+fn of_sts(
+    answer: Answer<Option<aws_sdk_sts::types::Credentials>>,
+    account: Option<AccountId>,
+    target: &str,
+) -> Result<Session, Failure> {
+    let Some(given) = answer.value else {
+        return Err(Failure::new(
+            Reason::AssumeRole,
+            format!("a session for {target}: the answer of STS holds no credentials"),
+        ));
+    };
+    let lifetime = Timestamp::from_unix(given.expiration.secs()).since(answer.date);
+    Ok(Session {
+        account,
+        ends: Some(answer.received + lifetime.max(Duration::from_secs(1))),
+        credentials: Credentials::new(
+            given.access_key_id,
+            given.secret_access_key,
+            Some(given.session_token),
+            None,
+            "STS",
+        ),
+    })
+}
+
+/// Makes a call with the session of a slot. Where AWS refuses the session, or denies with it what
+/// used to work, once more with a fresh one.
+async fn with_slot<T, O, F>(
+    slot: &Arc<Slot>,
+    open: impl Fn(Before) -> O,
+    operation: Operation,
+    denial: Denial,
+    call: impl Fn(Session) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+    O: Future<Output = Result<Session, Failure>> + Send + 'static,
+{
+    let mut session = slot.get(&open).await?;
+    let mut result = call(session.clone()).await;
+    let failed = |result: &Result<T, Failure>| result.as_ref().err().map(|failure| failure.reason);
+    let fresh = match failed(&result) {
+        Some(Reason::Credentials) => {
+            slot.refuse(&session);
+            Some(slot.get(&open).await?)
+        }
+        Some(Reason::AccessDenied)
+            if denial == Denial::OfSession && slot.used_to_work(operation) =>
+        {
+            Some(slot.get_other_than(Some(&session), &open).await?)
+        }
+        _ => None,
+    };
+    if let Some(fresh) = fresh {
+        session = fresh;
+        result = call(session.clone()).await;
+        match failed(&result) {
+            Some(Reason::Credentials) => slot.refuse(&session),
+            Some(Reason::AccessDenied) => slot.is_denied(operation),
+            _ => {}
+        }
+    }
+    if result.is_ok() {
+        slot.works(operation);
+    }
+    result
+}
+
+/// Credentials of a profile of the shared configuration files, by the rules of the SDK (roles,
+/// SSO, processes).
+pub(super) fn profile_provider(region: &str, profile: &str) -> ProfileFileCredentialsProvider {
+    let region = Some(Region::new(region.to_owned()));
+    ProfileFileCredentialsProvider::builder()
+        .configure(&ProviderConfig::without_region().with_region(region))
+        .profile_name(profile)
+        .build()
+}
+
+/// The ARN of a task policy.
+///
+/// Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
+fn task_policy(partition: Partition, name: &str) -> String {
+    format!("arn:{partition}:iam::aws:policy/root-task/{name}")
+}
+
+/// AWS answers "access denied" both where the caller lacks the permission and where the
+/// organization has the feature off, is none, or the account is its management account. Only in
+/// the first case does it name the policy that allows or denies.
+fn explain_root_refusal(failure: Failure, account: AccountId, task: &str) -> Failure {
+    if failure.reason != Reason::AccessDenied && failure.reason != Reason::Unsupported {
+        return failure;
+    }
+    let by_policy =
+        failure.message.contains("because no ") || failure.message.contains("explicit deny");
+    if failure.reason == Reason::AccessDenied && by_policy {
+        return failure.explained(
+            Reason::AccessDenied,
+            format_args!(
+                "allow the caller sts:AssumeRoot on arn:*:iam::{account}:root with the task \
+                 policy {task}"
+            ),
+        );
+    }
+    failure.explained(
+        Reason::Unsupported,
+        "turn on centralized root access (IAM console, Root access management, or aws iam \
+         enable-organizations-root-credentials-management and \
+         enable-organizations-root-sessions), and call from the management account or the \
+         delegated administrator of IAM",
+    )
+}
+
+/// The account in an ARN: `arn:aws:sts::111122223333:assumed-role/…`.
+pub(super) fn account_of_arn(arn: &str) -> Option<AccountId> {
+    arn.split(':').nth(4)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::clock::Timestamp;
+    use crate::clock::Clock;
 
-    fn session(name: &str, lifetime: Option<Duration>) -> Session {
-        Session {
-            credentials: Credentials::new(name, "secret", None, None, "test"),
-            account: None,
-            lifetime,
+    /// A slot whose sessions are numbered in the order in which they are opened.
+    struct Bench {
+        slot: Arc<Slot>,
+        opened: Arc<AtomicUsize>,
+        calls: Cell<usize>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let (clock, _hand) = Clock::manual(Timestamp::default());
+            Self {
+                slot: Arc::new(Slot::new("a session", clock, Duration::from_secs(30))),
+                opened: Arc::default(),
+                calls: Cell::default(),
+            }
+        }
+
+        /// Makes a call that fails with the reason that `refuses` gives for a session's number.
+        async fn call(
+            &self,
+            denial: Denial,
+            refuses: impl Fn(usize) -> Option<Reason>,
+        ) -> Option<Reason> {
+            let open = |_| {
+                let nth = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
+                async move {
+                    Ok(Session {
+                        credentials: Credentials::new(nth.to_string(), "", None, None, "test"),
+                        account: None,
+                        ends: None,
+                    })
+                }
+            };
+            let refuses = &refuses;
+            let call = |session: Session| async move {
+                self.calls.update(|calls| calls + 1);
+                let nth = session.credentials.access_key_id().parse().unwrap();
+                refuses(nth).map_or(Ok(()), |reason| Err(Failure::new(reason, "as wanted")))
+            };
+            let result = with_slot(&self.slot, open, ASSUME_ROLE, denial, call).await;
+            result.err().map(|failure| failure.reason)
+        }
+
+        /// How many sessions were opened, and how many calls were made.
+        fn counts(&self) -> (usize, usize) {
+            (self.opened.load(Ordering::SeqCst), self.calls.get())
         }
     }
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const DENIED: Option<Reason> = Some(Reason::AccessDenied);
 
     #[tokio::test]
-    async fn a_session_is_renewed_five_minutes_before_it_ends() {
-        let (clock, hand) = Clock::manual(Timestamp::default());
-        let kept = Kept::default();
-        let first = || async { Ok(session("first", Some(HOUR))) };
-        let second = || async { Ok(session("second", Some(HOUR))) };
-        let name = |session: Result<Session, Failure>| {
-            session.unwrap().credentials.access_key_id().to_owned()
-        };
-        assert_eq!(name(kept.get(&clock, first()).await), "first");
-        hand.advance(Duration::from_secs(55 * 60 - 1));
-        assert_eq!(name(kept.get(&clock, second()).await), "first");
-        hand.advance(Duration::from_secs(1));
-        assert_eq!(name(kept.get(&clock, second()).await), "second");
+    async fn a_session_that_is_revoked_is_opened_again_at_the_first_denial() {
+        let bench = Bench::new();
+        let revoked = |nth| if nth == 1 { DENIED } else { None };
+        assert_eq!(bench.call(Denial::OfSession, |_| None).await, None);
+        assert_eq!(bench.call(Denial::OfSession, revoked).await, None);
+        assert_eq!(bench.counts(), (2, 3));
     }
 
     #[tokio::test]
-    async fn a_session_that_cannot_be_renewed_serves_until_it_ends() {
-        let (clock, hand) = Clock::manual(Timestamp::default());
-        let kept = Kept::default();
-        let refused = || async { Err(Failure::new(Reason::Throttled, "slow down")) };
-        kept.get(&clock, async { Ok(session("first", Some(HOUR))) })
-            .await
-            .unwrap();
-        hand.advance(Duration::from_secs(3600 - 1));
-        assert!(kept.get(&clock, refused()).await.is_ok());
-        hand.advance(Duration::from_secs(1));
-        assert!(kept.get(&clock, refused()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn credentials_that_stay_the_same_are_verified_once() {
-        let (clock, hand) = Clock::manual(Timestamp::default());
-        let kept = Kept::default();
-        let account: AccountId = "000000000012".parse().unwrap();
-        let read = |name: &'static str| async { Ok(session(name, None)) };
-        let first = kept.get(&clock, read("same")).await.unwrap();
-        kept.verified(&first, account).await;
-        hand.advance(UNDATED);
-        let again = kept.get(&clock, read("same")).await.unwrap();
-        assert_eq!(again.account, Some(account));
-        hand.advance(UNDATED);
-        let other = kept.get(&clock, read("other")).await.unwrap();
-        assert_eq!(other.account, None);
-    }
-
-    #[tokio::test]
-    async fn a_session_is_opened_by_one_task_at_a_time() {
-        let clock = Clock::system();
-        let kept = Arc::new(Kept::default());
-        let opened = Arc::new(AtomicUsize::new(0));
-        let tasks: Vec<_> = (0..20)
-            .map(|_| {
-                let (clock, kept, opened) = (clock.clone(), kept.clone(), opened.clone());
-                tokio::spawn(async move {
-                    let open = async {
-                        opened.fetch_add(1, Ordering::Relaxed);
-                        tokio::task::yield_now().await;
-                        Ok(session("only", Some(HOUR)))
-                    };
-                    kept.get(&clock, open).await.unwrap();
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
+    async fn what_is_denied_with_a_fresh_session_stays_denied_until_it_has_worked() {
+        let bench = Bench::new();
+        for _ in 0..3 {
+            assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
         }
-        assert_eq!(opened.load(Ordering::Relaxed), 1);
+        assert_eq!(bench.counts(), (1, 3));
+        for sessions in 2..=3 {
+            assert_eq!(bench.call(Denial::OfSession, |_| None).await, None);
+            for _ in 0..3 {
+                assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
+            }
+            assert_eq!(bench.counts().0, sessions);
+        }
     }
 
     #[tokio::test]
-    async fn a_failure_answers_for_a_moment_and_not_for_longer() {
-        let (clock, hand) = Clock::manual(Timestamp::default());
-        let kept = Kept::default();
-        let failure = Failure::new(Reason::Credentials, "none");
-        let refused = async { Err(failure.clone()) };
-        let works = || async { Ok(session("late", None)) };
-        assert_eq!(kept.get(&clock, refused).await.err(), Some(failure.clone()));
-        assert_eq!(kept.get(&clock, works()).await.err(), Some(failure.clone()));
-        hand.advance(FAILURE_LASTS);
-        assert!(kept.get(&clock, works()).await.is_ok());
+    async fn a_target_that_is_denied_costs_no_session() {
+        let bench = Bench::new();
+        for _ in 0..3 {
+            assert_eq!(bench.call(Denial::OfTarget, |_| None).await, None);
+            assert_eq!(bench.call(Denial::OfTarget, |_| DENIED).await, DENIED);
+        }
+        assert_eq!(bench.counts(), (1, 6));
     }
 
     #[tokio::test]
-    async fn a_refused_session_goes_and_its_successor_stays() {
-        let (clock, _hand) = Clock::manual(Timestamp::default());
-        let kept = Kept::default();
-        let old = kept
-            .get(&clock, async { Ok(session("old", None)) })
-            .await
-            .unwrap();
-        kept.refuse(&old).await;
-        let new = kept
-            .get(&clock, async { Ok(session("new", None)) })
-            .await
-            .unwrap();
-        kept.refuse(&old).await;
-        let kept = kept.get(&clock, async { Ok(session("newer", None)) }).await;
+    async fn a_session_that_has_ended_is_opened_again_once_a_call() {
+        let bench = Bench::new();
+        let ended = Some(Reason::Credentials);
+        let first = |nth| if nth == 1 { ended } else { None };
+        assert_eq!(bench.call(Denial::OfTarget, first).await, None);
+        assert_eq!(bench.counts(), (2, 2));
+        assert_eq!(bench.call(Denial::OfTarget, |_| ended).await, ended);
+        assert_eq!(bench.counts(), (3, 4));
+    }
+
+    #[tokio::test]
+    async fn credentials_that_cannot_be_sent_are_a_failure() {
+        let aws = crate::aws::tests::unreachable().await;
+        for (key, token) in [
+            ("AKIAIOSFODNN7EXAMPLE\n", None),
+            ("AKIAIOSFODNN7EXAMPLE", Some("a b")),
+        ] {
+            let provider = Credentials::new(key, "", token.map(str::to_owned), None, "test");
+            let failure = aws.provide(&provider, "the caller").await.err().unwrap();
+            assert_eq!(failure.reason, Reason::Credentials);
+            assert!(!failure.message.contains(key), "{failure}");
+        }
+    }
+
+    #[test]
+    fn the_account_of_an_assumed_role_is_in_its_arn() {
         assert_eq!(
-            kept.unwrap().credentials.access_key_id(),
-            new.credentials.access_key_id()
+            account_of_arn("arn:aws-us-gov:sts::000000000012:assumed-role/x/y"),
+            Some("000000000012".parse().unwrap())
         );
+        assert_eq!(account_of_arn("arn:aws:sts"), None);
     }
 }

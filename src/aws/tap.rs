@@ -14,43 +14,36 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tap(Arc<Mutex<Seen>>);
 
+/// What was read of an answer.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    date: Option<Timestamp>,
-    breaks_off: bool,
+pub(super) struct Seen {
+    /// When it was given, by AWS's clock; `None` without a `Date` header.
+    pub date: Option<Timestamp>,
+    /// Whether it ends before its end.
+    pub is_cut_off: bool,
 }
 
 impl Tap {
-    /// The time AWS says the answer was given, if it said any.
-    pub fn date(&self) -> Option<Timestamp> {
-        self.seen().date
-    }
-
-    /// Whether the answer ends before its end.
-    pub fn breaks_off(&self) -> bool {
-        self.seen().breaks_off
-    }
-
-    /// Sees the header `Date`, as far as there is one.
+    /// Notes the header `Date`, if there is one.
     pub fn see_date(&self, header: Option<&str>) {
         self.seen().date = header
             .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
             .map(|date| Timestamp::from_unix(date.secs()));
     }
 
-    /// Sees the body.
+    /// Notes whether the body is whole.
     pub fn see_body(&self, body: &[u8]) {
-        self.seen().breaks_off = breaks_off(body);
+        self.seen().is_cut_off = is_cut_off(body);
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Whether a body is XML whose last tag is not the end of its first element. JSON is left to the
 /// SDK, which takes no half of it.
-fn breaks_off(body: &[u8]) -> bool {
+fn is_cut_off(body: &[u8]) -> bool {
     let body = body.trim_ascii();
     if body.first() != Some(&b'<') {
         return false;
@@ -92,19 +85,19 @@ mod tests {
         for before in ["", "<?xml version=\"1.0\"?>\n", "\n<!-- of AWS -->"] {
             for after in ["", "\n"] {
                 let whole = format!("{before}{LIST}{after}");
-                assert!(!breaks_off(whole.as_bytes()), "{whole}");
+                assert!(!is_cut_off(whole.as_bytes()), "{whole}");
             }
             let whole = format!("{before}{LIST}");
             for length in before.len() + 1..whole.len() {
-                assert!(breaks_off(&whole.as_bytes()[..length]), "{length} bytes");
+                assert!(is_cut_off(&whole.as_bytes()[..length]), "{length} bytes");
             }
         }
     }
 
     #[test]
-    fn what_is_no_xml_is_not_judged() {
+    fn only_xml_is_checked() {
         for body in ["", "{\"Accounts\": [", "no route to host"] {
-            assert!(!breaks_off(body.as_bytes()), "{body}");
+            assert!(!is_cut_off(body.as_bytes()), "{body}");
         }
     }
 }

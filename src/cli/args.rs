@@ -100,6 +100,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum CliCommand {
     /// Run the daemon; the same as no command.
+    ///
+    /// Exits with 0 when a signal stopped it, 1 when it could not start or one of its tasks ended, 2
+    /// for wrong usage or configuration.
     Serve(ServeArgs),
     /// Run the daemon over an embedded AWS simulator: no AWS account, no network.
     #[command(after_help = examples::DEMO)]

@@ -13,9 +13,10 @@ use super::args::DemoArgs;
 use super::serve;
 use crate::account::AccountId;
 use crate::aws::StandIn;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::{Config, MemberAccess, Organization};
 use crate::simulator::{ROLE, Simulator, World};
+use root_posture::Timestamp;
 
 /// How often the demo looks at each account: a minute is long for somebody who watches.
 const INTERVAL: Duration = Duration::from_secs(5);

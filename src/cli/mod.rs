@@ -11,6 +11,7 @@ mod print;
 mod reload;
 mod remediate;
 mod serve;
+mod supervise;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};

@@ -16,14 +16,15 @@ use crate::aws::{self, Aws, Observe};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
-use crate::evidence::{Failure, Reason, Source};
-use crate::refresh::{Absent, AccountList, Sources};
+use crate::failure::{Failure, Reason};
+use crate::schedule::{self, Absent, AccountList};
+use root_posture::Source;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long sessions serve before they are renewed: a role's hour and a root session's quarter of
-/// an hour, less their margins.
-const ROLE_SESSION: Duration = Duration::from_secs(55 * 60);
+/// How long sessions are used before they are renewed: two thirds of a role session's hour and of
+/// a root session's quarter of an hour.
+const ROLE_SESSION: Duration = Duration::from_secs(40 * 60);
 const ROOT_SESSION: Duration = Duration::from_secs(10 * 60);
 
 /// Accounts on a page of organizations:ListAccounts.
@@ -42,7 +43,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
         timeout: config.refresh.timeout,
         stand_in: None,
     };
-    let aws = Arc::new(Aws::new(&settings, Arc::new(Unheard), clock.clone()).await);
+    let aws = Aws::new(&settings, Arc::new(Unheard), clock.clone()).await;
     let mut report = String::new();
     let caller = match aws.caller(&config.aws.region).await {
         Ok(caller) => {
@@ -54,18 +55,13 @@ pub(super) async fn run(config: Config) -> ExitCode {
             false
         }
     };
-    let list = match discovery::list_once(&config, &aws, &clock).await {
-        Ok(list) => list,
-        Err(failure) => {
-            let _ = writeln!(
-                report,
-                "accounts  cannot be listed: {}",
-                shown(&failure.to_string())
-            );
-            super::print(&report);
-            return ExitCode::from(MISSING);
-        }
-    };
+    let (list, failure) = discovery::once(&config, &aws, &clock).await;
+    if let Some(failure) = failure {
+        let failure = shown(&failure.to_string());
+        let _ = writeln!(report, "accounts  cannot be listed: {failure}");
+        super::print(&report);
+        return ExitCode::from(MISSING);
+    }
     let absent = |why| {
         list.absent
             .values()
@@ -80,7 +76,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
         absent(Absent::Inactive),
         absent(Absent::OtherShard),
     );
-    let tried = try_all(&config, &aws, &list).await;
+    let tried = try_all(&config, &aws, &clock, &list).await;
     let good = tried.iter().filter(|tried| tried.works()).count();
     report.push('\n');
     report.push_str(&table(&tried));
@@ -113,6 +109,14 @@ struct Tried {
 }
 
 impl Tried {
+    fn new(account: Arc<Account>, tried: Vec<(Source, Result<(), Failure>)>) -> Self {
+        let mut sources = [None, None, None];
+        for (source, outcome) in tried {
+            sources[source as usize] = Some(outcome);
+        }
+        Self { account, sources }
+    }
+
     fn works(&self) -> bool {
         self.sources.iter().flatten().all(Result::is_ok)
     }
@@ -137,43 +141,23 @@ impl Tried {
     }
 }
 
-async fn try_all(config: &Config, aws: &Arc<Aws>, list: &AccountList) -> Vec<Tried> {
+async fn try_all(config: &Config, aws: &Aws, clock: &Clock, list: &AccountList) -> Vec<Tried> {
     let slots = Arc::new(Semaphore::new(config.refresh.concurrency));
-    let sources = super::serve::settings(config).sources;
+    let settings = super::serve::settings(config);
     let mut trying = JoinSet::new();
     for account in &list.accounts {
-        let (aws, account, slots) = (Arc::clone(aws), Arc::clone(account), Arc::clone(&slots));
+        let (aws, account, slots) = (aws.clone(), Arc::clone(account), Arc::clone(&slots));
+        let clock = clock.clone();
         trying.spawn(async move {
             // The semaphore is never closed; without a permit the account is tried all the same.
             let _slot = slots.acquire().await;
-            try_one(&aws, account, sources).await
+            let tried = schedule::try_sources(aws, clock, Arc::clone(&account), settings).await;
+            Tried::new(account, tried)
         });
     }
     let mut tried = trying.join_all().await;
     tried.sort_by_key(|tried| tried.account.id);
     tried
-}
-
-async fn try_one(aws: &Aws, account: Arc<Account>, sources: Sources) -> Tried {
-    let used = |source| sources.uses(&account, source);
-    let mut tried = [None, None, None];
-    if used(Source::CredentialReport) {
-        tried[0] = Some(match aws.generate_report(&account).await {
-            // That there is none yet is an answer.
-            Ok(_) => aws.fetch_report(&account).await.map(|_| ()),
-            Err(failure) => Err(failure),
-        });
-    }
-    if used(Source::AccountSummary) {
-        tried[1] = Some(aws.account_summary(&account).await.map(|_| ()));
-    }
-    if used(Source::RootSession) {
-        tried[2] = Some(aws.root_keys(&account, true).await.map(|_| ()));
-    }
-    Tried {
-        sources: tried,
-        account,
-    }
 }
 
 fn table(tried: &[Tried]) -> String {
@@ -257,12 +241,12 @@ impl Calls {
 /// What the schedule asks in a day when nothing fails and nothing changes.
 fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
     let times = |every: Duration| DAY.as_nanos().div_ceil(every.as_nanos().max(1));
-    let sources = super::serve::settings(config).sources;
+    let settings = super::serve::settings(config);
     let count = |is: &dyn Fn(&Account) -> bool| {
         u128::try_from(list.accounts.iter().filter(|account| is(account)).count()).unwrap_or(0)
     };
     let looks = times(config.refresh.interval);
-    let uses = |account: &Account, source| sources.uses(account, source);
+    let uses = |account: &Account, source| settings.sources.uses(account, source);
     let reports = count(&|account| uses(account, Source::CredentialReport));
     let summaries = count(&|account| uses(account, Source::AccountSummary));
     let roots = count(&|account| uses(account, Source::RootSession));
@@ -295,6 +279,10 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
         calls.push((
             "organizations:ListAccounts",
             pages * times(config.organization.interval),
+        ));
+        calls.push((
+            "iam:ListOrganizationsFeatures",
+            times(config.organization.interval),
         ));
         if !config.organization.tag_labels.is_empty() {
             calls.push((

@@ -1,21 +1,21 @@
 //! Reload: the configuration is read again, judged whole, and taken whole or not at all.
 //!
 //! Asked for by SIGHUP, by `POST /-/reload`, or by the file itself when `reload.auto` is on. What
-//! is known of the accounts that stay, their schedule and their sessions are not touched.
+//! is known of the accounts that stay, their schedule and their sessions are not touched, and a
+//! configuration that is the same touches nothing at all.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
 use crate::discovery::Wanted;
-use crate::store::Store;
-use crate::web::{ReloadRequest, Reloaded, Site};
+use crate::views::Views;
+use crate::web::{ReloadRequests, Reloaded, Site};
 
 /// How often the file is looked at when `reload.auto` is on. Its content is compared, through
 /// whatever links lead to it: Kubernetes replaces a file by swapping a link above it.
@@ -24,53 +24,63 @@ const WATCH: Duration = Duration::from_secs(5);
 /// How long the schedule may take to follow.
 const FOLLOW: Duration = Duration::from_secs(10);
 
+/// How long after a reload the next one waits, so that a flood of requests costs little.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is said of a reload that panicked. The panic itself is on standard error.
+const BROKE_OFF: &str = "the reload broke off, for a defect of the exporter; please report this";
+
 /// Reads the configuration the way the process was started with.
 pub(super) type Load = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Owns the configuration that runs.
 pub(super) struct Reloader {
     pub load: Load,
-    pub running: Arc<Config>,
     pub wanted: watch::Sender<Wanted>,
     pub follows: watch::Receiver<u64>,
-    pub requests: mpsc::Receiver<ReloadRequest>,
     pub site: Arc<Site>,
-    pub store: Arc<Store>,
+    pub store: Arc<Views>,
     pub clock: Clock,
 }
 
 impl Reloader {
-    /// Reloads whenever that is asked for.
-    pub async fn run(mut self, mut hangups: Hangups) {
-        let mut seen = content(self.running.source_file.as_deref()).await;
-        let mut look = tokio::time::interval(WATCH);
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    /// Reloads whenever that is asked for, one at a time.
+    pub async fn run(self, mut hangups: Hangups, mut requests: ReloadRequests) {
+        let this = Arc::new(self);
+        let mut seen = this.content().await;
+        let mut watch = tokio::time::interval(WATCH);
+        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = hangups.next() => {
-                    seen = content(self.running.source_file.as_deref()).await;
-                    let _ = self.reload("SIGHUP").await;
-                }
-                Some(word) = self.requests.recv() => {
-                    seen = content(self.running.source_file.as_deref()).await;
-                    let reloaded = self.reload("request").await;
-                    // Who asked may be gone.
-                    let _ = word.send(reloaded);
-                }
-                _ = look.tick(), if self.running.reload.auto => {
-                    let now = content(self.running.source_file.as_deref()).await;
+            let auto = this.wanted.borrow().config.reload.auto;
+            let because = tokio::select! {
+                // Any reload covers the requests so far, a SIGHUP comes only once: it goes first.
+                biased;
+                () = hangups.next() => "SIGHUP",
+                () = requests.next() => "request",
+                _ = watch.tick(), if auto => {
+                    let now = this.content().await;
                     // A file that is away for a moment is being replaced.
-                    if now.is_some() && now != seen {
-                        seen = now;
-                        let _ = self.reload("the file changed").await;
+                    if now.is_none() || now == seen {
+                        continue;
                     }
+                    "the file changed"
                 }
-            }
+            };
+            let reload = async {
+                seen = this.content().await;
+                Arc::clone(&this).reload(because).await
+            };
+            requests.answer(reload).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn reload(&mut self, because: &str) -> Reloaded {
-        let reloaded = self.try_reload().await;
+    async fn reload(self: Arc<Self>, because: &str) -> Reloaded {
+        let this = Arc::clone(&self);
+        // In a task of its own, whose panic costs this reload and no other.
+        let reloaded = tokio::spawn(async move { this.try_reload().await })
+            .await
+            .unwrap_or_else(|_| Err(BROKE_OFF.to_owned()));
         match &reloaded {
             Ok(done) => {
                 info!(because, "{done}");
@@ -89,13 +99,13 @@ impl Reloader {
         reloaded
     }
 
-    async fn try_reload(&mut self) -> Reloaded {
+    async fn try_reload(&self) -> Reloaded {
         let load = Arc::clone(&self.load);
-        let config = tokio::task::spawn_blocking(move || load())
-            .await
-            .map_err(|error| error.to_string())?
+        let config = blocking(move || load())
+            .await?
             .map_err(|errors| errors.to_string())?;
-        let fixed = fixed_settings(&self.running, &config);
+        let running = self.wanted.borrow().clone();
+        let fixed = fixed_settings(&running.config, &config);
         if !fixed.is_empty() {
             return Err(format!(
                 "{} cannot change while the exporter runs; restart it, or set {} back",
@@ -104,22 +114,23 @@ impl Reloader {
             ));
         }
         let site = Arc::clone(&self.site);
-        tokio::task::spawn_blocking(move || site.reload_web_config())
-            .await
-            .map_err(|error| error.to_string())?
+        blocking(move || site.reload_web_config())
+            .await?
             .map_err(|error| error.to_string())?;
-        let config = Arc::new(config);
-        let generation = self.wanted.borrow().generation + 1;
-        self.wanted.send_replace(Wanted {
-            generation,
-            settings: serve::settings(&config),
-            config: Arc::clone(&config),
-        });
-        self.site.set_metrics(serve::metrics_options(&config));
-        let shard = (config.shard.index, config.shard.total);
-        self.store.exporter.note(|view| view.shard = shard);
-        self.running = config;
-        let followed = self.follows.wait_for(|follows| *follows >= generation);
+        let mut generation = running.generation;
+        if config != *running.config {
+            generation += 1;
+            self.site.set_metrics(serve::metrics_options(&config));
+            let shard = (config.shard.index, config.shard.total);
+            self.store.exporter.note(|view| view.shard = shard);
+            self.wanted.send_replace(Wanted {
+                generation,
+                settings: serve::settings(&config),
+                config: Arc::new(config),
+            });
+        }
+        let mut follows = self.follows.clone();
+        let followed = follows.wait_for(|follows| *follows >= generation);
         match tokio::time::timeout(FOLLOW, followed).await {
             Ok(Ok(_)) => Ok("the configuration was read again and is in use".to_owned()),
             _ => Err(
@@ -129,6 +140,20 @@ impl Reloader {
             ),
         }
     }
+
+    /// What is in the file; `None` where there is none, or it cannot be read now.
+    async fn content(&self) -> Option<Vec<u8>> {
+        let path = self.wanted.borrow().config.source_file.clone()?;
+        tokio::fs::read(path).await.ok()
+    }
+}
+
+/// Does what may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| BROKE_OFF.to_owned())
 }
 
 /// The settings that differ and cannot change while the process runs.
@@ -170,12 +195,6 @@ fn fixed_settings(running: &Config, new: &Config) -> Vec<&'static str> {
         .collect()
 }
 
-/// What is in the file; `None` where there is none, or it cannot be read now.
-async fn content(path: Option<&Path>) -> Option<Vec<u8>> {
-    let path: PathBuf = path?.to_owned();
-    tokio::fs::read(path).await.ok()
-}
-
 /// SIGHUP, where there is such a thing.
 pub(super) struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
 
@@ -207,8 +226,12 @@ impl Hangups {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::clock::Timestamp;
     use crate::config::Refresh;
+    use crate::web::{self, Reloads};
 
     #[test]
     fn what_needs_a_restart_is_named() {
@@ -222,7 +245,46 @@ mod tests {
         };
         assert!(fixed_settings(&running, &new).is_empty());
         new.aws.region = "eu-central-1".to_owned();
-        new.state.path = Some("state.json".into());
+        new.state.path = Some("state.redb".into());
         assert_eq!(fixed_settings(&running, &new), ["state.path", "aws.region"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_reload_and_an_equal_configuration_touches_nothing() {
+        let config = Arc::new(Config::default());
+        let (clock, _hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
+        let store = Arc::new(Views::new(clock.clone()));
+        let (reloads, requests) = Reloads::channel();
+        let site = web::Settings {
+            telemetry_path: "/metrics".to_owned(),
+            max_requests: 1,
+            metrics: serve::metrics_options(&config),
+            limits: web::Limits::default(),
+            reloads: Some(reloads.clone()),
+        };
+        let (wanted, wants) = watch::channel(Wanted {
+            generation: 0,
+            settings: serve::settings(&config),
+            config,
+        });
+        let (_follow, follows) = watch::channel(0);
+        let calls = AtomicUsize::new(0);
+        let reloader = Reloader {
+            load: Arc::new(move || {
+                assert_ne!(calls.fetch_add(1, Ordering::Relaxed), 0, "the first panics");
+                Ok(Config::default())
+            }),
+            wanted,
+            follows,
+            site: Arc::new(Site::new(Arc::clone(&store), site)),
+            store,
+            clock,
+        };
+        let running = tokio::spawn(reloader.run(Hangups::new().unwrap(), requests));
+        assert_eq!(reloads.ask().await, Err(BROKE_OFF.to_owned()));
+        let second = reloads.ask().await;
+        assert!(second.is_ok(), "{second:?}");
+        assert!(!wants.has_changed().unwrap());
+        running.abort();
     }
 }

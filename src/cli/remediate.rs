@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use root_posture::{LastUse, RootKey, Timestamp};
 use tracing::{error, info};
 
 use super::args::RemediateArgs;
@@ -15,9 +16,9 @@ use super::check;
 use crate::account::{Access, Account, AccountId};
 use crate::aws::delete::{self, Deleted};
 use crate::aws::{self, Aws};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::evidence::{Failure, LastUse, Reason, RootKey};
+use crate::failure::{Failure, Reason};
 
 /// How often, and how far apart, AWS is asked for proof: its answers agree within seconds.
 const PROOFS: u32 = 6;
@@ -50,7 +51,7 @@ pub(super) async fn run(arguments: &RemediateArgs, config: &Config) -> ExitCode 
         arguments,
         config,
         account: target(arguments.account, config),
-        aws: Arc::new(aws),
+        aws,
         clock,
     };
     match remediation.run().await {
@@ -81,7 +82,7 @@ struct Remediation<'a> {
     arguments: &'a RemediateArgs,
     config: &'a Config,
     account: Account,
-    aws: Arc<Aws>,
+    aws: Aws,
     clock: Clock,
 }
 
@@ -145,21 +146,14 @@ impl Remediation<'_> {
 
     /// The root user's keys as AWS tells them now, and when they were last used.
     async fn look(&self) -> Result<Vec<Key>, Failure> {
-        let listed = self.aws.root_keys(&self.account, false).await?.value.keys;
-        if listed.is_empty() {
-            return Ok(Vec::new());
+        let mut keys = Vec::new();
+        for mut key in self.aws.root_keys(&self.account).await?.value {
+            let used = self.aws.key_last_used(&self.account, &key.id).await;
+            let use_is_known = used.is_ok();
+            key.last_used = used.ok().and_then(|answer| answer.value);
+            keys.push(Key { key, use_is_known });
         }
-        let detail = self.aws.root_detail(&self.account, &listed).await?;
-        let mut uses = detail.last_used.into_iter();
-        Ok(listed
-            .into_iter()
-            .map(|mut key| {
-                let told = uses.next().flatten();
-                let use_is_known = told.is_some();
-                key.last_used = told.flatten();
-                Key { key, use_is_known }
-            })
-            .collect())
+        Ok(keys)
     }
 
     fn what_would_be_done(&self, keys: &[Key]) -> String {
@@ -230,7 +224,7 @@ impl Remediation<'_> {
                 let pause = self.clock.moment() + BETWEEN_PROOFS;
                 self.clock.sleep_until(pause).await;
             }
-            left = self.aws.root_keys(&self.account, false).await?.value.keys;
+            left = self.aws.root_keys(&self.account).await?.value;
             if left.is_empty() {
                 info!(audit = true, %account, caller, "proven by another look: no root access key");
                 return Ok(super::print(&format!(

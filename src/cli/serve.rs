@@ -1,32 +1,32 @@
 //! `serve`: the daemon, its rooms wired together.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info};
 
 use super::reload::{Hangups, Load, Reloader};
+use super::supervise::{Stopped, Tasks};
 use crate::aws::{self, Aws, Observe};
 use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::{Discovery, Wanted};
-use crate::evidence::Reason;
-use crate::posture::Limits;
-use crate::refresh::{self, Keeper, Refresh};
+use crate::failure::Reason;
+use crate::schedule::{self, Schedule};
+use root_posture::Limits;
 
-use crate::store::{self, CallKey, Outcome, State, Store};
+use crate::state::{Database, Gate, Keeper, State};
+use crate::views::{CallKey, Outcome, Views};
 use crate::{metrics, web};
 
-/// How long the process may take to end once a signal has come.
-const GRACE: Duration = Duration::from_secs(4);
-
-/// Runs the daemon until a signal stops it. `load` reads the configuration again; `stand_in`
+/// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration again; `stand_in`
 /// replaces AWS, for the demo.
 pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> ExitCode {
-    let (stop, stopped) = watch::channel(false);
     // Before anything else, so that no signal is missed from here on.
     let (signals, hangups) = match Signals::new().and_then(|stop| Ok((stop, Hangups::new()?))) {
         Ok(signals) => signals,
@@ -43,13 +43,19 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     info!(version = VERSION, "aws-root-exporter starts");
 
     let clock = Clock::system();
-    let store = Arc::new(Store::new(clock.clone()));
+    let store = Arc::new(Views::new(clock.clone()));
     let started = clock.now();
     store.exporter.note(|view| {
         view.reload = (true, started);
         view.shard = (config.shard.index, config.shard.total);
     });
-    let state = load_state(&config, &clock);
+    let (state, gate, keeper) = match open_state(&config, &store, &clock) {
+        Ok(opened) => opened,
+        Err(refusal) => {
+            eprintln!("aws-root-exporter: cannot start: {refusal}");
+            return ExitCode::FAILURE;
+        }
+    };
     let aws = Aws::new(
         &aws::Settings {
             region: config.aws.region.clone(),
@@ -61,7 +67,6 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         clock.clone(),
     )
     .await;
-    let aws = Arc::new(aws);
 
     let config = Arc::new(config);
     let (wanted, wants) = watch::channel(Wanted {
@@ -71,65 +76,76 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     });
     let (discovery, orders) = Discovery::new(
         wants,
-        state.caller,
-        state.organization.clone(),
-        Arc::clone(&aws),
+        state.meta.caller,
+        state.meta.organization.clone(),
+        aws.clone(),
         clock.clone(),
-        Arc::clone(&store),
+        Arc::clone(&store.exporter),
     );
-    let discovering = tokio::spawn(discovery.run());
+    let mut tasks = Tasks::new();
+    tasks.run_until_stopped("discovery", discovery.run());
     let (followed, follows) = watch::channel(0);
     let mut begun = follows.clone();
-    let refreshing = tokio::spawn(refresh::run(
-        Refresh {
-            orders,
-            follows: followed,
-            aws,
-            store: Arc::clone(&store),
-            clock: clock.clone(),
-            keeper: config.state.path.clone().map(Keeper::new),
-            state,
-        },
-        until(stopped.clone()),
-    ));
+    let schedule = Schedule {
+        orders,
+        follows: followed,
+        aws,
+        views: Arc::clone(&store),
+        clock: clock.clone(),
+        gate,
+        state,
+    };
+    poll(&mut tasks, schedule, keeper);
     let (reloads, requests) = web::Reloads::channel();
     let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
     let site = Arc::new(site.guarded_by(guard));
     let reloader = Reloader {
         load,
-        running: config,
         wanted,
         follows,
-        requests,
         site: Arc::clone(&site),
         store,
         clock,
     };
-    let reloading = tokio::spawn(reloader.run(hangups));
-    // Nobody is answered before all that the state file knows is shown: a scrape in between would
-    // end the series of a root key, and with it a page. AWS is not waited for, only the schedule,
-    // which takes the first list at once; an error means that it is gone, as the log tells.
-    let _ = begun.changed().await;
-    let serving = web.spawn(web::serve(listeners, health, site, until(stopped)));
-
-    let signal = signals.wait().await;
-    info!(signal, "stopping");
-    stop.send_replace(true);
-    let ended = async {
-        let _ = refreshing.await;
-        let _ = serving.await;
-    };
-    if tokio::time::timeout(GRACE, ended).await.is_err() {
-        warn!("not everything ended in time; ending all the same");
+    tasks.run_until_stopped("reloader", reloader.run(hangups, requests));
+    let stopped = tasks.stopped();
+    tasks.run_on(&web.handle, "web server", async move {
+        // Nobody is answered before all that the state file knows is shown: a scrape in between
+        // would end the series of a root key, and with it a page. AWS is not waited for, only the
+        // schedule, which takes the first list at once; an error means that it is gone.
+        let _ = begun.changed().await;
+        web::serve(listeners, health, site, stopped).await;
+    });
+    match tasks.supervise(signals.wait()).await {
+        Stopped::BySignal => ExitCode::SUCCESS,
+        Stopped::ByEndOf(_) => ExitCode::FAILURE,
     }
-    discovering.abort();
-    reloading.abort();
-    ExitCode::SUCCESS
+}
+
+/// Runs the schedule, and what keeps its state, which ends after it: the last that the schedule
+/// hands over is kept as well.
+fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper>) {
+    let stopped = tasks.stopped();
+    let (polls, polls_end) = oneshot::channel::<()>();
+    tasks.run("schedule", async move {
+        schedule.run(stopped).await;
+        drop(polls);
+    });
+    let Some(keeper) = keeper else { return };
+    tasks.run("state", async move {
+        let closed = async { _ = polls_end.await };
+        if let Err(failure) = keeper.run(closed).await {
+            error!(error = %failure, "the state is not kept any more");
+        }
+    });
 }
 
 /// The runtime of the web side. It does not wait for what blocks when it goes, which in the midst
 /// of another runtime it may not.
-struct Web(Option<tokio::runtime::Runtime>);
+struct Web {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
 
 impl Web {
     /// Clients have a thread of their own: however many there are and whatever they do, they keep
@@ -140,35 +156,23 @@ impl Web {
             ExitCode::FAILURE
         };
         let runtime = super::runtime().map_err(|failure| cannot(&failure))?;
-        let web = Self(Some(runtime));
+        let web = Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        };
         let config = config.clone();
-        let ports = web.spawn(async move { open_ports(&config).await }).await;
-        Ok((web, ports.map_err(|failure| cannot(&failure))??))
-    }
-
-    fn spawn<T: Send + 'static>(
-        &self,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> tokio::task::JoinHandle<T> {
-        match &self.0 {
-            Some(runtime) => runtime.spawn(task),
-            // Only `drop` takes it away.
-            None => tokio::spawn(task),
-        }
+        let ports = web.handle.spawn(async move { open_ports(&config).await });
+        let ports = ports.await.map_err(|failure| cannot(&failure))??;
+        Ok((web, ports))
     }
 }
 
 impl Drop for Web {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Binds the addresses of the configuration, unless systemd holds some in their place.
@@ -223,34 +227,38 @@ pub(super) fn open_web_config(
     Ok(opened.map(Arc::new))
 }
 
-fn load_state(config: &Config, clock: &Clock) -> State {
+/// What was kept, and the gate that keeps it, which shows it in `views`.
+///
+/// # Errors
+///
+/// The process must not start with this state path, or lacks a thread for it.
+fn open_state(
+    config: &Config,
+    views: &Arc<Views>,
+    clock: &Clock,
+) -> Result<(State, Gate, Option<Keeper>), Box<dyn Error>> {
+    let (views, clock) = (Arc::clone(views), clock.clone());
     let Some(path) = &config.state.path else {
-        return State::default();
+        return Ok((State::default(), Gate::new(views, clock), None));
     };
-    match store::load(path, clock) {
-        Ok(state) => {
-            info!(path = %path.display(), accounts = state.accounts.len(), "state read");
-            state
-        }
-        Err(failure) => {
-            error!(error = %failure, "starting without what was known before");
-            State::default()
-        }
-    }
+    let (database, state) = Database::open(path, &clock, settings(config).limits)?;
+    info!(path = %path.display(), accounts = state.accounts.len(), "state read");
+    let (gate, keeper) = Gate::keeping(views, clock, database)?;
+    Ok((state, gate, Some(keeper)))
 }
 
 /// How the schedule goes by a configuration.
-pub(super) fn settings(config: &Config) -> refresh::Settings {
-    refresh::Settings {
-        interval: config.refresh.interval,
+pub(super) fn settings(config: &Config) -> schedule::Settings {
+    schedule::Settings {
         concurrency: config.refresh.concurrency,
         timeout: config.refresh.timeout,
         report_timeout: config.refresh.report_timeout,
         limits: Limits {
+            interval: config.refresh.interval,
             max_staleness: config.refresh.max_staleness,
             max_live_staleness: config.refresh.max_live_staleness,
         },
-        sources: refresh::Sources {
+        sources: schedule::Sources {
             report: config.sources.credential_report,
             summary: config.sources.account_summary,
         },
@@ -279,7 +287,7 @@ pub(super) fn metrics_options(config: &Config) -> metrics::Options {
 }
 
 /// Books the calls to AWS where the metrics find them; the two rooms do not know each other.
-struct CallBook(Arc<Store>);
+struct CallBook(Arc<Views>);
 
 impl Observe for CallBook {
     fn called(

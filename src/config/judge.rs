@@ -16,11 +16,20 @@ use super::{
     label_name, settings, values,
 };
 
-/// The least time between two looks or two readings of a list: each is a call that AWS counts.
+/// The least time between two polls or two readings of a list: each is a call that AWS counts.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The least deadline; zero would mean that nothing ever works.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// The least `max_staleness` in intervals, where a live source is used.
+const LEAST_INTERVALS: u32 = 10;
+
+/// The least `max_staleness` where the credential report is the only source. AWS makes a new one
+/// every 4 hours; half an hour is for what keeps it from that.
+///
+/// Source: IAM User Guide, "Generate credential reports for your AWS account".
+const LEAST_BETWEEN_REPORTS: Duration = Duration::from_secs(4 * 3600 + 1800);
 
 /// Merges the sources and judges what comes out.
 pub(super) fn judge(
@@ -46,7 +55,7 @@ pub(super) fn judge(
         log: log(&merged.section("log")),
         reload: reload(&merged.section("reload")),
         shard: shard(&merged, &merged.section("shard")),
-        refresh: refresh(&merged, &merged.section("refresh"), &sources),
+        refresh: refresh(&merged, &merged.section("refresh"), &sources, &organization),
         sources,
         state: state(&merged.section("state")),
         accounts: accounts::judge(&merged, &aws.region),
@@ -221,8 +230,8 @@ fn sources_of_evidence(table: &Table<'_>, organization: &Organization) -> Source
         ),
         account_summary: table.read("account_summary", default.account_summary, values::switch),
     };
-    let root_sessions = organization.enabled && organization.access.uses_root_session();
-    if !sources.credential_report && !sources.account_summary && !root_sessions {
+    if !sources.credential_report && !sources.account_summary && !organization.uses_root_sessions()
+    {
         table.fail(
             "account_summary",
             "false, as sources.credential_report is, and no root session is used: there is \
@@ -232,7 +241,12 @@ fn sources_of_evidence(table: &Table<'_>, organization: &Organization) -> Source
     sources
 }
 
-fn refresh(merged: &Merged, table: &Table<'_>, sources: &Sources) -> Refresh {
+fn refresh(
+    merged: &Merged,
+    table: &Table<'_>,
+    sources: &Sources,
+    organization: &Organization,
+) -> Refresh {
     let default = Refresh::default();
     let errors = merged.error_count();
     let timeout =
@@ -249,26 +263,66 @@ fn refresh(merged: &Merged, table: &Table<'_>, sources: &Sources) -> Refresh {
         max_staleness: timeout("max_staleness", default.max_staleness),
         max_live_staleness: timeout("max_live_staleness", default.max_live_staleness),
     };
-    if merged.error_count() == errors
-        && sources.account_summary
-        && refresh.interval >= refresh.max_live_staleness
-    {
-        // Whichever of the two was set is the one to change.
-        let key = match table.get("interval") {
-            Some(_) => "interval",
-            None => "max_live_staleness",
-        };
-        table.fail(
-            key,
-            format!(
-                "an interval of \"{}\" is not below a max_live_staleness of \"{}\": every zero \
-                 would be withdrawn before the next look; lower the one or raise the other",
-                humantime::format_duration(refresh.interval),
-                humantime::format_duration(refresh.max_live_staleness),
-            ),
-        );
+    if merged.error_count() == errors {
+        lasting_zeros(table, &refresh, sources, organization);
     }
     refresh
+}
+
+/// Whether a zero lasts from one answer to the next, in every account that may be read.
+fn lasting_zeros(
+    table: &Table<'_>,
+    refresh: &Refresh,
+    sources: &Sources,
+    organization: &Organization,
+) {
+    let shown = humantime::format_duration;
+    let Refresh {
+        interval,
+        max_staleness,
+        max_live_staleness,
+        ..
+    } = *refresh;
+    // Of the two settings, the one that was set is the one to change.
+    let fail = |first, second, problem| {
+        let key = table.get(first).map_or(second, |_| first);
+        table.fail(key, problem);
+    };
+    let live = sources.account_summary || organization.uses_root_sessions();
+    if live && interval >= max_live_staleness {
+        let problem = format!(
+            "an interval of \"{}\" is not below a max_live_staleness of \"{}\": every zero would \
+             be withdrawn before the next poll; lower the interval below \"{}\", or raise \
+             max_live_staleness above \"{}\"",
+            shown(interval),
+            shown(max_live_staleness),
+            shown(max_live_staleness),
+            shown(interval),
+        );
+        fail("interval", "max_live_staleness", problem);
+    }
+    // No root session enters the caller's own account, the management account or a listed one.
+    let report_alone = sources.credential_report && !sources.account_summary;
+    if report_alone && max_staleness < LEAST_BETWEEN_REPORTS {
+        let problem = format!(
+            "\"{}\" is too short where credential reports are the only source, of which AWS makes \
+             one every 4 hours; the least is \"{}\", unless sources.account_summary is true",
+            shown(max_staleness),
+            shown(LEAST_BETWEEN_REPORTS),
+        );
+        fail("max_staleness", "max_staleness", problem);
+    }
+    let ten = interval * LEAST_INTERVALS;
+    if live && max_staleness < ten {
+        let problem = format!(
+            "a max_staleness of \"{}\" is less than ten intervals of \"{}\": a few polls that fail \
+             would withdraw every zero; the least is \"{}\", unless the interval is shorter",
+            shown(max_staleness),
+            shown(interval),
+            shown(ten),
+        );
+        fail("max_staleness", "interval", problem);
+    }
 }
 
 fn state(table: &Table<'_>) -> State {

@@ -169,7 +169,7 @@ impl Default for Sources {
 /// `[refresh]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refresh {
-    /// How often each account is looked at; at least a second.
+    /// How often each account is polled; at least a second.
     pub interval: Duration,
     /// Accounts in flight at the same time; at least one.
     pub concurrency: usize,
@@ -177,9 +177,11 @@ pub struct Refresh {
     pub timeout: Duration,
     /// How long a report may stay in the making.
     pub report_timeout: Duration,
-    /// After this a fine value is withdrawn.
+    /// After this a fine value is withdrawn. At least ten intervals, and 4 h 30 min where reports
+    /// are the only source.
     pub max_staleness: Duration,
-    /// Likewise, counted from the last live look of an account that had one.
+    /// Likewise, counted from the last live answer of an account that had one. More than the
+    /// interval.
     pub max_live_staleness: Duration,
 }
 
@@ -254,6 +256,14 @@ impl Default for Organization {
     }
 }
 
+impl Organization {
+    /// Whether root sessions are opened.
+    #[must_use]
+    pub fn uses_root_sessions(&self) -> bool {
+        self.enabled && matches!(self.access, MemberAccess::Root | MemberAccess::Both)
+    }
+}
+
 /// How the member accounts of an organization are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberAccess {
@@ -263,14 +273,6 @@ pub enum MemberAccess {
     Root,
     /// By both; the strongest setting.
     Both,
-}
-
-impl MemberAccess {
-    /// Whether root sessions are opened.
-    #[must_use]
-    pub fn uses_root_session(self) -> bool {
-        matches!(self, Self::Root | Self::Both)
-    }
 }
 
 /// `[users]`

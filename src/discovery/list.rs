@@ -1,63 +1,46 @@
-//! What the configuration wants and what is known become the list of accounts to watch.
+//! Assembles the list of accounts to watch from the configuration and what is known. Asks nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::shard;
 use crate::account::{Access, Account, AccountId, Partition};
-use crate::config::{Config, MemberAccess, Organization};
-use crate::refresh::{Absent, AccountList};
-use crate::store::{KnownMember, KnownOrganization};
+use crate::config::{Config, MemberAccess};
+use crate::schedule::{Absent, AccountList};
+use crate::views::{KnownMember, KnownOrganization};
 
-/// What AWS has said, or the state file remembers.
+/// What AWS has answered, or the state remembers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     /// The caller's own account.
     pub caller: Option<AccountId>,
-    /// Whether AWS has said so in this run.
+    /// Whether AWS has confirmed that in this run.
     pub caller_confirmed: bool,
     /// The organization.
     pub organization: Option<Arc<KnownOrganization>>,
-    /// Whether AWS has said so in this run.
+    /// Whether AWS has confirmed that in this run.
     pub organization_confirmed: bool,
 }
 
-/// The accounts to watch; `None` while that cannot be told.
+/// The accounts to watch; `None` while too little is known.
 pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
-    if config.organization.enabled {
-        return of_organization(config, known);
-    }
-    let mut list = Assembly::new(config);
-    if config.accounts.is_empty() {
-        let caller = known.caller?;
-        list.take(Account {
-            id: caller,
-            name: String::new(),
-            region: config.aws.region.clone(),
-            access: Some(Access::Caller),
-            root_session: false,
-            labels: std::collections::BTreeMap::new(),
-        });
-        return Some(list.finish(AccountList {
-            caller: Some(caller),
-            complete: true,
-            confirmed: known.caller_confirmed,
-            ..AccountList::default()
-        }));
-    }
-    for account in &config.accounts {
-        list.take(account.clone());
-    }
-    Some(list.finish(AccountList {
-        complete: true,
-        confirmed: true,
-        ..AccountList::default()
-    }))
-}
-
-fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
-    let mut list = Assembly::new(config);
+    let settings = &config.organization;
     let organization = known.organization.as_ref().zip(known.caller);
+    let organization = organization.filter(|_| settings.enabled);
+    let mut accounts = Vec::new();
+    let mut absent = HashMap::new();
+    let mut take = |id, account: Result<Account, Absent>| {
+        let is_ours = shard::holds(&config.shard, id);
+        let account = if is_ours {
+            account
+        } else {
+            Err(Absent::OtherShard)
+        };
+        match account {
+            Ok(account) => accounts.push(Arc::new(account)),
+            Err(why) => drop(absent.insert(id, why)),
+        }
+    };
     for account in &config.accounts {
         let mut account = account.clone();
         if account.name.is_empty()
@@ -66,133 +49,97 @@ fn of_organization(config: &Config, known: &Known) -> Option<AccountList> {
         {
             account.name.clone_from(&member.name);
         }
-        list.take(account);
+        take(account.id, Ok(account));
     }
-    let Some((organization, caller)) = organization else {
-        // What is listed need not wait for the rest.
-        let list = list.finish(AccountList::default());
-        return Some(list).filter(|list| !list.accounts.is_empty());
-    };
-    let listed: BTreeSet<AccountId> = config.accounts.iter().map(|account| account.id).collect();
-    let members = organization.members.iter();
-    for (id, member) in members.filter(|(id, _)| !listed.contains(id)) {
-        if !shard::holds(&config.shard, *id) {
-            list.leave_out(*id, Absent::OtherShard);
-        } else if config.organization.exclude.contains(id) {
-            list.leave_out(*id, Absent::Excluded);
-        } else if !member.living {
-            list.leave_out(*id, Absent::Inactive);
-        } else {
-            let way = Way {
-                caller,
-                management: organization.management,
+    let mut list = AccountList::default();
+    if let Some((organization, caller)) = organization {
+        let listed: BTreeSet<_> = config.accounts.iter().map(|account| account.id).collect();
+        let members = organization.members.iter();
+        for (id, member) in members.filter(|(id, _)| !listed.contains(id)) {
+            let account = if settings.exclude.contains(id) {
+                Err(Absent::Excluded)
+            } else if !member.living {
+                Err(Absent::Inactive)
+            } else {
+                Ok(account(config, organization, caller, *id, member))
             };
-            list.take(way.account(config, *id, member));
+            take(*id, account);
         }
+        list.caller = Some(caller);
+        list.complete = true;
+        list.confirmed = known.organization_confirmed && known.caller_confirmed;
+        list.organization = Some(Arc::clone(organization));
+    } else if settings.enabled {
+        // The accounts of the configuration need not wait for the rest.
+        if accounts.is_empty() {
+            return None;
+        }
+    } else if config.accounts.is_empty() {
+        let caller = known.caller?;
+        let member = KnownMember::default();
+        let organization = KnownOrganization::default();
+        take(
+            caller,
+            Ok(account(config, &organization, caller, caller, &member)),
+        );
+        list.caller = Some(caller);
+        list.complete = true;
+        list.confirmed = known.caller_confirmed;
+    } else {
+        list.complete = true;
+        list.confirmed = true;
     }
-    Some(list.finish(AccountList {
-        caller: Some(caller),
-        complete: true,
-        confirmed: known.organization_confirmed && known.caller_confirmed,
-        organization: Some(Arc::clone(organization)),
-        ..AccountList::default()
-    }))
+    list.accounts = accounts;
+    list.absent = Arc::new(absent);
+    Some(list)
 }
 
-/// How the accounts of an organization are entered.
-struct Way {
+/// How an account of the organization is read.
+fn account(
+    config: &Config,
+    organization: &KnownOrganization,
     caller: AccountId,
-    management: Option<AccountId>,
-}
-
-impl Way {
-    fn account(&self, config: &Config, id: AccountId, member: &KnownMember) -> Account {
-        let Organization {
-            access,
-            role_name,
-            external_id,
-            tag_labels,
-            ..
-        } = &config.organization;
-        let region = config.aws.region.clone();
-        let role = || Access::Role {
-            arn: format!(
-                "arn:{}:iam::{id}:role/{role_name}",
-                Partition::of_region(&region)
-            ),
-            external_id: external_id.clone(),
-        };
-        let (access, root_session) = if id == self.caller {
-            (Some(Access::Caller), false)
-        } else if Some(id) == self.management {
-            // A root session cannot be opened for it.
-            (Some(role()), false)
-        } else {
-            match access {
-                MemberAccess::Role => (Some(role()), false),
-                MemberAccess::Root => (None, true),
-                MemberAccess::Both => (Some(role()), true),
-            }
-        };
-        let labels = member
-            .tags
-            .iter()
-            .filter(|(key, _)| tag_labels.contains(key));
-        Account {
-            id,
-            name: member.name.clone(),
-            labels: labels
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-            region,
-            access,
-            root_session,
+    id: AccountId,
+    member: &KnownMember,
+) -> Account {
+    let settings = &config.organization;
+    let region = config.aws.region.clone();
+    let role = || Access::Role {
+        arn: format!(
+            "arn:{}:iam::{id}:role/{}",
+            Partition::of_region(&region),
+            settings.role_name
+        ),
+        external_id: settings.external_id.clone(),
+    };
+    let (access, root_session) = if id == caller {
+        (Some(Access::Caller), false)
+    } else if Some(id) == organization.management {
+        // A root session cannot be opened for it.
+        (Some(role()), false)
+    } else {
+        match settings.access {
+            MemberAccess::Role => (Some(role()), false),
+            MemberAccess::Root => (None, true),
+            MemberAccess::Both => (Some(role()), true),
         }
-    }
-}
-
-/// A list in the making.
-struct Assembly<'a> {
-    config: &'a Config,
-    accounts: Vec<Arc<Account>>,
-    absent: HashMap<AccountId, Absent>,
-}
-
-impl<'a> Assembly<'a> {
-    fn new(config: &'a Config) -> Self {
-        Self {
-            config,
-            accounts: Vec::new(),
-            absent: HashMap::new(),
-        }
-    }
-
-    /// Takes an account, unless it is another shard's.
-    fn take(&mut self, account: Account) {
-        if shard::holds(&self.config.shard, account.id) {
-            self.accounts.push(Arc::new(account));
-        } else {
-            self.leave_out(account.id, Absent::OtherShard);
-        }
-    }
-
-    fn leave_out(&mut self, id: AccountId, why: Absent) {
-        self.absent.insert(id, why);
-    }
-
-    fn finish(self, list: AccountList) -> AccountList {
-        AccountList {
-            accounts: self.accounts,
-            absent: Arc::new(self.absent),
-            ..list
-        }
+    };
+    let mut labels = member.tags.clone();
+    labels.retain(|key, _| settings.tag_labels.contains(key));
+    Account {
+        id,
+        name: member.name.clone(),
+        labels,
+        region,
+        access,
+        root_session,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Shard;
+    use crate::config::{Organization, Shard};
 
     fn id(number: u64) -> AccountId {
         format!("{number:012}").parse().unwrap()
@@ -243,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_entered_as_configured_and_the_management_account_by_its_role() {
+    fn members_are_read_as_configured_and_the_management_account_by_its_role() {
         let (role, caller) = (Some("role"), Some("caller"));
         assert_eq!(
             ways(MemberAccess::Role),
@@ -272,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_account_beats_the_discovered_one_and_borrows_its_name() {
+    fn a_configured_account_replaces_the_discovered_one_and_takes_its_name() {
         let mut config = config(MemberAccess::Role);
         config.organization.exclude.insert(id(3));
         config.accounts.push(Account {
@@ -291,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_left_out_is_told_with_the_reason() {
+    fn accounts_left_out_have_a_reason() {
         let mut known = known(5);
         let organization = Arc::make_mut(known.organization.as_mut().unwrap());
         organization.members.get_mut(&id(4)).unwrap().living = false;
@@ -320,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_does_not_wait_for_the_organization() {
+    fn configured_accounts_do_not_wait_for_the_organization() {
         let mut config = config(MemberAccess::Role);
         assert_eq!(assemble(&config, &Known::default()), None);
         config.accounts.push(Account {

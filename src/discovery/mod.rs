@@ -1,14 +1,23 @@
 //! Which accounts are watched: those the configuration lists, those of the organization, or the
 //! caller's own; and of those, this shard's.
 //!
-//! The list is handed to the schedule through a channel, so that it can come late (AWS must say
-//! who the caller is) and change. A list that cannot be read changes nothing.
+//! One task owns all that is known and asks AWS one question of each kind at a time. What it waits
+//! for, and since when, is data: a change of the configuration assembles the list anew from what
+//! is known and cancels no question, no pause and no doubt. A list that cannot be read changes
+//! nothing.
+//!
+//! Of the settings, `organization.enabled` alone makes it read the list anew, and
+//! `organization.tag_labels` the tags; the others decide what the list is assembled to, and when
+//! the next is read.
 
 mod list;
 mod organization;
 mod shard;
+mod tags;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,27 +25,32 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use crate::account::AccountId;
-use crate::aws::Aws;
+use crate::account::{AccountId, RootFeatures};
+use crate::aws::{AccountPage, Aws, Identity, Member};
+use crate::backoff::Backoff;
 use crate::clock::{Clock, Moment};
 use crate::config::Config;
-use crate::evidence::{Failure, Reason};
-use crate::refresh::{AccountList, Backoff, Orders, Settings};
-use crate::store::{KnownOrganization, Store};
+use crate::failure::{Failure, Reason};
+use crate::schedule::{AccountList, Orders, Settings};
+use crate::views::{Exporter, KnownOrganization};
 
 use list::{Known, assemble};
-use organization::Scale;
+use organization::{Doubt, Reading, Step};
+use tags::Tags;
 
 /// How often the tags of an account are read again.
 const TAGS_LAST: Duration = Duration::from_secs(24 * 3600);
 
-/// How many accounts' tags are read at the same time.
-const TAGS_AT_ONCE: usize = 4;
-
-/// How long labels that were read wait for more of them, before they are shown together.
+/// How long labels that were read wait for more of them, before they are published together.
 const TAGS_TOGETHER: Duration = Duration::from_secs(2);
 
-/// What is wanted: a configuration, and how the schedule goes by it.
+/// So many failures in a row of one page are reported while it is tried again. One is no news.
+const REPORTED: u32 = 3;
+
+/// How often a command asks who the caller is before it gives up.
+const TRIES_ONCE: u32 = 3;
+
+/// What is wanted: a configuration, and how the schedule reads it.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Counted up by each reload.
@@ -47,201 +61,314 @@ pub struct Wanted {
     pub settings: Settings,
 }
 
-/// Finds out which accounts to watch, and goes on as long as that can change.
+/// Finds out which accounts to watch, and follows what is wanted and what AWS says.
 #[derive(Debug)]
 pub struct Discovery {
-    wanted: watch::Receiver<Wanted>,
+    changes: watch::Receiver<Wanted>,
+    wanted: Wanted,
     orders: watch::Sender<Orders>,
     known: Known,
-    scale: Scale,
-    aws: Arc<Aws>,
+    caller: Plan,
+    progress: Progress,
+    asking: JoinSet<Answered>,
+    aws: Aws,
     clock: Clock,
-    store: Arc<Store>,
+    exporter: Arc<Exporter>,
 }
 
-/// The accounts to watch, found out once. `None` for the list where nothing could be found out; a
-/// failure beside a list says that it is not the whole.
-pub async fn once(
-    config: &Config,
-    aws: &Aws,
-    clock: &Clock,
-) -> (Option<AccountList>, Option<Failure>) {
-    let mut known = Known::default();
-    let failure = find_out(config, aws, clock, &mut known).await.err();
-    (assemble(config, &known), failure)
+/// What is asked of the organization, and how far that is.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The pages of the list.
+    list: Plan,
+    reading: Option<Reading>,
+    /// Whether it is reported that the list cannot be read.
+    is_list_failing: bool,
+    /// When the list was last whole.
+    listed: Option<Moment>,
+    doubt: Option<Doubt>,
+    features: Plan,
+    tags: Tags,
+    /// When labels were last published.
+    labelled: Moment,
 }
 
-async fn find_out(
-    config: &Config,
-    aws: &Aws,
-    clock: &Clock,
-    known: &mut Known,
-) -> Result<(), Failure> {
-    if !config.organization.enabled && !config.accounts.is_empty() {
-        return Ok(());
+/// When a question is asked next.
+#[derive(Debug)]
+struct Plan {
+    /// `None` while it waits for its answer.
+    due: Option<Moment>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            due: Some(Moment::default()),
+            failures: 0,
+        }
     }
-    known.caller = Some(aws.caller(&config.aws.region).await?.account);
-    known.caller_confirmed = true;
-    if config.organization.enabled {
-        let listed = organization::read(aws, clock, &config.aws.region).await?;
-        let weighed = Scale::default().weigh(None, listed);
-        known.organization = Some(Arc::new(weighed.organization));
-        known.organization_confirmed = true;
+}
+
+impl Plan {
+    /// Whether the question is to be asked now; then it waits for its answer.
+    fn begins(&mut self, now: Moment) -> bool {
+        self.due.take_if(|due| *due <= now).is_some()
     }
-    Ok(())
+
+    fn worked(&mut self, next: Moment) {
+        self.failures = 0;
+        self.due = Some(next);
+    }
+
+    fn failed(&mut self, backoff: Backoff, now: Moment) {
+        self.failures += 1;
+        self.due = Some(now + backoff.pause(self.failures, fastrand::f64()));
+    }
+}
+
+/// What came of a question.
+enum Answered {
+    Caller(Result<Identity, Failure>),
+    Page(Result<AccountPage, Failure>),
+    Features(Result<RootFeatures, Failure>),
+    Tags(AccountId, Result<BTreeMap<String, String>, Failure>),
 }
 
 impl Discovery {
-    /// Begins with what the configuration says and the state file remembers. Asks nobody yet.
+    /// Begins with what the configuration says and the state remembers. Asks nothing yet.
     #[must_use]
     pub fn new(
-        wanted: watch::Receiver<Wanted>,
+        mut changes: watch::Receiver<Wanted>,
         caller: Option<AccountId>,
         organization: Option<Arc<KnownOrganization>>,
-        aws: Arc<Aws>,
+        aws: Aws,
         clock: Clock,
-        store: Arc<Store>,
+        exporter: Arc<Exporter>,
     ) -> (Self, watch::Receiver<Orders>) {
+        let wanted = changes.borrow_and_update().clone();
         let known = Known {
             caller,
             organization,
             ..Known::default()
         };
-        let first = orders(&wanted.borrow(), &known);
-        let (sender, orders) = watch::channel(first);
+        let (sender, orders) = watch::channel(orders(&wanted, &known));
         let discovery = Self {
+            changes,
             wanted,
             orders: sender,
             known,
-            scale: Scale::default(),
+            caller: Plan::default(),
+            progress: Progress::default(),
+            asking: JoinSet::new(),
             aws,
             clock,
-            store,
+            exporter,
         };
         (discovery, orders)
     }
 
-    /// Finds out the rest, and follows what is wanted, until nobody listens any more.
+    /// Finds out the rest, and follows what is wanted, until the sender of changes is gone.
+    ///
+    /// # Panics
+    ///
+    /// When a question panics, which is a defect.
     pub async fn run(mut self) {
-        let mut wanted = self.wanted.clone();
         loop {
-            let now = wanted.borrow_and_update().clone();
-            self.publish(&now);
-            if !now.config.organization.enabled {
-                self.store.exporter.note(|view| view.discovery = None);
-            }
+            let wake = self.ask();
             tokio::select! {
-                () = self.follow(&now) => {}
-                changed = wanted.changed() => if changed.is_err() {
-                    return;
+                changed = self.changes.changed() => match changed {
+                    Ok(()) => self.follow(),
+                    Err(_) => return,
                 },
+                Some(answered) = self.asking.join_next() => match answered {
+                    Ok(Answered::Caller(answer)) => self.take_caller(answer),
+                    Ok(Answered::Page(answer)) => self.take_page(answer),
+                    Ok(Answered::Features(answer)) => self.take_features(answer),
+                    Ok(Answered::Tags(id, answer)) => self.take_tags(id, answer),
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                () = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
             }
         }
     }
 
-    fn publish(&self, wanted: &Wanted) {
-        self.orders.send_replace(orders(wanted, &self.known));
-    }
-
-    /// Keeps the list up to date under one configuration. Never ends.
-    async fn follow(&mut self, wanted: &Wanted) {
-        let config = &wanted.config;
-        if config.organization.enabled {
-            self.find_caller(wanted, config.organization.interval).await;
-            loop {
-                let next = self.clock.moment() + config.organization.interval;
-                let next = self.read_organization(wanted).await.unwrap_or(next);
-                self.read_tags(wanted, next).await;
-                self.clock.sleep_until(next).await;
-            }
+    /// Asks what is due. Returns when the next question is.
+    fn ask(&mut self) -> Option<Moment> {
+        let now = self.clock.moment();
+        let config = &self.wanted.config;
+        let interval = config.organization.interval;
+        let to = || (self.aws.clone(), config.aws.region.clone());
+        let asking = &mut self.asking;
+        if !config.organization.enabled && !config.accounts.is_empty() {
+            return None;
         }
-        if config.accounts.is_empty() {
-            self.find_caller(wanted, config.refresh.interval).await;
+        if self.caller.begins(now) {
+            let (aws, region) = to();
+            asking.spawn(async move { Answered::Caller(aws.caller(&region).await) });
         }
-        std::future::pending::<()>().await;
-    }
-
-    /// Asks AWS who the caller is, until it answers.
-    async fn find_caller(&mut self, wanted: &Wanted, interval: Duration) {
-        let backoff = Backoff::live(interval);
-        let mut failures = 0;
-        while !self.known.caller_confirmed {
-            match self.aws.caller(&wanted.config.aws.region).await {
-                Ok(caller) => {
-                    info!(account = %caller.account, arn = caller.arn, "this is the caller");
-                    self.known.caller = Some(caller.account);
-                    self.known.caller_confirmed = true;
-                    self.publish(wanted);
-                }
-                Err(failure) => {
-                    failures += 1;
-                    if failures == 1 {
-                        warn!(reason = %failure.reason, error = failure.message,
-                            "cannot tell who the caller is; trying again");
-                    }
-                    if wanted.config.organization.enabled {
-                        self.discovered(false);
-                    }
-                    self.pause(backoff, failures).await;
-                }
-            }
+        if !config.organization.enabled {
+            return self.caller.due;
         }
-    }
-
-    async fn pause(&self, backoff: Backoff, failures: u32) {
-        let pause = backoff.pause(failures, fastrand::f64());
-        self.clock.sleep_until(self.clock.moment() + pause).await;
-    }
-
-    fn discovered(&self, worked: bool) {
-        let now = self.clock.now();
-        self.store.exporter.note(|view| {
-            let last = view.discovery.and_then(|(_, last)| last);
-            view.discovery = Some((worked, if worked { Some(now) } else { last }));
-        });
-    }
-
-    /// Reads the organization's list until that works. When the next reading is due, where that is
-    /// sooner than usual.
-    async fn read_organization(&mut self, wanted: &Wanted) -> Option<Moment> {
-        let interval = wanted.config.organization.interval;
-        let backoff = Backoff::slow(interval);
-        let region = &wanted.config.aws.region;
-        let mut failures = 0;
-        let list = loop {
-            match organization::read(&self.aws, &self.clock, region).await {
-                Ok(list) => break list,
-                Err(failure) => {
-                    failures += 1;
-                    self.failed(&failure, failures);
-                    self.pause(backoff, failures).await;
-                }
-            }
+        let progress = &mut self.progress;
+        let list_due = match (&progress.reading, &progress.doubt, progress.listed) {
+            (Some(_), _, _) | (None, None, None) => Moment::default(),
+            (None, Some(doubt), _) => doubt.ends(interval),
+            (None, None, Some(listed)) => listed + interval,
         };
-        if failures > 0 {
-            info!("the organization's accounts can be listed again");
+        if list_due <= now && progress.list.begins(now) {
+            let (aws, region) = to();
+            let reading = progress.reading.get_or_insert_default();
+            let token = reading.token().map(str::to_owned);
+            asking.spawn(async move {
+                Answered::Page(aws.list_accounts(&region, token.as_deref()).await)
+            });
         }
-        self.discovered(true);
-        let listed = list.len();
-        let weighed = self.scale.weigh(self.known.organization.as_deref(), list);
-        if let Some(lost) = weighed.doubted {
-            warn!(
-                listed,
-                lost,
-                "this list of the organization would lose more than a tenth of the accounts; they \
-                 stay until a second list agrees"
+        if progress.features.begins(now) {
+            let (aws, region) = to();
+            asking.spawn(
+                async move { Answered::Features(aws.organizations_features(&region).await) },
             );
         }
-        self.known.organization = Some(Arc::new(weighed.organization));
-        self.known.organization_confirmed = true;
-        self.publish(wanted);
-        weighed.doubted.map(|_| self.clock.moment() + interval / 2)
+        while progress.tags.due().is_some_and(|due| due <= now)
+            && let Some(id) = progress.tags.next()
+        {
+            let (aws, region) = to();
+            asking.spawn(async move { Answered::Tags(id, aws.account_tags(&region, id).await) });
+        }
+        let list_due = progress.list.due.map(|due| due.max(list_due));
+        let due = [self.caller.due, list_due, progress.features.due];
+        let due = due.into_iter().chain([progress.tags.due()]);
+        due.flatten().min()
     }
 
-    fn failed(&self, failure: &Failure, failures: u32) {
-        self.discovered(false);
+    /// Follows a change of what is wanted.
+    fn follow(&mut self) {
+        let wanted = self.changes.borrow_and_update().clone();
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        let (old, new) = (&before.config, &self.wanted.config);
+        let is_organization_alike = old.organization == new.organization;
+        if old.organization.enabled && !new.organization.enabled {
+            // With it goes what is being asked: no answer meets a later list.
+            self.progress = Progress::default();
+            self.asking = JoinSet::new();
+            if !self.known.caller_confirmed {
+                self.caller = Plan::default();
+            }
+            self.exporter.note(|view| {
+                view.discovery = None;
+                view.features = None;
+            });
+        }
+        self.publish();
+        if !is_organization_alike {
+            self.begin_tags();
+        }
+    }
+
+    fn publish(&self) {
+        self.orders.send_replace(orders(&self.wanted, &self.known));
+    }
+
+    fn take_caller(&mut self, answer: Result<Identity, Failure>) {
+        let organization = &self.wanted.config.organization;
+        match answer {
+            Ok(caller) => {
+                info!(account = %caller.account, arn = caller.arn, "caller identified");
+                self.known.caller = Some(caller.account);
+                self.known.caller_confirmed = true;
+                self.publish();
+                if self.known.organization_confirmed {
+                    if !self.progress.is_list_failing {
+                        self.note_discovery(true);
+                    }
+                    self.begin_tags();
+                }
+            }
+            Err(failure) => {
+                let backoff = Backoff::quick(organization.interval);
+                self.caller.failed(backoff, self.clock.moment());
+                if self.caller.failures == 1 {
+                    warn!(reason = %failure.reason, error = failure.message,
+                        "caller unknown; trying again");
+                }
+                if organization.enabled {
+                    self.note_discovery(false);
+                }
+            }
+        }
+    }
+
+    fn take_page(&mut self, answer: Result<AccountPage, Failure>) {
+        let now = self.clock.moment();
+        let Progress { list, reading, .. } = &mut self.progress;
+        let reader = reading.get_or_insert_default();
+        match reader.take(answer, fastrand::f64()) {
+            Step::Next => list.due = Some(now),
+            Step::Again {
+                pause,
+                failures,
+                failure,
+            } => {
+                list.due = Some(now + pause);
+                if failures >= REPORTED {
+                    self.report_list(&failure);
+                }
+            }
+            Step::Whole(members) => {
+                *reading = None;
+                list.worked(now);
+                self.take_list(members);
+            }
+            Step::GivenUp(failure) => {
+                *reading = None;
+                list.failed(Backoff::slow(self.wanted.config.organization.interval), now);
+                self.report_list(&failure);
+            }
+        }
+    }
+
+    fn take_list(&mut self, members: Vec<Member>) {
+        let now = self.clock.moment();
+        let interval = self.wanted.config.organization.interval;
+        let count = members.len();
+        let known = self.known.organization.as_deref();
+        let progress = &mut self.progress;
+        let (organization, doubt) =
+            organization::merge(known, members, progress.doubt.as_ref(), now, interval);
+        if doubt != progress.doubt
+            && let Some(doubt) = &doubt
+        {
+            warn!(
+                listed = count,
+                lost = doubt.lost.len(),
+                "the organization's list lost more than a tenth of the accounts; they stay until \
+                 a second list has lost them too"
+            );
+        }
+        if std::mem::take(&mut progress.is_list_failing) {
+            info!("the organization's accounts are listed again");
+        }
+        progress.listed = Some(now);
+        progress.doubt = doubt;
+        progress
+            .tags
+            .keep(|id| organization.members.contains_key(id));
+        self.known.organization = Some(Arc::new(organization));
+        self.known.organization_confirmed = true;
+        self.publish();
+        // A failure to identify the caller is reported already.
+        if self.known.caller_confirmed {
+            self.note_discovery(true);
+        }
+        self.begin_tags();
+    }
+
+    fn report_list(&mut self, failure: &Failure) {
+        self.note_discovery(false);
         let (reason, error) = (failure.reason, &failure.message);
-        if failures > 1 {
+        if std::mem::replace(&mut self.progress.is_list_failing, true) {
             debug!(%reason, error, "the organization's accounts cannot be listed");
             return;
         }
@@ -256,13 +383,41 @@ impl Discovery {
         warn!(%reason, error, "the organization's accounts cannot be listed; the list stays as it was{hint}");
     }
 
-    /// Reads the tags of this shard's accounts: new ones at once, the others once a day.
-    async fn read_tags(&mut self, wanted: &Wanted, until: Moment) {
-        let keys = &wanted.config.organization.tag_labels;
-        let Some(organization) = &mut self.known.organization else {
-            return;
-        };
-        if organization.tag_labels != *keys {
+    fn note_discovery(&self, works: bool) {
+        let now = self.clock.now();
+        self.exporter.note(|view| {
+            let last = view.discovery.and_then(|(_, last)| last);
+            view.discovery = Some((works, if works { Some(now) } else { last }));
+        });
+    }
+
+    fn take_features(&mut self, answer: Result<RootFeatures, Failure>) {
+        let interval = self.wanted.config.organization.interval;
+        let now = self.clock.moment();
+        let plan = &mut self.progress.features;
+        if let Err(failure) = &answer {
+            plan.failed(Backoff::slow(interval), now);
+            if plan.failures == 1 {
+                let hint = match failure.reason {
+                    Reason::AccessDenied => "; allow the caller iam:ListOrganizationsFeatures",
+                    _ => "",
+                };
+                warn!(reason = %failure.reason, error = failure.message,
+                    "root access features of the organization unknown{hint}");
+            }
+        } else {
+            plan.worked(now + interval);
+        }
+        self.exporter.note(|view| view.features = answer.ok());
+    }
+
+    /// Begins to read the tags of this shard's accounts: new ones at once, the others once a day.
+    fn begin_tags(&mut self) {
+        let config = &self.wanted.config;
+        let keys = &config.organization.tag_labels;
+        if let Some(organization) = &mut self.known.organization
+            && organization.tag_labels != *keys
+        {
             // Others were read before.
             let organization = Arc::make_mut(organization);
             organization.tag_labels.clone_from(keys);
@@ -270,114 +425,92 @@ impl Discovery {
                 member.tags_at = None;
             }
         }
-        if keys.is_empty() {
-            return;
-        }
-        let Some(list) = assemble(&wanted.config, &self.known) else {
-            return;
-        };
+        let list = assemble(config, &self.known).unwrap_or_default();
+        let organization = list.organization.filter(|_| !keys.is_empty());
         let now = self.clock.now();
-        let mut due: Vec<_> = list
-            .accounts
-            .iter()
-            .filter_map(|account| {
-                let member = self.known.organization.as_ref()?.members.get(&account.id)?;
-                let fresh = member
-                    .tags_at
-                    .is_some_and(|at| at <= now && now.since(at) < TAGS_LAST);
-                (!fresh).then_some((member.tags_at, account.id))
-            })
-            .collect();
-        // Those that were never read first.
-        due.sort_unstable();
-        let mut due: VecDeque<AccountId> = due.into_iter().map(|(_, id)| id).collect();
-        if due.is_empty() {
-            return;
-        }
-        let mut shown = self.clock.moment();
-        let mut throttled = 0;
-        while !due.is_empty() && self.clock.moment() < until {
-            let some: Vec<_> = due.drain(..due.len().min(TAGS_AT_ONCE)).collect();
-            match self.read_tags_of(wanted, some).await {
-                Ok(refused) if refused.is_empty() => throttled = 0,
-                Ok(refused) => {
-                    due.extend(refused);
-                    throttled += 1;
-                    self.pause(organization::throttle_backoff(), throttled)
-                        .await;
-                }
-                Err(failure) => {
-                    warn!(reason = %failure.reason, error = failure.message,
-                        "tags of accounts cannot be read; labels stay as they were until the next list");
-                    break;
-                }
-            }
-            let now = self.clock.moment();
-            if now.since(shown) >= TAGS_TOGETHER {
-                self.publish(wanted);
-                shown = now;
-            }
-        }
-        self.publish(wanted);
+        let due = list.accounts.iter().filter_map(|account| {
+            let read = organization.as_ref()?.members.get(&account.id)?.tags_at;
+            let is_fresh = read.is_some_and(|at| at <= now && now.since(at) < TAGS_LAST);
+            (!is_fresh).then_some((read, account.id))
+        });
+        self.progress.tags.begin(due);
     }
 
-    /// Reads the tags of a few accounts at the same time. Gives back those that were throttled.
-    async fn read_tags_of(
-        &mut self,
-        wanted: &Wanted,
-        some: Vec<AccountId>,
-    ) -> Result<Vec<AccountId>, Failure> {
-        let mut reading = JoinSet::new();
-        for id in some {
-            let aws = Arc::clone(&self.aws);
-            let region = wanted.config.aws.region.clone();
-            reading.spawn(async move { (id, aws.account_tags(&region, id).await) });
+    fn take_tags(&mut self, id: AccountId, answer: Result<BTreeMap<String, String>, Failure>) {
+        let now = self.clock.moment();
+        let progress = &mut self.progress;
+        let outcome = answer.as_ref().map(|_| ());
+        if progress.tags.take(id, outcome, now, fastrand::f64())
+            && let Err(failure) = &answer
+        {
+            warn!(account = %id, reason = %failure.reason, error = failure.message,
+                "tags of an account cannot be read; its labels stay as they were");
         }
-        let keys = &wanted.config.organization.tag_labels;
-        let mut throttled = Vec::new();
-        while let Some(Ok((id, read))) = reading.join_next().await {
-            let mut tags = match read {
-                Ok(tags) => tags,
-                Err(failure) if failure.reason == Reason::Throttled => {
-                    throttled.push(id);
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
+        let keys = &self.wanted.config.organization.tag_labels;
+        if let Ok(mut tags) = answer
+            && let Some(organization) = &mut self.known.organization
+            && let Some(member) = Arc::make_mut(organization).members.get_mut(&id)
+        {
             tags.retain(|key, _| keys.contains(key));
-            let now = self.clock.now();
-            let organization = self.known.organization.as_mut();
-            if let Some(member) = organization
-                .and_then(|organization| Arc::make_mut(organization).members.get_mut(&id))
-            {
-                member.tags = tags;
-                member.tags_at = Some(now);
-            }
+            member.tags = tags;
+            member.tags_at = Some(self.clock.now());
         }
-        Ok(throttled)
+        if progress.tags.is_over() || now.since(progress.labelled) >= TAGS_TOGETHER {
+            progress.labelled = now;
+            self.publish();
+        }
     }
 }
 
-/// The accounts to watch as AWS lists them now: for who looks once and ends.
-///
-/// # Errors
-///
-/// A [`Failure`] where AWS does not say who the caller is or what the organization is made of.
-pub async fn list_once(config: &Config, aws: &Aws, clock: &Clock) -> Result<AccountList, Failure> {
+/// The accounts to watch, found out once, for a command. A failure beside the list says that it is
+/// not whole.
+pub async fn once(config: &Config, aws: &Aws, clock: &Clock) -> (AccountList, Option<Failure>) {
     let mut known = Known::default();
-    let region = &config.aws.region;
-    if config.organization.enabled || config.accounts.is_empty() {
-        known.caller = Some(aws.caller(region).await?.account);
-        known.caller_confirmed = true;
+    let failure = find_out(config, aws, clock, &mut known).await.err();
+    (assemble(config, &known).unwrap_or_default(), failure)
+}
+
+async fn find_out(
+    config: &Config,
+    aws: &Aws,
+    clock: &Clock,
+    known: &mut Known,
+) -> Result<(), Failure> {
+    let (region, organization) = (&config.aws.region, &config.organization);
+    if !organization.enabled && !config.accounts.is_empty() {
+        return Ok(());
     }
-    if config.organization.enabled {
-        let members = organization::read(aws, clock, region).await?;
-        let weighed = Scale::default().weigh(None, members);
-        known.organization = Some(Arc::new(weighed.organization));
-        known.organization_confirmed = true;
+    let mut failures = 0;
+    let caller = loop {
+        let failure = match aws.caller(region).await {
+            Ok(caller) => break caller,
+            Err(failure) => failure,
+        };
+        failures += 1;
+        if failures == TRIES_ONCE || failure.reason == Reason::Credentials {
+            return Err(failure);
+        }
+        let pause = Backoff::quick(organization.interval).pause(failures, fastrand::f64());
+        clock.sleep_until(clock.moment() + pause).await;
+    };
+    known.caller = Some(caller.account);
+    known.caller_confirmed = true;
+    let mut reading = Reading::default();
+    while organization.enabled && known.organization.is_none() {
+        let answer = aws.list_accounts(region, reading.token()).await;
+        match reading.take(answer, fastrand::f64()) {
+            Step::Next => {}
+            Step::Again { pause, .. } => clock.sleep_until(clock.moment() + pause).await,
+            Step::GivenUp(failure) => return Err(failure),
+            Step::Whole(members) => {
+                let (now, interval) = (clock.moment(), organization.interval);
+                let (merged, _) = organization::merge(None, members, None, now, interval);
+                known.organization = Some(Arc::new(merged));
+                known.organization_confirmed = true;
+            }
+        }
     }
-    // Everything is known that a list is made from.
-    Ok(assemble(config, &known).unwrap_or_default())
+    Ok(())
 }
 
 fn orders(wanted: &Wanted, known: &Known) -> Orders {

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::catalogue;
 use super::family::{Family, Section, Unit};
-use crate::evidence::{Reason, Source};
+use crate::failure::Reason;
+use root_posture::Source;
 
 const INTRODUCTION: &str = "\
 <!-- Generated from the catalogue in src/metrics. After a change there: UPDATE_DOCS=1 cargo test --test metrics_docs -->

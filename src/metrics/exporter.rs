@@ -2,8 +2,8 @@
 
 use super::family::{Family, Kind, Samples, Section, Stability, Unit};
 use crate::build::{REVISION, RUSTC};
-use crate::clock::Timestamp;
-use crate::store::CALL_BUCKETS;
+use crate::views::CALL_BUCKETS;
+use root_posture::Timestamp;
 
 /// What these families have in common.
 const EXPORTER: Family = Family {
@@ -76,20 +76,20 @@ pub(super) static FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_exporter_refresh_lag_seconds",
         unit: Some(Unit::Seconds),
-        help: "How late the refresh of the most overdue account is, as of now.",
+        help: "How late the most overdue probe of any account is, as of now.",
         samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().lag.as_secs_f64())),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_refreshes_in_flight",
-        help: "Refreshes that run now.",
+        help: "Probes that run now.",
         samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().in_flight)),
         ..EXPORTER
     },
     Family {
         name: "aws_root_exporter_refresh_interval_seconds",
         unit: Some(Unit::Seconds),
-        help: "How often each account is looked at, by the running configuration (refresh.interval).",
+        help: "How often each account is polled, by the running configuration (refresh.interval).",
         samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().interval.as_secs_f64())),
         ..EXPORTER
     },
@@ -133,8 +133,22 @@ pub(super) static FAMILIES: &[Family] = &[
         ..EXPORTER
     },
     Family {
+        name: "aws_organization_root_features_enabled",
+        help: "Whether the organization has a feature of centralized root access enabled (1) or not (0), by iam:ListOrganizationsFeatures. Absent while AWS has not said, and without an organization. Enabling one removes no credential.",
+        labels: &["feature"],
+        samples: Samples::Once(|facts, out| {
+            let Some(features) = facts.exporter().features else {
+                return Ok(());
+            };
+            let management = features.credentials_management;
+            out.gauge(["RootCredentialsManagement"], u32::from(management))?;
+            out.gauge(["RootSessions"], u32::from(features.sessions))
+        }),
+        ..EXPORTER
+    },
+    Family {
         name: "aws_root_exporter_state_last_save_successful",
-        help: "Whether the state could be saved the last time (1) or not (0). Absent without a state file.",
+        help: "Whether the state could be saved the last time (1) or not (0). Absent without a state.",
         samples: Samples::Once(|facts, out| {
             let state = facts.exporter().state;
             out.known([], state.map(|(saved, _)| u32::from(saved)))

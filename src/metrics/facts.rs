@@ -9,10 +9,10 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::process::ProcessFigures;
 use super::{Options, catalogue};
-use crate::clock::Timestamp;
-use crate::posture::Figure;
-use crate::report::{KeySlot, RootRow, Slot, UserRow};
-use crate::store::{AccountView, ExporterView, ReportView, Snapshot, UserDetail};
+use crate::views::{AccountView, ExporterView, ReportView, Snapshot, UserDetail};
+use root_posture::Metric;
+use root_posture::Timestamp;
+use root_posture::report::{KeySlot, RootRow, Slot, UserRow};
 
 /// Everything that is shown, ready to be written.
 #[derive(Debug)]
@@ -92,12 +92,12 @@ impl Collector for Facts {
 
 impl<'a> Shown<'a> {
     /// A figure's value, as far as it is believed at the moment of the snapshot.
-    pub fn value(&self, figure: Option<Figure>) -> Option<u32> {
+    pub fn value(&self, figure: Option<Metric>) -> Option<u32> {
         figure?.at(self.facts.snapshot.moment).map(u32::from)
     }
 
     /// The active keys with the evidence behind them, as far as they are believed.
-    pub fn keys_active(&self) -> Option<Figure> {
+    pub fn keys_active(&self) -> Option<Metric> {
         self.view
             .posture
             .keys_active

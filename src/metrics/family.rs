@@ -13,7 +13,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry;
 
 use super::facts::{Facts, Shown};
-use crate::clock::Timestamp;
+use root_posture::Timestamp;
 
 /// The type of a family.
 ///

@@ -29,7 +29,7 @@ use std::sync::LazyLock;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
-use crate::store::Snapshot;
+use crate::views::Snapshot;
 
 pub use docs::markdown;
 pub use family::{Family, Kind, Section, Stability, Unit};

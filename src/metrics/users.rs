@@ -1,7 +1,7 @@
 //! The families of IAM users: in numbers, and by name where that is asked for.
 
 use super::family::{Family, Kind, Samples, Section, Stability, Unit};
-use crate::store::UserDetail;
+use crate::views::UserDetail;
 
 /// What the families in numbers have in common.
 const USERS: Family = Family {

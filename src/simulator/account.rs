@@ -5,8 +5,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::operation::Operation;
+use super::replica::Past;
 use super::report::Report;
 use super::summary::Summary;
 use crate::account::{AccountId, Partition};
@@ -46,6 +48,8 @@ pub struct Account {
     pub summary: Summary,
     /// Counted when the account changes, so that a summary costs the same with 5,000 users.
     pub(super) mfa_devices: usize,
+    /// What the root user was before, for replicas that lag.
+    past: Past,
 }
 
 impl Account {
@@ -73,6 +77,7 @@ impl Account {
             report: Report::default(),
             summary: Summary::default(),
             mfa_devices: 1,
+            past: Past::default(),
         }
     }
 
@@ -99,13 +104,31 @@ impl Account {
         self.report.store(content, generated_at);
     }
 
+    /// Changes the account, and keeps what the root user was before.
+    pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
+        let before = self.root.clone();
+        let result = change(self);
+        if self.root != before {
+            self.past.keep(before);
+        }
+        self.mfa_devices = self.everybody().filter(|user| user.mfa).count();
+        result
+    }
+
+    /// The account as a replica sees it whose root user is as old as that.
+    pub(super) fn seen_after(&self, lag: Duration) -> Cow<'_, Self> {
+        match self.past.before(lag) {
+            None => Cow::Borrowed(self),
+            Some(root) => Cow::Owned(Self {
+                root: root.clone(),
+                ..self.clone()
+            }),
+        }
+    }
+
     /// Everybody with credentials, the root user first.
     pub(super) fn everybody(&self) -> impl Iterator<Item = &User> {
         std::iter::once(&self.root).chain(&self.users)
-    }
-
-    pub(super) fn recount(&mut self) {
-        self.mfa_devices = self.everybody().filter(|user| user.mfa).count();
     }
 }
 
@@ -182,7 +205,7 @@ impl Default for Role {
 }
 
 /// A user with credentials: the root user or an IAM user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The name, as the report's first column has it.
     pub name: String,
@@ -214,7 +237,7 @@ pub enum Password {
 }
 
 /// An access key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessKey {
     /// Its id, `AKIA…`.
     pub id: String,
@@ -227,7 +250,7 @@ pub struct AccessKey {
 }
 
 /// Where and when an access key was last used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastUse {
     /// When.
     pub at: i64,
@@ -238,7 +261,7 @@ pub struct LastUse {
 }
 
 /// A signing certificate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// Its id.
     pub id: String,
@@ -246,6 +269,28 @@ pub struct Certificate {
     pub active: bool,
     /// When it was uploaded: the report's `last_rotated`.
     pub uploaded: i64,
+}
+
+/// So many exist, and so many of them are active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Those that exist.
+    pub present: usize,
+    /// Those that are active; a summary does not say.
+    pub active: usize,
+}
+
+/// How many credentials a user has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Access keys.
+    pub keys: Counts,
+    /// Signing certificates.
+    pub certificates: Counts,
+    /// Whether there is an MFA device.
+    pub mfa: bool,
+    /// Whether there is a console password.
+    pub password: bool,
 }
 
 impl User {
@@ -289,6 +334,23 @@ impl User {
             uploaded: now,
         });
         Some(id)
+    }
+
+    /// How many credentials there are.
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        let count = |are_active: Vec<bool>| Counts {
+            present: are_active.len(),
+            active: are_active.into_iter().filter(|active| *active).count(),
+        };
+        let keys = self.keys.iter().flatten();
+        let certificates = self.certificates.iter().flatten();
+        Inventory {
+            keys: count(keys.map(|key| key.active).collect()),
+            certificates: count(certificates.map(|one| one.active).collect()),
+            mfa: self.mfa,
+            password: self.password != Password::Absent,
+        }
     }
 
     /// Turns every access key off.

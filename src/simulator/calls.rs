@@ -1,7 +1,9 @@
 //! What was asked, for tests to look at: the last calls in full, and exact counts of all of them.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
+use super::account::Inventory;
 use super::operation::{Operation, Service};
 use super::session::SessionKind;
 use crate::account::AccountId;
@@ -14,6 +16,8 @@ const KEPT: usize = 100_000;
 pub struct Call {
     /// When it came, by the simulator's clock.
     pub at: i64,
+    /// When it came, by the real clock.
+    pub moment: Instant,
     /// Whom it is about: the account to enter or to look up where it names one, else the one
     /// whose credentials it bears.
     pub account: Option<AccountId>,
@@ -30,11 +34,25 @@ pub struct Call {
     pub external_id: bool,
     /// Whose credentials it bore; `None` when they were nobody's.
     pub session: Option<SessionKind>,
+    /// Whether the answer went out at once and in full, whatever it says.
+    pub whole: bool,
+    /// What the answer says of the root user.
+    pub says: Option<Said>,
+}
+
+/// What an answer says of a root user's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How many there are; a list says so of its own kind only.
+    pub root: Inventory,
+    /// The GeneratedTime of the credential report in it.
+    pub generated: Option<i64>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     last: VecDeque<Call>,
+    total: usize,
     counts: HashMap<(Option<AccountId>, Option<Operation>), u64>,
     in_flight: HashMap<AccountId, InFlight>,
 }
@@ -55,10 +73,17 @@ impl Calls {
             self.last.pop_front();
         }
         self.last.push_back(call);
+        self.total += 1;
     }
 
-    pub(super) fn last(&self) -> Vec<Call> {
-        self.last.iter().cloned().collect()
+    /// The kept calls after the first `count` of all.
+    pub(super) fn after(&self, count: usize) -> Vec<Call> {
+        let gone = self.total - self.last.len();
+        self.last
+            .iter()
+            .skip(count.saturating_sub(gone))
+            .cloned()
+            .collect()
     }
 
     pub(super) fn count(&self, account: AccountId, operation: Operation) -> u64 {
@@ -76,6 +101,7 @@ impl Calls {
 
     pub(super) fn clear(&mut self) {
         self.last.clear();
+        self.total = 0;
         self.counts.clear();
         for in_flight in self.in_flight.values_mut() {
             in_flight.most = in_flight.now;

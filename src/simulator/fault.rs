@@ -59,6 +59,16 @@ impl Fault {
     }
 }
 
+/// The operations in which a replica can lag: what says something of the root user, or writes it down.
+pub(super) const LAGGING: [Operation; 6] = [
+    Operation::GetAccountSummary,
+    Operation::ListAccessKeys,
+    Operation::GenerateCredentialReport,
+    Operation::ListMFADevices,
+    Operation::ListSigningCertificates,
+    Operation::GetLoginProfile,
+];
+
 /// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -108,6 +118,11 @@ pub enum FaultKind {
     DateSkew(i64),
     /// There is no `Date` header.
     NoDate,
+    /// What is said of the root user is as old as that, by the real clock: in every answer, or in
+    /// the report that is begun.
+    Lag(Duration),
+    /// The same, but every other request finds a replica that does not lag.
+    StaleReplica(Duration),
 }
 
 impl FaultKind {
@@ -129,6 +144,14 @@ impl FaultKind {
         )
     }
 
+    /// Whether the answer goes out at once and in full in spite of it, whatever it says.
+    pub(super) fn leaves_whole(self) -> bool {
+        matches!(
+            self,
+            Self::DateSkew(_) | Self::NoDate | Self::Lag(_) | Self::StaleReplica(_)
+        )
+    }
+
     /// Whether there is anything for it to spoil in that operation.
     fn fits(self, operation: Option<Operation>) -> bool {
         use Operation as O;
@@ -143,6 +166,9 @@ impl FaultKind {
                 Some(O::GenerateCredentialReport | O::GetCredentialReport)
             ),
             Self::EmptyPageForEver => operation == Some(O::ListAccounts),
+            Self::Lag(_) | Self::StaleReplica(_) => {
+                operation.is_some_and(|operation| LAGGING.contains(&operation))
+            }
             _ => true,
         }
     }

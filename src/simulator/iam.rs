@@ -3,11 +3,13 @@
 //! Source: IAM API Reference, version 2010-05-08.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::account::{Account, Password, User};
 use super::answer::{Failure, Reply, escape};
+use super::calls::Said;
 use super::fault::FaultKind;
 use super::operation::Operation;
 use super::report::{Progress, decode, encode, in_progress};
@@ -16,42 +18,77 @@ use super::session::{Caller, Who};
 use super::{calendar, render, summary};
 use crate::account::{AccountId, Partition};
 
-/// Answers a request that its caller may make.
+/// Answers a request that its caller may make. What is read lags by `lag`.
 pub(super) fn answer(
     account: &mut Account,
     caller: &Caller,
     operation: Operation,
     request: &Request,
     now: i64,
+    lag: Duration,
     faults: &[FaultKind],
 ) -> Result<Reply, Failure> {
     use Operation as O;
     match operation {
-        O::GenerateCredentialReport => Ok(generate(account, now, faults)),
+        O::GenerateCredentialReport => Ok(generate(account, now, lag, faults)),
         O::GetCredentialReport => get(account, now, faults),
+        O::DeleteAccessKey
+        | O::DeleteSigningCertificate
+        | O::DeleteLoginProfile
+        | O::DeactivateMFADevice => {
+            account.change(|account| delete(account, caller, operation, request))
+        }
+        _ => read(&account.seen_after(lag), caller, operation, request),
+    }
+}
+
+fn read(
+    account: &Account,
+    caller: &Caller,
+    operation: Operation,
+    request: &Request,
+) -> Result<Reply, Failure> {
+    use Operation as O;
+    let user = || Ok(whom(account, caller, request)?.of(account));
+    match operation {
         O::GetAccountSummary => Ok(Reply::xml(format!(
             "<SummaryMap>{}</SummaryMap>",
             summary::entries(account)
         ))),
         O::GetAccessKeyLastUsed => last_used(account, required(request, "AccessKeyId")?),
-        O::GetUser => {
-            let partition = account.partition;
-            let id = account.id();
-            let user = user(account, caller, request)?;
-            Ok(Reply::xml(get_user(user, id, partition)))
-        }
-        O::ListAccessKeys => Ok(keys(user(account, caller, request)?)),
-        O::ListMFADevices => {
-            let id = account.id();
-            Ok(mfa_devices(user(account, caller, request)?, id))
-        }
-        O::ListSigningCertificates => Ok(certificates(user(account, caller, request)?)),
-        O::GetLoginProfile => login_profile(user(account, caller, request)?),
-        _ => delete(account, caller, operation, request),
+        O::GetUser => Ok(get_user(user()?, account.id(), account.partition)),
+        O::ListAccessKeys => Ok(keys(user()?)),
+        O::ListMFADevices => Ok(mfa_devices(user()?, account.id())),
+        O::ListSigningCertificates => Ok(certificates(user()?)),
+        O::GetLoginProfile => login_profile(user()?),
+        other => Err(Failure::unknown_operation(other.as_str(), other.service())),
     }
 }
 
-fn generate(account: &mut Account, now: i64, faults: &[FaultKind]) -> Reply {
+/// What the answer to a request, which had that error, says of the root user.
+pub(super) fn says(
+    account: &Account,
+    operation: Operation,
+    error: Option<&str>,
+    now: i64,
+    lag: Duration,
+) -> Option<Said> {
+    use Operation as O;
+    let seen = account.seen_after(lag);
+    let (root, generated) = match (operation, error) {
+        (O::GetAccountSummary, None) => (summary::counted(&seen), None),
+        (O::ListAccessKeys | O::ListMFADevices | O::ListSigningCertificates, None)
+        | (O::GetLoginProfile, None | Some("NoSuchEntity")) => (seen.root.inventory(), None),
+        (O::GetCredentialReport, None) => {
+            let (content, generated) = account.report.get(now).ok()?;
+            (content.root, Some(generated))
+        }
+        _ => return None,
+    };
+    Some(Said { root, generated })
+}
+
+fn generate(account: &mut Account, now: i64, lag: Duration, faults: &[FaultKind]) -> Reply {
     let never = faults.contains(&FaultKind::ReportNeverCompletes);
     let mut progress = if never {
         Progress::Making
@@ -61,7 +98,7 @@ fn generate(account: &mut Account, now: i64, faults: &[FaultKind]) -> Reply {
     };
     match progress {
         Progress::Started => {
-            let content = render::content(account);
+            let content = render::content(&account.seen_after(lag));
             account.report.begin(content, now);
         }
         Progress::Making if !never => {
@@ -87,7 +124,8 @@ fn get(account: &mut Account, now: i64, faults: &[FaultKind]) -> Result<Reply, F
         return Err(in_progress());
     }
     account.report.settle(now);
-    let (mut content, generated) = account.report.get(now)?;
+    let (content, generated) = account.report.get(now)?;
+    let mut content = content.base64.clone();
     for fault in faults {
         content = match fault {
             FaultKind::WrongAccount(other) => {
@@ -134,18 +172,39 @@ fn no_entity(what: &str, name: &str) -> Failure {
     )
 }
 
+/// A user of an account.
+#[derive(Clone, Copy)]
+enum Whom {
+    Root,
+    /// The one at that place.
+    User(usize),
+}
+
+impl Whom {
+    fn of(self, account: &Account) -> &User {
+        match self {
+            Self::Root => &account.root,
+            Self::User(place) => &account.users[place],
+        }
+    }
+
+    fn of_mut(self, account: &mut Account) -> &mut User {
+        match self {
+            Self::Root => &mut account.root,
+            Self::User(place) => &mut account.users[place],
+        }
+    }
+}
+
 /// The user that a request is about: the one it names, or else the root user in a root session.
 /// Any other caller is no user of the account and has to name one.
-fn user<'a>(
-    account: &'a mut Account,
-    caller: &Caller,
-    request: &Request,
-) -> Result<&'a mut User, Failure> {
+fn whom(account: &Account, caller: &Caller, request: &Request) -> Result<Whom, Failure> {
     match request.param("UserName") {
         Some(name) => account
             .users
-            .iter_mut()
-            .find(|user| user.name == name)
+            .iter()
+            .position(|user| user.name == name)
+            .map(Whom::User)
             .ok_or_else(|| {
                 Failure::new(
                     404,
@@ -153,7 +212,7 @@ fn user<'a>(
                     format!("The user with name {name} cannot be found."),
                 )
             }),
-        None if matches!(caller.who, Who::Root(_)) => Ok(&mut account.root),
+        None if matches!(caller.who, Who::Root(_)) => Ok(Whom::Root),
         None => Err(Failure::invalid(
             "Must specify userName when calling with non-User credentials",
         )),
@@ -179,7 +238,7 @@ fn list(name: &str, members: &str) -> Reply {
     ))
 }
 
-fn get_user(user: &User, id: AccountId, partition: Partition) -> String {
+fn get_user(user: &User, id: AccountId, partition: Partition) -> Reply {
     let (user_id, arn) = if user.name == "<root_account>" {
         (id.to_string(), format!("arn:{partition}:iam::{id}:root"))
     } else {
@@ -194,12 +253,12 @@ fn get_user(user: &User, id: AccountId, partition: Partition) -> String {
             calendar::iso(at, "Z")
         )
     });
-    format!(
+    Reply::xml(format!(
         "<User><Path>/</Path>{}<UserId>{user_id}</UserId><Arn>{arn}</Arn>\
          <CreateDate>{}</CreateDate>{last_used}</User>",
         user_name(user),
         calendar::iso(user.created, "Z"),
-    )
+    ))
 }
 
 fn keys(user: &User) -> Reply {
@@ -297,7 +356,7 @@ fn delete(
     operation: Operation,
     request: &Request,
 ) -> Result<Reply, Failure> {
-    let user = user(account, caller, request)?;
+    let user = whom(account, caller, request)?.of_mut(account);
     match operation {
         Operation::DeleteAccessKey => {
             let id = required(request, "AccessKeyId")?;
@@ -324,13 +383,7 @@ fn delete(
             user.password = Password::Absent;
             user.password_last_changed = None;
         }
-        Operation::DeactivateMFADevice => {
-            user.mfa = false;
-            account.recount();
-        }
-        other => {
-            return Err(Failure::unknown_operation(other.as_str(), other.service()));
-        }
+        _ => user.mfa = false,
     }
     Ok(Reply::Done)
 }

@@ -7,9 +7,9 @@
 //!
 //! - `world`: the state behind one handle, and the way of a request through it
 //! - `account`, `organizations`: what there is; `generate`: plenty of it
-//! - `report`, `render`, `summary`: what IAM says of an account
+//! - `report`, `render`, `summary`: what IAM says of an account; `replica`: what it still says
 //! - `iam`, `sts`, `organizations`: the operations; `session`: who calls; `answer`: the protocols
-//! - `fault`: what goes wrong; `weather`: any of it at random; `calls`: what was asked
+//! - `fault`: what goes wrong; `random`: any of it at random; `calls`: what was asked and answered
 //! - `server`, `body`, `request`: HTTP
 //!
 //! It never checks a signature, and so it refuses to listen on anything but loopback: whoever
@@ -25,7 +25,9 @@ mod generate;
 mod iam;
 mod operation;
 mod organizations;
+mod random;
 mod render;
+mod replica;
 mod report;
 mod request;
 mod server;
@@ -34,14 +36,13 @@ mod sts;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod weather;
 mod world;
 
 pub use account::{
-    AccessKey, Account, AccountState, AccountStatus, Certificate, LastUse, Password, Role, Slots,
-    User,
+    AccessKey, Account, AccountState, AccountStatus, Certificate, Counts, Inventory, LastUse,
+    Password, Role, Slots, User,
 };
-pub use calls::Call;
+pub use calls::{Call, Said};
 pub use fault::{Fault, FaultKind};
 pub use generate::ROLE;
 pub use operation::{Operation, Service, UnknownOperation};

@@ -72,7 +72,7 @@ macro_rules! operations {
 operations! {
     Iam: GenerateCredentialReport, GetCredentialReport, GetAccountSummary, ListAccessKeys,
         GetAccessKeyLastUsed, GetLoginProfile, ListMFADevices, ListSigningCertificates, GetUser,
-        DeleteAccessKey, DeleteSigningCertificate, DeleteLoginProfile, DeactivateMFADevice;
+        ListOrganizationsFeatures, DeleteAccessKey, DeleteSigningCertificate, DeleteLoginProfile, DeactivateMFADevice;
     Sts: GetCallerIdentity, AssumeRole, AssumeRoot;
     Organizations: ListAccounts, ListTagsForResource, DescribeOrganization;
 }

@@ -1,6 +1,7 @@
-//! Organizations: the list of accounts and their tags.
+//! Organizations: the list of accounts, their tags, and what IAM says of the organization.
 //!
-//! Source: Organizations API Reference, version 2016-11-28.
+//! Sources: Organizations API Reference, version 2016-11-28; IAM API Reference,
+//! `ListOrganizationsFeatures`.
 
 use std::collections::BTreeSet;
 use std::ops::Bound::{Included, Unbounded};
@@ -84,6 +85,33 @@ pub(super) fn answer(
         ));
     }
     list(state, request)
+}
+
+/// Which features of centralised root access are on: both, or none.
+pub(super) fn features(organization: &Organization, caller: &Caller) -> Result<Reply, Failure> {
+    if !organization.enabled {
+        return Err(Failure::new(
+            404,
+            "OrganizationNotFoundException",
+            "Your account is not a member of an organization.",
+        ));
+    }
+    if !organization.administers(caller.account) {
+        return Err(Failure::new(
+            403,
+            "AccountNotManagementOrDelegatedAdministratorException",
+            "The account is neither the management account nor a delegated administrator.",
+        ));
+    }
+    let enabled = if organization.root_access {
+        "<member>RootCredentialsManagement</member><member>RootSessions</member>"
+    } else {
+        ""
+    };
+    Ok(Reply::xml(format!(
+        "<OrganizationId>o-simulated0</OrganizationId>\
+         <EnabledFeatures>{enabled}</EnabledFeatures>"
+    )))
 }
 
 fn arn(state: &State, resource: &str) -> String {

@@ -46,9 +46,11 @@ pub struct Rendering {
     pub final_line_end: bool,
     /// Whether the text opens with a byte order mark.
     pub byte_order_mark: bool,
-    /// The columns and their order; [`COLUMNS`] when `None`. `additional_credentials_info` is
-    /// known, any other name gets the value `N/A`.
+    /// The columns and their order; [`COLUMNS`] when `None`. A name that is unknown gets the value
+    /// `N/A`.
     pub columns: Option<Vec<&'static str>>,
+    /// What the column `additional_credentials_info` says in the root row; `N/A` when `None`.
+    pub additional_credentials: Option<&'static str>,
     /// How many rows of the root user there are: 1 unless something is wrong (or in China, 0).
     pub root_rows: usize,
     /// The account that the ARNs name, when it is not the account itself.
@@ -66,6 +68,7 @@ impl Default for Rendering {
             final_line_end: false,
             byte_order_mark: false,
             columns: None,
+            additional_credentials: None,
             root_rows: 1,
             arn_account: None,
             raw: None,
@@ -101,11 +104,15 @@ pub enum LineEnd {
 }
 
 /// The account's report as `Content` carries it.
-pub(super) fn content(account: &Account) -> Bytes {
+pub(super) fn content(account: &Account) -> report::Content {
     let rendering = &account.report.rendering;
-    match &rendering.raw {
+    let base64 = match &rendering.raw {
         Some(raw) => report::encode(raw),
         None => report::encode(text(account, rendering).as_bytes()),
+    };
+    report::Content {
+        base64,
+        root: account.root.inventory(),
     }
 }
 
@@ -167,7 +174,10 @@ impl Row<'_> {
             "arn" => self.arn(),
             "user_creation_time" => self.time(user.created),
             "mfa_active" => self.boolean(user.mfa),
-            "additional_credentials_info" => "Long-term credentials: none, as of now".to_owned(),
+            "additional_credentials_info" if self.is_root => {
+                let info = self.rendering.additional_credentials;
+                info.map_or_else(not_applicable, str::to_owned)
+            }
             _ => self
                 .password_field(column)
                 .or_else(|| self.key_field(column))
@@ -333,18 +343,33 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_column_another_accounts_arns_and_no_root_row_can_be_had() {
+    fn another_accounts_arns_and_no_root_row_can_be_had() {
         let mut account = account();
         account.users.truncate(1);
         *account.report.rendering = Rendering {
-            columns: Some(vec!["arn", "additional_credentials_info", "invented"]),
+            columns: Some(vec!["arn", "invented"]),
             root_rows: 0,
             arn_account: Some("111122223333".parse().unwrap()),
             ..Rendering::default()
         };
         assert_eq!(
             lines(&account)[1..],
-            ["arn:aws:iam::111122223333:user/bob,\"Long-term credentials: none, as of now\",N/A"]
+            ["arn:aws:iam::111122223333:user/bob,N/A"]
+        );
+    }
+
+    #[test]
+    fn the_newest_column_names_more_credentials_of_the_root_user() {
+        let mut account = account();
+        account.users.truncate(1);
+        *account.report.rendering = Rendering {
+            columns: Some(vec!["user", "additional_credentials_info"]),
+            additional_credentials: Some("1 more, see ListAccessKeys"),
+            ..Rendering::default()
+        };
+        assert_eq!(
+            lines(&account)[1..],
+            ["<root_account>,\"1 more, see ListAccessKeys\"", "bob,N/A"]
         );
     }
 }

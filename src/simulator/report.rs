@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
+use super::account::Inventory;
 use super::answer::Failure;
 use super::render::Rendering;
 
@@ -38,15 +39,23 @@ pub struct Report {
 
 #[derive(Clone, Debug)]
 struct Stored {
-    /// In base64, shared by every answer.
-    content: Bytes,
+    content: Content,
     generated: i64,
+}
+
+/// What a report says.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    /// In base64, shared by every answer.
+    pub(super) base64: Bytes,
+    /// Of the root user.
+    pub(super) root: Inventory,
 }
 
 #[derive(Clone, Debug)]
 struct Making {
     /// What the account was when the report was asked for.
-    content: Bytes,
+    content: Content,
     started: i64,
     polls: u32,
 }
@@ -84,7 +93,7 @@ impl Report {
         self.making = None;
     }
 
-    pub(super) fn store(&mut self, content: Bytes, generated: i64) {
+    pub(super) fn store(&mut self, content: Content, generated: i64) {
         self.making = None;
         self.stored = Some(Stored { content, generated });
     }
@@ -100,7 +109,7 @@ impl Report {
     }
 
     /// Begins a report with that content.
-    pub(super) fn begin(&mut self, content: Bytes, now: i64) {
+    pub(super) fn begin(&mut self, content: Content, now: i64) {
         self.making = Some(Making {
             content,
             started: now,
@@ -127,8 +136,8 @@ impl Report {
         self.store(content, generated);
     }
 
-    /// Answers Get: the content in base64 and its GeneratedTime.
-    pub(super) fn get(&self, now: i64) -> Result<(Bytes, i64), Failure> {
+    /// Answers Get: the content and its GeneratedTime.
+    pub(super) fn get(&self, now: i64) -> Result<(&Content, i64), Failure> {
         match (&self.making, &self.stored) {
             (Some(_), _) => Err(in_progress()),
             (None, None) => Err(Failure::new(
@@ -143,7 +152,7 @@ impl Report {
                  generate a new one.",
             )),
             (None, Some(stored)) => Ok((
-                stored.content.clone(),
+                &stored.content,
                 self.shown_generated_time.unwrap_or(stored.generated),
             )),
         }

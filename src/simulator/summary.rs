@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::account::{Account, Password};
+use super::account::{Account, Counts, Inventory};
 
 /// The entries that nothing here depends on, with AWS's default quotas.
 const FIXED: [(&str, i64); 25] = [
@@ -60,25 +60,30 @@ impl Summary {
     }
 }
 
+/// How many credentials the summary counts for the root user.
+pub(super) fn counted(account: &Account) -> Inventory {
+    let root = account.root.inventory();
+    let present = |present| Counts { present, active: 0 };
+    Inventory {
+        keys: present(match account.summary.keys {
+            KeyCount::Each => root.keys.present,
+            KeyCount::AtMostOne => root.keys.present.min(1),
+        }),
+        certificates: present(root.certificates.present.min(1)),
+        ..root
+    }
+}
+
 /// The entries of `SummaryMap` as XML.
 pub(super) fn entries(account: &Account) -> String {
-    let root = &account.root;
-    let keys = count(root.keys.iter().flatten().count());
-    let keys = match account.summary.keys {
-        KeyCount::Each => keys,
-        KeyCount::AtMostOne => keys.min(1),
-    };
-    let certificates = root.certificates.iter().flatten().count();
+    let root = counted(account);
     let live = [
-        ("AccountAccessKeysPresent", keys),
+        ("AccountAccessKeysPresent", count(root.keys.present)),
         ("AccountMFAEnabled", i64::from(root.mfa)),
-        (
-            "AccountPasswordPresent",
-            i64::from(root.password != Password::Absent),
-        ),
+        ("AccountPasswordPresent", i64::from(root.password)),
         (
             "AccountSigningCertificatesPresent",
-            count(certificates).min(1),
+            count(root.certificates.present),
         ),
         ("Users", count(account.users.len())),
         ("Roles", count(account.roles.len())),

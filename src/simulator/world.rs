@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::answer::{Failure, Reply, Wire};
@@ -60,7 +60,7 @@ impl World {
 
     /// Adds an account, or puts it in the place of the one with its id.
     pub fn add(&self, mut account: Account) {
-        account.recount();
+        account.change(|_| ());
         self.state().accounts.insert(account.id(), account);
     }
 
@@ -79,16 +79,13 @@ impl World {
         let Some(account) = state.accounts.get_mut(&id) else {
             panic!("the simulated AWS has no account {id}");
         };
-        let result = edit(account);
-        account.recount();
-        result
+        account.change(edit)
     }
 
     /// Looks at every account or changes it, in the order of ids.
     pub fn edit_all(&self, mut edit: impl FnMut(&mut Account)) {
         for account in self.state().accounts.values_mut() {
-            edit(account);
-            account.recount();
+            account.change(&mut edit);
         }
     }
 
@@ -138,7 +135,13 @@ impl World {
     /// The calls so far, oldest first; the last 100,000 of them.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.state().calls.last()
+        self.calls_after(0)
+    }
+
+    /// The calls after the first `count`, oldest first; of the last 100,000.
+    #[must_use]
+    pub fn calls_after(&self, count: usize) -> Vec<Call> {
+        self.state().calls.after(count)
     }
 
     /// How often an operation was called about an account (see [`Call::account`]).
@@ -190,11 +193,16 @@ impl World {
             .find(|fault| fault.refuses())
             .map(|fault| Failure::of_fault(*fault, service, &request.name));
         let session = caller.as_ref().ok().map(Caller::kind);
+        let lag = state.lag(&faults);
         let result = match (refusal, caller) {
             (Some(failure), _) | (None, Err(failure)) => Err(failure),
-            (None, Ok(caller)) => state.dispatch(&caller, request, service, now, &faults),
+            (None, Ok(caller)) => state.dispatch(&caller, request, service, now, lag, &faults),
         };
         let error = result.as_ref().err().map(|failure| failure.code);
+        let about = account.and_then(|id| state.accounts.get(&id));
+        let says = about
+            .zip(operation)
+            .and_then(|(about, operation)| iam::says(about, operation, error, now, lag));
         let mut wire = if faults.contains(&FaultKind::Unavailable) {
             Wire::unavailable(request_id)
         } else {
@@ -221,6 +229,7 @@ impl World {
         let answered = !matches!(delivery, Delivery::Refuse | Delivery::Never);
         state.calls.note(Call {
             at: now,
+            moment: Instant::now(),
             account,
             service: request.service,
             operation,
@@ -228,6 +237,8 @@ impl World {
             error: error.filter(|_| answered),
             external_id: request.param("ExternalId").is_some(),
             session,
+            whole: answered && faults.iter().all(|fault| fault.leaves_whole()),
+            says: says.filter(|_| answered),
         });
         if let Some(account) = account {
             state.calls.arrive(account);
@@ -280,12 +291,23 @@ impl State {
         (Some(account), result)
     }
 
+    /// How old the next answer's root user is under these faults.
+    fn lag(&self, faults: &[FaultKind]) -> Duration {
+        let lags = faults.iter().filter_map(|fault| match fault {
+            FaultKind::Lag(by) => Some(*by),
+            FaultKind::StaleReplica(by) if self.requests.is_multiple_of(2) => Some(*by),
+            _ => None,
+        });
+        lags.max().unwrap_or_default()
+    }
+
     fn dispatch(
         &mut self,
         caller: &Caller,
         request: &Request,
         service: Service,
         now: i64,
+        lag: Duration,
         faults: &[FaultKind],
     ) -> Result<Reply, Failure> {
         let operation = request
@@ -293,6 +315,9 @@ impl State {
             .ok_or_else(|| Failure::unknown_operation(&request.name, service))?;
         self.permit(caller, operation)?;
         match operation.service() {
+            _ if operation == Operation::ListOrganizationsFeatures => {
+                organizations::features(&self.organization, caller)
+            }
             Service::Sts => sts::answer(self, caller, operation, request, now, faults),
             Service::Organizations => {
                 organizations::answer(self, caller, operation, request, faults)
@@ -302,7 +327,7 @@ impl State {
                     .accounts
                     .get_mut(&caller.account)
                     .ok_or_else(Failure::invalid_token)?;
-                iam::answer(account, caller, operation, request, now, faults)
+                iam::answer(account, caller, operation, request, now, lag, faults)
             }
         }
     }

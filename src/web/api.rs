@@ -1,4 +1,4 @@
-//! The JSON API: the accounts as [`crate::store::AccountJson`] writes them.
+//! The JSON API: the accounts as [`crate::views::AccountJson`] writes them.
 //!
 //! It answers with what is known and changes nothing.
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::document::{Document, Tag};
 use super::negotiate::Encoding;
 use crate::account::AccountId;
-use crate::store::{AccountJson, AccountsJson, Snapshot};
+use crate::views::{AccountJson, AccountsJson, Snapshot};
 
 pub(super) const JSON: &str = "application/json";
 

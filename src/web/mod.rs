@@ -9,10 +9,11 @@
 //! * `connection` speaks TLS and HTTP on one connection and cuts those that dribble.
 //! * `guard` is TLS, passwords and what else the web configuration file asks for.
 //! * `streams` are the requests of an HTTP/2 connection.
+//! * `reload` coalesces the requests for a reload.
 //! * `routes` finds the answer to a request.
 //! * `negotiate` reads `Accept` and `Accept-Encoding`.
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
-//! * `views` finds what shows accounts: `pages` for people, `api` as JSON.
+//! * `paths` finds what shows accounts: `pages` for people, `api` as JSON.
 //! * `document` is such an answer, `shelf` makes them, one at a time.
 //! * [`probe`] is the other side: it asks a running daemon whether it is healthy.
 //!
@@ -28,13 +29,13 @@ mod inherited;
 mod listener;
 mod negotiate;
 mod pages;
+mod paths;
 mod probe;
 mod reload;
 mod rendered;
 mod routes;
 mod shelf;
 mod streams;
-mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,7 @@ pub use guard::{WebConfig, WebConfigError};
 pub use inherited::{Inherited, InheritedError, inherited};
 pub use listener::{BindError, Listener, bind};
 pub use probe::{Health, ProbeError, ProbeUrl, probe};
-pub use reload::{ReloadRequest, Reloaded, Reloads};
+pub use reload::{ReloadRequests, Reloaded, Reloads};
 pub use routes::Site;
 
 use listener::Audience;
@@ -109,7 +110,8 @@ impl Default for Limits {
 /// accepts nothing more, lets the answers that are under way end for at most
 /// [`Limits::grace`], cuts the rest and returns.
 ///
-/// Each listener is named in the log with its actual address. Dropping the future stops at once.
+/// Each listener is named in the log with its actual address. One that ends before that ends all:
+/// to answer on some addresses only would hide it. Dropping the future stops at once.
 pub async fn serve(
     listeners: Vec<Listener>,
     health: Option<Listener>,
@@ -137,7 +139,10 @@ pub async fn serve(
         }
         tasks.spawn(listener.serve(audience, Arc::clone(&site), stopped.clone()));
     }
-    shutdown.await;
+    tokio::select! {
+        () = shutdown => {}
+        Some(_) = tasks.join_next() => return,
+    }
     drop(stop);
     while tasks.join_next().await.is_some() {}
 }

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{HOST, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode, Uri};
@@ -34,6 +35,9 @@ use super::routes::{CHALLENGE, HEALTHY};
 
 /// How long the daemon may take to answer. Less than the 3 s that the image's check has.
 const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// How much of the reason of a daemon that is not healthy is read.
+const REASON_BYTES: usize = 1024;
 
 /// What is asked: `http://` or `https://`, a host, and a path, which is `/-/healthy` when there is
 /// none.
@@ -137,6 +141,9 @@ pub enum ProbeError {
     /// It answers, but not with HTTP, or not with TLS.
     #[error("no proper answer: {0}; is it http:// or https://, and the right port?")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
+    /// It says that it is not healthy, and why.
+    #[error("not healthy: {0}")]
+    Unhealthy(String),
     /// It answers something else.
     #[error(
         "answered {0} where a daemon that is healthy answers 200; is it the right port and path?"
@@ -160,11 +167,14 @@ async fn ask(url: &ProbeUrl) -> Result<Health, ProbeError> {
         .await
         .map_err(ProbeError::Connect)?;
     if !url.is_tls() {
-        return judge(&request(stream, url).await.map_err(ProbeError::Broken)?);
+        return request(stream, url)
+            .await
+            .map_err(ProbeError::Broken)?
+            .judge();
     }
     let asked = Arc::new(Asked::default());
     match request_by_tls(stream, url, &asked).await {
-        Ok(response) => judge(&response),
+        Ok(answer) => answer.judge(),
         // It asked, got none, and said goodbye in TLS' own words.
         Err(error) if asked.0.load(Ordering::Relaxed) && is_alert(&*error) => {
             Ok(Health::AsksForCertificate)
@@ -173,14 +183,42 @@ async fn ask(url: &ProbeUrl) -> Result<Health, ProbeError> {
     }
 }
 
-fn judge<B>(response: &Response<B>) -> Result<Health, ProbeError> {
-    let challenge = response.headers().get(WWW_AUTHENTICATE);
-    match response.status() {
-        StatusCode::OK => Ok(Health::Healthy),
-        StatusCode::UNAUTHORIZED if challenge.is_some_and(|challenge| challenge == CHALLENGE) => {
-            Ok(Health::AsksForPassword)
+/// What of an answer is judged.
+struct Answer {
+    status: StatusCode,
+    challenges: bool,
+    /// The first line of an answer that says 503.
+    reason: String,
+}
+
+impl Answer {
+    async fn read(response: Response<Incoming>) -> Result<Self, Broken> {
+        let (head, body) = response.into_parts();
+        let mut answer = Self {
+            status: head.status,
+            challenges: (head.headers.get(WWW_AUTHENTICATE))
+                .is_some_and(|challenge| challenge == CHALLENGE),
+            reason: String::new(),
+        };
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+            let body = Limited::new(body, REASON_BYTES).collect().await?.to_bytes();
+            let text = String::from_utf8_lossy(&body);
+            // Whoever answers: a terminal takes no orders from it.
+            let line = text.lines().next().unwrap_or_default().chars();
+            answer.reason = line.filter(|char| !char.is_control()).collect();
         }
-        status => Err(ProbeError::Status(status)),
+        Ok(answer)
+    }
+
+    fn judge(self) -> Result<Health, ProbeError> {
+        match self.status {
+            StatusCode::OK => Ok(Health::Healthy),
+            StatusCode::UNAUTHORIZED if self.challenges => Ok(Health::AsksForPassword),
+            StatusCode::SERVICE_UNAVAILABLE if !self.reason.is_empty() => {
+                Err(ProbeError::Unhealthy(self.reason))
+            }
+            status => Err(ProbeError::Status(status)),
+        }
     }
 }
 
@@ -190,7 +228,7 @@ async fn request_by_tls(
     stream: TcpStream,
     url: &ProbeUrl,
     asked: &Arc<Asked>,
-) -> Result<Response<impl Sized + use<>>, Broken> {
+) -> Result<Answer, Broken> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
@@ -208,7 +246,7 @@ async fn request_by_tls(
 async fn request<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     url: &ProbeUrl,
-) -> Result<Response<impl Sized + use<S>>, Broken> {
+) -> Result<Answer, Broken> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let path = url.0.path_and_query().map_or(HEALTHY, |path| path.as_str());
     let host = url.0.authority().map_or("", |authority| authority.as_str());
@@ -216,14 +254,15 @@ async fn request<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .header(HOST, host)
         .body(Empty::<Bytes>::new())?;
     let mut connection = std::pin::pin!(connection);
-    let mut response = std::pin::pin!(sender.send_request(request));
+    let mut answer =
+        std::pin::pin!(async { Answer::read(sender.send_request(request).await?).await });
     tokio::select! {
-        response = &mut response => Ok(response?),
+        answer = &mut answer => answer,
         // The end of the connection may come first, with the answer behind it or with the reason
         // why there is none.
         ended = &mut connection => {
             ended?;
-            Ok(response.await?)
+            answer.await
         }
     }
 }
@@ -304,6 +343,9 @@ impl ServerCertVerifier for Anybody {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -327,5 +369,25 @@ mod tests {
         ] {
             assert_eq!(url(text), Err(error), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn why_a_daemon_is_not_healthy_is_its_first_line_without_control_characters() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let daemon = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0);
+            let body = "stands \x1b[1mstill\nmore\n";
+            let length = body.len();
+            let head = format!("HTTP/1.1 503 Unavailable\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(body.as_bytes()).await.unwrap();
+            stream
+        };
+        let url = url.parse().unwrap();
+        let (_stream, answer) = tokio::join!(daemon, probe(&url));
+        let error = answer.unwrap_err();
+        assert_eq!(error.to_string(), "not healthy: stands [1mstill");
     }
 }

@@ -15,9 +15,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::negotiate::Encoding;
-use crate::clock::Moment;
 use crate::metrics::{self, Format, Options};
-use crate::store::Store;
+use crate::views::Views;
+use root_posture::Moment;
 
 /// How long bytes are handed out while what is not alarming changes under them.
 const KEEP: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ impl Rendered {
         now.since(self.as_of.moment) < KEEP
     }
 
-    fn serves(&self, request: u64, options: &Arc<Options>, store: &Store) -> bool {
+    fn serves(&self, request: u64, options: &Arc<Options>, store: &Views) -> bool {
         Arc::ptr_eq(&self.options, options)
             && (request < self.serves_below
                 || (self.is_recent(store.moment()) && self.as_of.alarms == store.alarms()))
@@ -97,7 +97,7 @@ impl Renderings {
         self: &Arc<Self>,
         variant: Variant,
         options: &Arc<Options>,
-        store: &Store,
+        store: &Views,
         make: M,
     ) -> io::Result<Bytes>
     where
@@ -159,7 +159,7 @@ impl Renderings {
 ///
 /// When the metrics cannot be written.
 pub(super) fn render(
-    store: &Store,
+    store: &Views,
     options: &Options,
     variant: Variant,
     expected: usize,
@@ -193,9 +193,9 @@ mod tests {
     use super::*;
     use crate::account::Account;
     use crate::clock::{Clock, Hand, Timestamp};
-    use crate::evidence::Source;
-    use crate::posture::{Figure, Posture};
-    use crate::store::AccountView;
+    use crate::views::AccountView;
+    use root_posture::Source;
+    use root_posture::{Metric, Posture};
 
     const TEXT: Variant = Variant {
         format: Format::Text,
@@ -209,7 +209,7 @@ mod tests {
     /// Renderings of a store that changes by hand.
     struct Bench {
         renderings: Arc<Renderings>,
-        store: Arc<Store>,
+        store: Arc<Views>,
         options: Arc<Options>,
         hand: Hand,
     }
@@ -219,7 +219,7 @@ mod tests {
             let (clock, hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
             Self {
                 renderings: Arc::default(),
-                store: Arc::new(Store::new(clock)),
+                store: Arc::new(Views::new(clock)),
                 options: Arc::default(),
                 hand,
             }
@@ -252,7 +252,7 @@ mod tests {
                 root_session: true,
                 labels: [].into(),
             };
-            let figure = Figure {
+            let figure = Metric {
                 value: keys,
                 source: Source::RootSession,
                 observed: Timestamp::default(),
@@ -265,7 +265,8 @@ mod tests {
                     ..Posture::default()
                 },
                 report: None,
-                root_keys: None,
+                onset: root_posture::Onset::default(),
+                listed: None,
                 sources: Vec::new(),
             });
         }

@@ -6,6 +6,7 @@
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -22,16 +23,19 @@ use super::document::Document;
 use super::guard::{Refusal, WebConfig, WebConfigError};
 use super::listener::Audience;
 use super::negotiate::{self, Encoding};
+use super::paths::{Paths, View};
 use super::rendered::{self, Renderings, Variant};
-use super::views::{View, Views};
 use super::{Limits, Reloads, Settings, api, pages};
-use crate::clock::Moment;
 use crate::metrics;
-use crate::store::Store;
+use crate::views::Views;
+use root_posture::Moment;
 
 pub(super) const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 const RELOAD: &str = "/-/reload";
+
+/// How long the schedule may go without a turn; it turns every few seconds even when nothing is due.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// What a client without a password is told, and how [`super::probe()`] knows who answers.
 pub(super) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\"UTF-8\"";
@@ -39,7 +43,7 @@ pub(super) const CHALLENGE: &str = "Basic realm=\"aws-root-exporter\", charset=\
 /// What requests are answered from.
 #[derive(Debug)]
 pub struct Site {
-    store: Arc<Store>,
+    store: Arc<Views>,
     telemetry_path: String,
     /// Replaced by a reload. Held for cloning a pointer only.
     metrics: RwLock<Arc<metrics::Options>>,
@@ -49,19 +53,19 @@ pub struct Site {
     /// `web.max_requests`.
     requests: Semaphore,
     renderings: Arc<Renderings>,
-    views: Views,
+    paths: Paths,
 }
 
 impl Site {
     /// A site that shows what is in the store.
     #[must_use]
-    pub fn new(store: Arc<Store>, settings: Settings) -> Self {
+    pub fn new(store: Arc<Views>, settings: Settings) -> Self {
         let requests = match settings.max_requests {
             0 => Semaphore::MAX_PERMITS,
             some => some.min(Semaphore::MAX_PERMITS),
         };
         Self {
-            views: Views::new(Arc::clone(&store), &settings.telemetry_path),
+            paths: Paths::new(Arc::clone(&store), &settings.telemetry_path),
             store,
             telemetry_path: settings.telemetry_path,
             metrics: RwLock::new(Arc::new(settings.metrics)),
@@ -174,7 +178,7 @@ impl Site {
 
     async fn view(&self, view: View, headers: &HeaderMap) -> Reply {
         let is_page = view.is_page();
-        let reply = match self.views.get(view, negotiate::encoding(headers)).await {
+        let reply = match self.paths.get(view, negotiate::encoding(headers)).await {
             Ok(Some(document)) => Reply::document(document, headers),
             Ok(None) if is_page => match pages::missing() {
                 Ok(page) => Reply::new(StatusCode::NOT_FOUND, pages::HTML, page.into()),
@@ -197,6 +201,23 @@ impl Site {
         }
     }
 
+    fn healthy(&self) -> Reply {
+        // A schedule that has not turned yet counts from the start of the process.
+        let last = self.store.exporter.last_turn().unwrap_or_default();
+        let still = self.store.moment().since(last);
+        if still <= STANDSTILL {
+            return Reply::text(StatusCode::OK, "OK");
+        }
+        let since = self.store.now().minus(still);
+        Reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format_args!(
+                "the schedule has not turned since {since}, for {} s: restart the exporter",
+                still.as_secs()
+            ),
+        )
+    }
+
     fn ready(&self) -> Reply {
         // Of the view only the lag depends on the moment.
         let view = self.store.exporter.view(Moment::default());
@@ -205,11 +226,11 @@ impl Site {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the account list is not known yet",
             ),
-            Some(counts) if view.looked_at < counts.monitored => Reply::text(
+            Some(counts) if view.attempted < counts.monitored => Reply::text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 format_args!(
                     "{} of {} accounts looked at",
-                    view.looked_at, counts.monitored
+                    view.attempted, counts.monitored
                 ),
             ),
             Some(_) => Reply::text(StatusCode::OK, "OK"),
@@ -305,7 +326,7 @@ async fn answer_admitted<B: Body>(
     let reply = match refusal(site, &route, &request) {
         Some(reply) => reply,
         None => match &route {
-            Route::Healthy => Reply::text(StatusCode::OK, "OK"),
+            Route::Healthy => site.healthy(),
             Route::Ready => site.ready(),
             Route::Reload => site.reload().await,
             // The permit is given back when the bytes are made. One that were held while the
@@ -439,14 +460,21 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
-    use crate::clock::{Clock, Timestamp};
-    use crate::store::AccountCounts;
+    use crate::clock::{Clock, Hand};
+    use crate::views::AccountCounts;
+    use root_posture::Timestamp;
 
     fn site(telemetry_path: &str, max_requests: usize) -> Site {
-        let (clock, _) = Clock::manual(Timestamp::from_unix(1_800_000_000));
-        Site::new(
-            Arc::new(Store::new(clock)),
+        site_with_hand(telemetry_path, max_requests).0
+    }
+
+    fn site_with_hand(telemetry_path: &str, max_requests: usize) -> (Site, Hand) {
+        let (clock, hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
+        let site = Site::new(
+            Arc::new(Views::new(clock)),
             Settings {
                 telemetry_path: telemetry_path.to_owned(),
                 max_requests,
@@ -454,15 +482,20 @@ mod tests {
                 limits: Limits::default(),
                 reloads: None,
             },
-        )
+        );
+        (site, hand)
     }
 
     async fn get(site: &Site, path: &str) -> Response<Full<Bytes>> {
+        get_as(site, Audience::Everyone, path).await
+    }
+
+    async fn get_as(site: &Site, audience: Audience, path: &str) -> Response<Full<Bytes>> {
         let request = Request::get(path)
             .header(HOST, "localhost")
             .body(Full::<Bytes>::default())
             .unwrap();
-        answer(site, Audience::Everyone, request).await
+        answer(site, audience, request).await
     }
 
     #[test]
@@ -504,6 +537,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_schedule_that_has_not_turned_for_a_minute_is_not_healthy() {
+        let (site, hand) = site_with_hand("/metrics", 1);
+        for turns in [false, true] {
+            if turns {
+                site.store.exporter.turned(site.store.moment());
+            }
+            hand.advance(Duration::from_secs(60));
+            assert_eq!(get(&site, HEALTHY).await.status(), 200, "{turns}");
+            hand.advance(Duration::from_secs(1));
+            for audience in [Audience::Everyone, Audience::Probes] {
+                let reply = get_as(&site, audience, HEALTHY).await;
+                assert_eq!(reply.status(), 503, "{turns}");
+                let line = reply.into_body().collect().await.unwrap().to_bytes();
+                let since = site.store.now().minus(Duration::from_secs(61));
+                let expected = format!(
+                    "the schedule has not turned since {since}, for 61 s: restart the exporter\n"
+                );
+                assert_eq!(line, expected, "{turns}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn ready_comes_when_every_account_was_looked_at() {
         let site = site("/metrics", 1);
         let note = |monitored, looked_at| {
@@ -513,7 +569,7 @@ mod tests {
                     excluded: 7,
                     inactive: 7,
                 });
-                view.looked_at = looked_at;
+                view.attempted = looked_at;
             });
         };
         assert_eq!(get(&site, READY).await.status(), 503);

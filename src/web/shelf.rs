@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::document::Document;
 use super::negotiate::Encoding;
-use super::views::View;
+use super::paths::View;
 
 /// How many documents are kept for those who wait. More are made again for whoever wants them.
 const MOST: usize = 32;

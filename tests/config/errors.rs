@@ -233,8 +233,8 @@ fn a_wrong_setting_of_the_schedule_is_told_with_place_value_and_remedy() {
         (
             "refresh.interval = \"1h\"",
             "refresh.interval: an interval of \"1h\" is not below a max_live_staleness of \
-             \"30m\": every zero would be withdrawn before the next look; lower the one or raise \
-             the other",
+             \"30m\": every zero would be withdrawn before the next poll; lower the interval below \
+             \"30m\", or raise max_live_staleness above \"1h\"",
         ),
         (
             "refresh.concurrency = 0",
@@ -246,6 +246,120 @@ fn a_wrong_setting_of_the_schedule_is_told_with_place_value_and_remedy() {
         ),
     ] {
         refuses(text, &format!("config.toml: {line}"));
+    }
+}
+
+/// Every zero would be withdrawn before the next answer could support it.
+#[test]
+fn limits_that_no_zero_outlives_are_told_with_the_least_value() {
+    let root = "organization.enabled = true\norganization.access = \"root\"\n";
+    let root_alone =
+        &format!("sources.credential_report = false\nsources.account_summary = false\n{root}");
+    let reports_alone = "sources.account_summary = false\n";
+    let before_next_poll = |interval: &str, limit: &str| {
+        format!(
+            "an interval of \"{interval}\" is not below a max_live_staleness of \"{limit}\": every \
+             zero would be withdrawn before the next poll; lower the interval below \"{limit}\", or \
+             raise max_live_staleness above \"{interval}\""
+        )
+    };
+    let before_next_report = |limit: &str| {
+        format!(
+            "refresh.max_staleness: \"{limit}\" is too short where credential reports are the only \
+             source, of which AWS makes one every 4 hours; the least is \"4h 30m\", unless \
+             sources.account_summary is true"
+        )
+    };
+    let ten_intervals = |limit: &str, interval: &str, least: &str| {
+        format!(
+            "a max_staleness of \"{limit}\" is less than ten intervals of \"{interval}\": a few polls \
+             that fail would withdraw every zero; the least is \"{least}\", unless the interval is \
+             shorter"
+        )
+    };
+    for (sources, settings, line) in [
+        // Root sessions are a live source as well.
+        (
+            &**root_alone,
+            "interval = \"1h\"",
+            format!("refresh.interval: {}", before_next_poll("1h", "30m")),
+        ),
+        (
+            root,
+            "max_live_staleness = \"1m\"",
+            format!(
+                "refresh.max_live_staleness: {}",
+                before_next_poll("1m", "1m")
+            ),
+        ),
+        // Reports alone; a root session enters neither the caller's account nor a listed one.
+        (
+            reports_alone,
+            "max_staleness = \"1h\"",
+            before_next_report("1h"),
+        ),
+        (
+            &format!("{reports_alone}{root}"),
+            "max_staleness = \"4h 29m 59s\"",
+            before_next_report("4h 29m 59s"),
+        ),
+        // Ten intervals.
+        (
+            "",
+            "max_staleness = \"10s\"",
+            format!(
+                "refresh.max_staleness: {}",
+                ten_intervals("10s", "1m", "10m")
+            ),
+        ),
+        (
+            root_alone,
+            "interval = \"3s\"\nmax_staleness = \"29s\"",
+            format!(
+                "refresh.max_staleness: {}",
+                ten_intervals("29s", "3s", "30s")
+            ),
+        ),
+        (
+            "",
+            "interval = \"2h\"\nmax_live_staleness = \"3h\"",
+            format!("refresh.interval: {}", ten_intervals("10h", "2h", "20h")),
+        ),
+    ] {
+        let text = format!("{sources}[refresh]\n{settings}");
+        refuses(&text, &format!("config.toml: {line}"));
+    }
+    let error = load_file(&format!("{root_alone}[refresh]\ninterval = \"2h\""), &[]).unwrap_err();
+    let lines = [
+        before_next_poll("2h", "30m"),
+        ten_intervals("10h", "2h", "20h"),
+    ];
+    let lines = lines.map(|line| format!("config.toml: refresh.interval: {line}"));
+    assert_eq!(error, lines.join("\n"));
+}
+
+#[test]
+fn the_least_limits_that_a_zero_outlives_are_taken() {
+    for (sources, settings) in [
+        ("", "interval = \"3s\"\nmax_staleness = \"30s\""),
+        ("", "interval = \"29m\""),
+        (
+            "sources.account_summary = false",
+            "max_staleness = \"4h30m\"",
+        ),
+        // Nothing is polled: the report has its own schedule.
+        (
+            "sources.account_summary = false",
+            "interval = \"10h\"\nmax_live_staleness = \"1s\"",
+        ),
+        // No report is asked for.
+        (
+            "sources.credential_report = false",
+            "max_staleness = \"10m\"",
+        ),
+    ] {
+        let text = format!("{sources}\n[refresh]\n{settings}");
+        load_file(&text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
     }
 }
 

@@ -181,7 +181,7 @@ fn the_environment_keeps_texts_and_reads_lists_numbers_and_switches() {
         ("AWS_ROOT_EXPORTER__Refresh__Interval", "1m30s"),
         ("AWS_ROOT_EXPORTER__WEB__LISTEN_ADDRESS", "127.0.0.1:1"),
         ("AWS_ROOT_EXPORTER__AWS__PROFILE", "123"),
-        ("AWS_ROOT_EXPORTER__STATE__PATH", "state.json"),
+        ("AWS_ROOT_EXPORTER__STATE__PATH", "state.redb"),
         ("AWS_ROOT_EXPORTER_SERVICE_HOST", "10.0.0.1"),
         ("HOME", "/root"),
     ])
@@ -205,7 +205,7 @@ fn the_environment_keeps_texts_and_reads_lists_numbers_and_switches() {
         ["127.0.0.1:1".parse().unwrap()]
     );
     assert_eq!(config.aws.profile.as_deref(), Some("123"));
-    assert_eq!(config.state.path.as_deref(), Some(Path::new("state.json")));
+    assert_eq!(config.state.path.as_deref(), Some(Path::new("state.redb")));
 }
 
 #[test]
@@ -252,10 +252,10 @@ fn a_relative_path_in_the_file_is_relative_to_the_file() {
         let config = load(Some(&file), pairs(environment), &Overrides::default());
         config.unwrap().state.path.unwrap()
     };
-    let relative = "state.path = \"data/state.json\"";
-    assert_eq!(state(relative, &[]), folder.path().join("data/state.json"));
-    let absolute = "state.path = \"/var/lib/state.json\"";
-    assert_eq!(state(absolute, &[]), Path::new("/var/lib/state.json"));
+    let relative = "state.path = \"data/state.redb\"";
+    assert_eq!(state(relative, &[]), folder.path().join("data/state.redb"));
+    let absolute = "state.path = \"/var/lib/state.redb\"";
+    assert_eq!(state(absolute, &[]), Path::new("/var/lib/state.redb"));
     let environment = [("AWS_ROOT_EXPORTER__STATE__PATH", "other.json")];
     assert_eq!(state(relative, &environment), Path::new("other.json"));
 }

@@ -65,6 +65,7 @@ fn nothing_but_the_remediation_role_can_change_anything() {
         "iam:GetCredentialReport",
     ];
     let hub = [
+        "iam:ListOrganizationsFeatures",
         "organizations:DescribeOrganization",
         "organizations:ListAccounts",
         "organizations:ListTagsForResource",

@@ -67,7 +67,7 @@ fn the_image_runs_with_a_read_only_root_as_a_user_without_a_name() {
     // The daemon itself, which finds no AWS there: its state is written where the volume is.
     let daemon = run(&image, &[]);
     assert_eq!(daemon["exit"], 0, "{}", daemon["log"]);
-    assert_eq!(daemon["written"], serde_json::json!(["state.json"]));
+    assert_eq!(daemon["written"], serde_json::json!(["state.redb"]));
 }
 
 /// The build stage sees what `.dockerignore` lets through: every file that the sources take in

@@ -1,70 +1,17 @@
-//! `ARCHITECTURE.md` is a map of the code as it is: each file has its line, each room its row.
+//! `ARCHITECTURE.md` says of the modules what is so: each has its row, and the arrows point one way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::markdown::{Page, expect_none, files, page, root, rows, spans};
+use crate::markdown::{Page, expect_none, page, rows, spans};
 use crate::source;
 
 fn map() -> Page {
     page("ARCHITECTURE.md")
 }
 
-/// The files and folders of the code map.
-fn entries(map: &Page) -> Vec<String> {
-    let entries: Vec<String> = map
-        .section("Code map")
-        .lines()
-        .filter_map(|line| line.strip_prefix("- `"))
-        .filter_map(|line| Some(line.split_once('`')?.0.to_owned()))
-        .collect();
-    assert!(entries.len() > 80, "the code map was not found");
-    entries
-}
-
-#[test]
-fn every_file_of_the_code_has_its_line_in_the_map() {
-    let entries = entries(&map());
-    let covered = |file: &String| {
-        entries.iter().any(|entry| match entry.strip_suffix('/') {
-            Some(_) => file.starts_with(entry),
-            None => file == entry,
-        })
-    };
-    let missing: Vec<String> = files("src")
-        .into_iter()
-        .filter(|file| !covered(file))
-        .map(|file| {
-            let folder = file.rsplit_once('/').unwrap().0;
-            format!(
-                "ARCHITECTURE.md, code map, under `{folder}/`: add \"- `{file}`: what it is for\""
-            )
-        })
-        .collect();
-    expect_none(&missing);
-}
-
-#[test]
-fn every_line_of_the_map_has_its_file() {
-    let mut seen = BTreeSet::new();
-    let mut trouble = Vec::new();
-    for entry in entries(&map()) {
-        if !root().join(&entry).exists() {
-            trouble.push(format!(
-                "ARCHITECTURE.md, code map: there is no {entry}; delete its line"
-            ));
-        }
-        if !seen.insert(entry.clone()) {
-            trouble.push(format!(
-                "ARCHITECTURE.md, code map: {entry} stands there twice"
-            ));
-        }
-    }
-    expect_none(&trouble);
-}
-
-/// The rows of the table of rooms: each room with what it uses.
+/// The rows of the table of modules: each room with what it uses.
 fn told() -> BTreeMap<String, BTreeSet<String>> {
-    rows(map().section("The rooms"))
+    rows(map().section("Modules"))
         .map(|cells| {
             let room = spans(cells[0]).remove(0);
             (room, spans(cells[2]).into_iter().collect())
@@ -73,7 +20,7 @@ fn told() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn the_table_of_rooms_tells_what_each_uses() {
+fn the_table_of_modules_says_what_each_uses() {
     let mut told = told();
     let mut found = source::uses();
     // The two that are no rooms of the library: what they may use is told, and is little.
@@ -86,11 +33,11 @@ fn the_table_of_rooms_tells_what_each_uses() {
         };
         match told.get(room) {
             None => trouble.push(format!(
-                "ARCHITECTURE.md, The rooms: add a row for `{room}`, which uses {}",
+                "ARCHITECTURE.md, Modules: add a row for `{room}`, which uses {}",
                 list(uses)
             )),
             Some(told) if told != uses => trouble.push(format!(
-                "ARCHITECTURE.md, The rooms: `{room}` uses {}; the table says {}. Correct the one \
+                "ARCHITECTURE.md, Modules: `{room}` uses {}; the table says {}. Correct the one \
                  that is wrong: a new arrow needs a reason",
                 list(uses),
                 list(told)
@@ -100,14 +47,14 @@ fn the_table_of_rooms_tells_what_each_uses() {
     }
     for room in told.keys().filter(|room| !found.contains_key(*room)) {
         trouble.push(format!(
-            "ARCHITECTURE.md, The rooms: there is no `{room}`; delete its row"
+            "ARCHITECTURE.md, Modules: there is no `{room}`; delete its row"
         ));
     }
     expect_none(&trouble);
 }
 
 #[test]
-fn no_room_uses_one_that_uses_it_back() {
+fn no_module_uses_one_that_uses_it_back() {
     let mut uses = source::uses();
     // Take away, again and again, the rooms that use none of those left: a circle stays.
     while let Some(room) = uses

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use aws_root_exporter::cli::args;
-use aws_root_exporter::evidence::{Reason, Source};
+use aws_root_exporter::failure::Reason;
 use aws_root_exporter::metrics::{self, Kind};
 use clap::error::ErrorKind;
 use regex::Regex;
+use root_posture::Source;
 
 use crate::markdown::{Page, expect_none, files, page, pages, read, rows, spans};
 
@@ -86,7 +87,7 @@ fn every_setting_that_is_named_is_in_config_toml() {
     let mut count = 0;
     let mut trouble = Vec::new();
     for page in written() {
-        let in_files = [".yml", ".yaml", ".json", ".toml", ".md"];
+        let in_files = [".yml", ".yaml", ".json", ".redb", ".toml", ".md"];
         let spans = page
             .spans
             .iter()
@@ -120,20 +121,20 @@ fn the_table_of_reasons_is_the_list_of_reasons() {
     let reasons: Vec<String> = Reason::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(
         told, reasons,
-        "docs/evidence.md, When it fails: a row for each reason of src/evidence.rs, in its order"
+        "docs/evidence.md, When it fails: a row for each reason of src/failure.rs, in its order"
     );
 }
 
 #[test]
 fn the_table_of_sources_is_the_list_of_sources() {
     let evidence = page("docs/evidence.md");
-    let told: Vec<String> = rows(evidence.section("Who is asked"))
+    let told: Vec<String> = rows(evidence.section("Sources"))
         .map(|cells| spans(cells[0]).remove(0))
         .collect();
     let sources: Vec<String> = Source::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(
         told, sources,
-        "docs/evidence.md, Who is asked: a row for each source of src/evidence.rs, in its order"
+        "docs/evidence.md, Sources: a row for each source of crates/root-posture, in its order"
     );
 }
 

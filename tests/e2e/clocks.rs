@@ -10,7 +10,7 @@ use aws_root_exporter::simulator::{Fault, FaultKind};
 use crate::support::daemon::{Daemon, Launch};
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use crate::support::state::knowing;
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const SKEW: &str = "aws_root_exporter_clock_skew_seconds";
@@ -37,7 +37,7 @@ fn world() -> Simulated {
 
 fn config() -> String {
     format!(
-        "refresh.interval = \"1s\"\nrefresh.max_live_staleness = \"1h\"\nstate.path = \"state.json\"\n{}",
+        "refresh.interval = \"1s\"\nrefresh.max_live_staleness = \"1h\"\nstate.path = \"state.redb\"\n{}",
         ALL.map(listed).concat()
     )
 }
@@ -137,7 +137,7 @@ fn start_over(aws: &Simulated, state: &Path, offset: i64) -> Daemon {
     aws.world.clear_faults();
     aws.world.fault(Fault::new(FaultKind::Unavailable));
     let launch = aws.launch(&config());
-    fs::copy(state, launch.path("state.json")).unwrap();
+    fs::copy(state, launch.path("state.redb")).unwrap();
     let (launch, clock) = LocalClock::of(launch);
     clock.set(offset);
     launch.start()
@@ -147,15 +147,11 @@ fn start_over(aws: &Simulated, state: &Path, offset: i64) -> Daemon {
 fn a_restart_by_a_clock_that_is_off_forgets_no_finding() {
     let aws = world();
     let launch = aws.launch(&config());
-    let state = launch.path("state.json");
+    let state = launch.path("state.redb");
     let first = launch.start();
     first.wait_until_ready();
     first.scrape_until(as_ever);
-    eventually(PATIENCE, || {
-        let text = fs::read_to_string(&state).map_err(|error| error.to_string())?;
-        let known = ALL.map(|number| text.contains(&id(number).to_string()));
-        (known == [true; 3]).then_some(()).ok_or(text)
-    });
+    knowing(&state, &ALL);
     for offset in [DAY, -DAY, 400 * DAY, -400 * DAY] {
         let next = start_over(&aws, &state, offset);
         // The finding from the first scrape on; the zero may be withdrawn, and is never a key.

@@ -1,19 +1,17 @@
 //! Killed at any moment, while it writes: the state file is whole, each start goes on from it, and no
-//! figure that a scraper saw as an alarm is gone after it.
+//! alarm that a scraper saw is gone after it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
-use serde_json::Value;
 
-use crate::support::PATIENCE;
 use crate::support::daemon::Daemon;
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{Simulated, account, id, listed, now};
+use crate::support::{PATIENCE, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -37,11 +35,10 @@ fn alarms(shown: &Exposition) -> BTreeSet<String> {
 
 /// What a kill left: nothing, or a whole file.
 fn assert_whole(path: &Path) {
-    let Ok(content) = fs::read(path) else {
-        return;
-    };
-    let state: Value = serde_json::from_slice(&content).expect("the state file is whole");
-    assert_eq!(state["format"], "aws-root-exporter state");
+    if path.exists() {
+        let state = state::read(path).expect("the state file is whole");
+        assert_eq!(state["meta"]["version"], 2);
+    }
 }
 
 /// Lets it run, with a key for each of the `rising` accounts on the way, until that many more alarms
@@ -87,7 +84,7 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
     });
     let aws = Simulated::with(members);
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.json");
+    let path = folder.path().join("state.redb");
     let listed: String = accounts
         .iter()
         .chain(&[RESTLESS])
@@ -119,7 +116,7 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
         live(&aws, &daemon, rising, &mut seen, more, span);
         drop(daemon);
         assert_whole(&path);
-        let aside = folder.path().join("state.json.unusable");
+        let aside = folder.path().join("state.redb.unusable");
         assert!(!aside.exists(), "kill {kill}: a file was set aside");
     }
     println!("{} alarms were seen and kept", seen.len());

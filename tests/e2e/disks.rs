@@ -1,5 +1,5 @@
-//! Disks that will not have the state file: full, read-only, no folder where one was. It costs the
-//! saving, for as long as it lasts, and never a figure.
+//! Disks that do not take the state: full, read-only, hanging, no folder where one was. It costs the
+//! saving, for as long as it lasts, and never a value.
 //!
 //! The disks are mounted in a namespace of the daemon's own (`unshare -rm`), so that nobody has to
 //! be root and nothing of the machine changes. Where there are no such namespaces the tests fail:
@@ -9,21 +9,21 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
-use serde_json::Value;
 
 use crate::support::daemon::Daemon;
 use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use crate::support::{PATIENCE, eventually, script, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const SAVED: &str = "aws_root_exporter_state_last_save_successful";
 const ONE: u64 = 12;
 const OF: [(&str, &str); 1] = [("account", "000000000012")];
 
-/// A disk of 256 KiB over the folder `disk`.
-const SMALL: &str = "mount -t tmpfs -o size=256k tmpfs disk";
+/// A disk of 4 MiB over the folder `disk`: a state takes less than half of it.
+const SMALL: &str = "mount -t tmpfs -o size=4m tmpfs disk";
 
 /// The same, and not a byte left on it.
 const FULL: &str = "mount -t tmpfs -o size=256k tmpfs disk
@@ -36,7 +36,7 @@ const READ_ONLY: &str = "mount --bind disk disk
 
 fn config() -> String {
     format!(
-        "refresh.interval = \"1s\"\nstate.path = \"disk/state.json\"\n{}",
+        "refresh.interval = \"1s\"\nstate.path = \"disk/state.redb\"\n{}",
         listed(ONE)
     )
 }
@@ -77,7 +77,7 @@ impl Mounted {
     }
 
     fn state(&self) -> PathBuf {
-        self.disk.join("state.json")
+        self.disk.join("state.redb")
     }
 
     /// Takes what is left of the disk.
@@ -85,7 +85,7 @@ impl Mounted {
         let mut filler = File::create(self.disk.join("filler")).unwrap();
         let block = [0; 4096];
         while filler.write_all(&block).is_ok() {
-            assert!(filler.metadata().unwrap().len() < 1 << 20, "it has an end");
+            assert!(filler.metadata().unwrap().len() < 8 << 20, "it has an end");
         }
     }
 
@@ -102,18 +102,12 @@ impl Mounted {
         assert!(done.success(), "{command}: {done}");
     }
 
-    fn figure(&self, keys: f64, saved: f64) {
+    fn value(&self, keys: f64, saved: f64) {
         self.daemon.scrape_until(|shown| {
             shown.expect(ACTIVE, &OF, keys)?;
             shown.expect(SAVED, &[], saved)
         });
     }
-}
-
-/// The state file, which is whole.
-fn whole(path: &Path) -> Value {
-    let text = fs::read(path).expect("there is a state file");
-    serde_json::from_slice(&text).expect("the state file is whole")
 }
 
 /// Waits until the file is one that a start, cut off from AWS, shows that many keys by.
@@ -124,53 +118,43 @@ fn knows(path: &Path, keys: f64) {
         dark.world.fault(Fault::new(FaultKind::ServiceFailure));
         let launch = dark.launch(&config());
         fs::create_dir(launch.path("disk")).unwrap();
-        fs::write(launch.path("disk/state.json"), content).unwrap();
+        fs::write(launch.path("disk/state.redb"), content).unwrap();
         launch.start().scrape().expect(ACTIVE, &OF, keys)
     });
 }
 
 #[test]
-fn a_disk_that_fills_up_keeps_the_last_whole_file_and_no_figure_waits_for_room() {
+fn a_disk_that_fills_up_keeps_the_state_whole_and_no_value_waits_for_room() {
     let aws = with_keys(0);
     let mounted = Mounted::start(&aws, SMALL, &[]);
-    mounted.figure(0.0, 1.0);
-    eventually(PATIENCE, || {
-        mounted
-            .state()
-            .exists()
-            .then_some(())
-            .ok_or_else(|| "not saved yet".to_owned())
-    });
+    mounted.value(0.0, 1.0);
+    state::knowing(&mounted.state(), &[ONE]);
     mounted.fill();
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    mounted.figure(1.0, 0.0);
-    whole(&mounted.state());
-    let half = mounted.disk.join("state.json.tmp");
-    eventually(PATIENCE, || {
-        (!half.exists())
-            .then_some(())
-            .ok_or_else(|| "half a file takes up room".to_owned())
-    });
-    let said = mounted.daemon.process.lines().join("\n");
+    mounted.value(1.0, 0.0);
+    state::read(&mounted.state()).expect("the state file is whole");
+    let logged = mounted.daemon.process.lines().join("\n");
     assert_eq!(
-        said.matches("the state cannot be saved").count(),
+        logged.matches("the state cannot be saved").count(),
         1,
-        "it is said once: {said}"
+        "it is logged once: {logged}"
     );
     fs::remove_file(mounted.disk.join("filler")).unwrap();
-    mounted.figure(1.0, 1.0);
+    mounted.value(1.0, 1.0);
     knows(&mounted.state(), 1.0);
+    let names = fs::read_dir(&mounted.disk).unwrap().count();
+    assert_eq!(names, 1, "nothing was set aside, nothing left over");
 }
 
 #[test]
 fn a_start_on_a_full_disk_shows_what_is_so_and_saves_when_there_is_room() {
     let aws = with_keys(1);
     let mounted = Mounted::start(&aws, FULL, &[]);
-    mounted.figure(1.0, 0.0);
+    mounted.value(1.0, 0.0);
     fs::remove_file(mounted.disk.join("filler")).unwrap();
-    mounted.figure(1.0, 1.0);
+    mounted.value(1.0, 1.0);
     knows(&mounted.state(), 1.0);
 }
 
@@ -178,34 +162,36 @@ fn a_start_on_a_full_disk_shows_what_is_so_and_saves_when_there_is_room() {
 fn a_read_only_folder_costs_the_saving_and_what_is_in_it_is_read() {
     let first = with_keys(1);
     let earlier = Mounted::start(&first, SMALL, &[]);
-    earlier.figure(1.0, 1.0);
+    earlier.value(1.0, 1.0);
     knows(&earlier.state(), 1.0);
     let content = fs::read(earlier.state()).unwrap();
     drop(earlier);
 
     let dark = with_keys(1);
     dark.world.fault(Fault::new(FaultKind::ServiceFailure));
-    let mounted = Mounted::start(&dark, READ_ONLY, &[("state.json", &content)]);
-    mounted.figure(1.0, 0.0);
-    assert_eq!(fs::read(mounted.state()).unwrap(), content);
+    let mounted = Mounted::start(&dark, READ_ONLY, &[("state.redb", &content)]);
+    mounted.value(1.0, 0.0);
+    assert!(fs::read(mounted.state()).unwrap() == content, "it changed");
     mounted.inside("mount -o remount,bind,rw \"$1\"");
     dark.world.clear_faults();
-    mounted.figure(1.0, 1.0);
+    mounted.value(1.0, 1.0);
 }
 
 #[test]
-fn a_torn_file_that_cannot_be_moved_is_not_said_to_be_moved() {
+fn a_torn_file_that_cannot_be_moved_is_moved_once_it_can_be() {
     let aws = with_keys(1);
     let torn = b"{\"format\":\"aws-root";
-    let mounted = Mounted::start(&aws, READ_ONLY, &[("state.json", torn)]);
-    mounted.figure(1.0, 0.0);
+    let mounted = Mounted::start(&aws, READ_ONLY, &[("state.redb", torn)]);
+    mounted.value(1.0, 0.0);
     assert_eq!(fs::read(mounted.state()).unwrap(), torn);
-    let said = mounted.daemon.process.lines().join("\n");
-    assert!(said.contains("not a whole state file"), "{said}");
-    assert!(!said.contains("it was set aside"), "{said}");
+    let logged = || mounted.daemon.process.lines().join("\n");
+    assert!(!logged().contains("was set aside"), "{}", logged());
     mounted.inside("mount -o remount,bind,rw \"$1\"");
-    mounted.figure(1.0, 1.0);
+    mounted.value(1.0, 1.0);
     knows(&mounted.state(), 1.0);
+    assert!(logged().contains("was set aside"), "{}", logged());
+    let aside = fs::read(mounted.disk.join("state.redb.unusable"));
+    assert_eq!(aside.unwrap(), torn);
 }
 
 #[test]
@@ -215,18 +201,18 @@ fn a_file_where_the_folder_should_be_costs_only_the_saving() {
     let folder = launch.path("disk");
     fs::write(&folder, "somebody's").unwrap();
     let daemon = launch.start();
-    let figure = |saved| {
+    let value = |saved| {
         daemon.scrape_until(|shown| {
             shown.expect(ACTIVE, &OF, 1.0)?;
             shown.expect(SAVED, &[], saved)
         });
     };
-    figure(0.0);
+    value(0.0);
     assert_eq!(fs::read(&folder).unwrap(), b"somebody's");
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();
-    figure(1.0);
-    knows(&folder.join("state.json"), 1.0);
+    value(1.0);
+    knows(&folder.join("state.redb"), 1.0);
 }
 
 #[test]
@@ -235,16 +221,16 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
     let launch = aws.launch(&config());
     let folder = launch.path("disk");
     fs::create_dir(&folder).unwrap();
-    let state = folder.join("state.json");
+    let state = folder.join("state.redb");
     let daemon = launch.start();
-    let figure = |keys, saved| {
+    let value = |keys, saved| {
         daemon.scrape_until(|shown| {
             shown.expect(ACTIVE, &OF, keys)?;
             shown.expect(SAVED, &[], saved)
         });
     };
-    figure(1.0, 1.0);
-    // A save may be under way, which would put the file back.
+    value(1.0, 1.0);
+    // A commit between the two makes the file anew.
     eventually(PATIENCE, || {
         let _ = fs::remove_file(&state);
         fs::create_dir(&state).map_err(|error| error.to_string())
@@ -253,30 +239,63 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    figure(2.0, 0.0);
+    value(2.0, 0.0);
     assert_eq!(fs::read(state.join("somebody's")).unwrap(), b"data");
     fs::remove_dir_all(&state).unwrap();
-    figure(2.0, 1.0);
+    value(2.0, 1.0);
     knows(&state, 2.0);
 }
 
+/// Makes the library of `hung_disk.c`, by the linker that Rust itself needs.
+fn hung_disk(library: &Path) {
+    let done = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(library)
+        .arg(script("hung_disk.c"))
+        .status()
+        .expect("Rust's linker is there");
+    assert!(done.success(), "cc: {done}");
+}
+
 #[test]
-fn a_device_or_a_pipe_is_neither_read_nor_moved_nor_replaced() {
-    let aws = with_keys(1);
-    let pipe = "mount -t tmpfs tmpfs disk
-        mkfifo disk/state.json";
-    let device = "mount -t tmpfs tmpfs disk
-        ln -s /dev/zero disk/state.json";
-    for place in [pipe, device] {
-        let mounted = Mounted::start(&aws, place, &[]);
-        mounted.figure(1.0, 0.0);
-        let kind = fs::symlink_metadata(mounted.state()).unwrap().file_type();
-        assert!(!kind.is_file(), "{place}: it was replaced");
-        assert!(
-            !mounted.disk.join("state.json.unusable").exists(),
-            "{place}"
-        );
-        fs::remove_file(mounted.state()).unwrap();
-        mounted.figure(1.0, 1.0);
-    }
+fn a_disk_that_hangs_is_reported_within_ten_seconds_and_no_value_waits_for_it() {
+    let aws = with_keys(0);
+    let launch = aws.launch(&config());
+    fs::create_dir(launch.path("disk")).unwrap();
+    let (library, hung) = (launch.path("hung_disk.so"), launch.path("hung"));
+    hung_disk(&library);
+    let daemon = launch
+        .environment([
+            ("LD_PRELOAD", library.display().to_string()),
+            ("HUNG", hung.display().to_string()),
+        ])
+        .start();
+    let value = |keys, saved| {
+        daemon.scrape_until(|shown| {
+            shown.expect(ACTIVE, &OF, keys)?;
+            shown.expect(SAVED, &[], saved)
+        });
+    };
+    value(0.0, 1.0);
+    fs::write(&hung, "").unwrap();
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    let hung_since = Instant::now();
+    value(1.0, 0.0);
+    let after = hung_since.elapsed();
+    assert!(after < Duration::from_secs(10), "reported after {after:?}");
+    let logged = daemon.process.lines().join("\n");
+    assert!(logged.contains("the disk does not answer"), "{logged}");
+    assert!(logged.contains("disk/state.redb"), "{logged}");
+    fs::remove_file(&hung).unwrap();
+    value(1.0, 1.0);
+
+    // Nor does the end wait for it.
+    fs::write(&hung, "").unwrap();
+    aws.world
+        .edit(id(ONE), |account| account.root.delete_keys());
+    daemon.scrape_until(|shown| shown.expect(ACTIVE, &OF, 0.0));
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.exit_code(PATIENCE), 0);
 }

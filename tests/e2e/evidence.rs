@@ -322,8 +322,8 @@ fn fine_and_alarming() -> (Simulated, String) {
     alarming.root.mfa = false;
     let aws = Simulated::with([alarming, account(13, "fine")]);
     let config = format!(
-        "refresh.interval = \"1s\"\nrefresh.max_staleness = \"6s\"\n\
-         refresh.max_live_staleness = \"5s\"\nstate.path = \"state.json\"\n{}{}",
+        "refresh.interval = \"1s\"\nrefresh.max_staleness = \"10s\"\n\
+         refresh.max_live_staleness = \"5s\"\nstate.path = \"state.redb\"\n{}{}",
         listed(ONE),
         listed(13)
     );
@@ -347,7 +347,7 @@ fn all_is_true(shown: &Exposition) -> Result<(), String> {
 fn fine_values_expire_alarming_ones_stay_also_over_a_kill() {
     let (aws, config) = fine_and_alarming();
     let launch = aws.launch(&config);
-    let state = launch.path("state.json");
+    let state = launch.path("state.redb");
     let daemon = launch.start();
     daemon.wait_until_ready();
     daemon.scrape_until(all_is_true);
@@ -374,7 +374,7 @@ fn fine_values_expire_alarming_ones_stay_also_over_a_kill() {
     daemon.process.signal("KILL");
 
     let launch = aws.launch(&config);
-    std::fs::write(launch.path("state.json"), kept).unwrap();
+    std::fs::write(launch.path("state.redb"), kept).unwrap();
     let daemon = launch.start();
     alarms(&daemon.scrape()).expect("known from the first scrape on");
     daemon.wait_until_ready();

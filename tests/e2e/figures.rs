@@ -225,7 +225,7 @@ fn root_row(account: &Account, key_active: &str) -> String {
 fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
     let stranger = account(5, "stranger").with_role(crate::support::simulated::ROLE, Some("other"));
     let unwell = [
-        ("denied", "access_denied", reported(1, |_| {})),
+        ("denied", "access_denied", with_key(1)),
         (
             "a root row that is malformed",
             "report_malformed",
@@ -283,6 +283,7 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
     let aws = Simulated::with(unwell.iter().map(|(_, _, account)| account.clone()));
     for (number, operation, kind) in [
         (1, "GenerateCredentialReport", FaultKind::AccessDenied),
+        (1, "GetCredentialReport", FaultKind::AccessDenied),
         (9, "GetCredentialReport", FaultKind::TruncatedBase64),
         (10, "GetCredentialReport", FaultKind::TruncatedXml),
     ] {

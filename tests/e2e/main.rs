@@ -14,6 +14,7 @@
 
 mod activation;
 mod clocks;
+mod core;
 mod crashes;
 mod disks;
 mod evidence;
@@ -24,6 +25,7 @@ mod organizations;
 mod paging;
 mod probes;
 mod prometheus;
+mod reloads;
 mod schedule;
 mod secrets;
 mod signals;

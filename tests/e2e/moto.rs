@@ -197,6 +197,11 @@ fn a_fresh_report_is_not_asked_for_again() {
         let source = [("account", PRODUCTION), ("source", "credential_report")];
         shown.expect(UP, &source, 1.0)
     });
+    // What moto prints of a call may come after its answer.
+    eventually(PATIENCE, || {
+        let given = moto.count(PRODUCTION, "GetCredentialReport");
+        (given > 0).then_some(()).ok_or_else(|| "none given".into())
+    });
     let asked_for_report = || {
         let asked = moto.operations(PRODUCTION);
         asked

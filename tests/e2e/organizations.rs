@@ -10,7 +10,7 @@ use crate::support::aws::{CALLER_ACCOUNT, EXTERNAL_ID, Moto};
 use crate::support::daemon::{ANY_PORT, Daemon, Launch};
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{HUB, ROLE, Simulated, account, id};
-use crate::support::{PATIENCE, eventually, python, script};
+use crate::support::{PATIENCE, eventually, python, script, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -24,7 +24,7 @@ const ODD: [&str; 4] = [
 
 fn config(rest: &str) -> String {
     format!(
-        "refresh.interval = \"1s\"\n[state]\npath = \"state.json\"\n[organization]\nenabled = true\n\
+        "refresh.interval = \"1s\"\n[state]\npath = \"state.redb\"\n[organization]\nenabled = true\n\
          interval = \"1s\"\nexternal_id = \"{EXTERNAL_ID}\"\n{rest}"
     )
 }
@@ -148,7 +148,7 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
     });
     let config = config("");
     let mut launch = aws.launch(&config);
-    let state = launch.path("state.json");
+    let path = launch.path("state.redb");
     launch = launch.argument("--log.level=debug");
     let daemon = launch.start();
     daemon.wait_until_ready();
@@ -181,22 +181,21 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
         daemon.scrape_until(|shown| shown.expect("aws_root_exporter_discovery_up", &[], 0.0));
     assert_eq!(self::shown(&shown), all);
     daemon.scrape_until(|shown| shown.expect(ACTIVE, &key, 1.0));
-    eventually(PATIENCE, || {
-        let kept = fs::read_to_string(&state).unwrap_or_default();
+    state::read_until(&path, |kept| {
+        let kept = kept.to_string();
         let is_kept = kept.contains("renamed") && kept.contains(&text(200));
-        is_kept
-            .then_some(())
-            .ok_or_else(|| "not saved yet".to_owned())
+        is_kept.then_some(()).ok_or(kept)
     });
-    let kept = fs::read_to_string(&state).unwrap();
-    assert!(!kept.contains(EXTERNAL_ID) && !kept.contains("@example.com"));
     daemon.process.signal("KILL");
+    let kept = fs::read(&path).unwrap();
+    let content = String::from_utf8_lossy(&kept);
+    assert!(!content.contains(EXTERNAL_ID) && !content.contains("@example.com"));
 
     // A start while it is refused goes on with the last list, and with what was known.
     aws.world
         .fault(Fault::new(FaultKind::AccessDenied).of(id(101)));
     let launch = aws.launch(&config);
-    fs::write(launch.path("state.json"), kept).unwrap();
+    fs::write(launch.path("state.redb"), kept).unwrap();
     let daemon = launch.start();
     let shown = daemon.scrape_until(|shown| {
         expect_accounts(shown, &all)?;

@@ -19,7 +19,7 @@ const ONE: u64 = 12;
 
 fn config(accounts: impl IntoIterator<Item = u64>, rest: &str) -> String {
     let accounts: String = accounts.into_iter().map(listed).collect();
-    format!("refresh.interval = \"1s\"\nstate.path = \"state.json\"\n{rest}\n{accounts}")
+    format!("refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n{rest}\n{accounts}")
 }
 
 /// Waits until the account was looked at so many times more.
@@ -42,7 +42,7 @@ fn a_fresh_report_is_asked_for_once_also_across_restarts() {
     let mut kept = None;
     for start in 1..=3 {
         let launch = aws.launch(&config([ONE], ""));
-        let state = launch.path("state.json");
+        let state = launch.path("state.redb");
         if let Some(kept) = &kept {
             std::fs::write(&state, kept).unwrap();
         }

@@ -85,6 +85,25 @@ fn a_taken_port_is_one_line_and_exit_code_1() {
 }
 
 #[test]
+fn a_key_on_which_the_sdk_panics_is_reported_and_costs_no_task() {
+    let silence = Silence::start();
+    let key = "AKIA\nEXAMPLE";
+    let environment = aws::environment(&silence.endpoint(), key, "testing");
+    let daemon = Launch::new(&[ANY_PORT]).environment(environment).start();
+
+    let logged = daemon
+        .process
+        .wait_for("why the caller is unknown", |line| {
+            line.contains("reason=credentials").then(|| line.to_owned())
+        });
+
+    assert!(logged.contains("line feed"), "{logged}");
+    assert!(!logged.contains("EXAMPLE"), "{logged}");
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.exit_code(GRACE), 0);
+}
+
+#[test]
 fn an_unknown_flag_is_named_with_exit_code_2() {
     let finished = Launch::new(&["--no-such-flag"]).finish();
 

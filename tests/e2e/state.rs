@@ -1,14 +1,17 @@
-//! What survives a restart, and what an odd state file does: nothing but cost its own content.
+//! What survives a restart, and what an odd file in the state's place does: it refuses the start, or
+//! costs its own content and nothing else.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
-use serde_json::Value;
+use serde_json::json;
 
 use crate::support::daemon::{Daemon, Launch};
 use crate::support::simulated::{Simulated, account, id, listed, now};
+use crate::support::state::{self, knowing};
 use crate::support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
@@ -18,7 +21,7 @@ const OF: [(&str, &str); 1] = [("account", "000000000012")];
 
 fn config(accounts: &[u64]) -> String {
     let accounts: String = accounts.iter().copied().map(listed).collect();
-    format!("refresh.interval = \"1s\"\nstate.path = \"state.json\"\n{accounts}")
+    format!("refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n{accounts}")
 }
 
 /// An AWS with that account, which has a root access key.
@@ -29,37 +32,22 @@ fn with_a_key() -> Simulated {
     Simulated::with([account])
 }
 
-/// The state file, once it can be read and names these accounts.
-fn saved(path: &Path, accounts: &[u64]) -> Value {
-    eventually(PATIENCE, || {
-        let text = fs::read(path).map_err(|error| error.to_string())?;
-        let state: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-        let known = state["state"]["accounts"].as_object().unwrap();
-        let known: Vec<_> = known.keys().cloned().collect();
-        let wanted: Vec<_> = accounts.iter().map(|n| id(*n).to_string()).collect();
-        (known == wanted)
-            .then_some(state)
-            .ok_or(format!("it names {known:?}"))
-    })
-}
-
-/// Starts over a state file with that content, and waits for the truth on `/metrics` and on disk.
-fn start_over(content: &[u8]) -> (Launched, Simulated) {
+/// An AWS with that account, which answers nothing: a daemon knows what its state says and no more.
+fn dark() -> Simulated {
     let aws = with_a_key();
-    let launch = aws.launch(&config(&[ONE]));
-    let path = launch.path("state.json");
-    fs::write(&path, content).unwrap();
-    (Launched::start(launch), aws)
+    aws.world.fault(Fault::new(FaultKind::ServiceFailure));
+    aws
 }
 
 struct Launched {
     daemon: Daemon,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 impl Launched {
+    /// Starts, and waits until the key is on `/metrics`.
     fn start(launch: Launch) -> Self {
-        let path = launch.path("state.json");
+        let path = launch.path("state.redb");
         let daemon = launch.start();
         daemon.wait_until_ready();
         daemon.scrape_until(|shown| shown.expect(ACTIVE, &OF, 1.0));
@@ -67,71 +55,178 @@ impl Launched {
     }
 }
 
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
 #[test]
 fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
     let aws = with_a_key();
     let first = Launched::start(aws.launch(&config(&[ONE])));
-    let good = saved(&first.path, &[ONE]);
-    let text = good.to_string();
-    let mut newer = good.clone();
-    newer["version"] = 99.into();
-    let mut foreign = good;
-    foreign["format"] = "terraform state".into();
-    let unusable = [
-        text.as_bytes()[..text.len() / 2].to_vec(),
-        newer.to_string().into_bytes(),
-        foreign.to_string().into_bytes(),
-        b"{}".to_vec(),
-        Vec::new(),
-        vec![0; 4096],
-    ];
-    for content in unusable {
-        let (next, _aws) = start_over(&content);
-        saved(&next.path, &[ONE]);
-        // Nothing of what was there is lost: a person may want it back.
-        let aside = next.path.with_file_name("state.json.unusable");
-        assert_eq!(fs::read(aside).unwrap(), content);
-        let said = next.daemon.process.lines().join("\n");
-        assert!(said.contains("set aside"), "{said}");
+    knowing(&first.path, &[ONE]);
+    let whole = fs::read(&first.path).unwrap();
+    let torn = &whole[..whole.len() / 2];
+    for content in [torn, b"{\"format\":\"terraform state\"}"] {
+        let aws = with_a_key();
+        let launch = aws.launch(&config(&[ONE]));
+        fs::write(launch.path("state.redb"), content).unwrap();
+        let next = Launched::start(launch);
+        knowing(&next.path, &[ONE]);
+        // A person may want it back. What begins like a database, redb tries to repair first.
+        let aside = fs::read(next.path.with_file_name("state.redb.unusable")).unwrap();
+        let is_redb = content == torn;
+        assert!(is_redb || aside == content, "what was there is kept");
+        let logged = next.daemon.process.lines().join("\n");
+        assert!(logged.contains("set aside"), "{logged}");
     }
 }
 
 #[test]
-fn a_folder_in_the_place_of_the_file_or_its_temporary_costs_only_the_saving() {
-    for name in ["state.json", "state.json.tmp"] {
-        let aws = with_a_key();
-        let launch = aws.launch(&config(&[ONE]));
-        let folder = launch.path(name);
-        fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("somebody's"), "data").unwrap();
-        let next = Launched::start(launch);
-        next.daemon
-            .scrape_until(|shown| shown.expect(SAVED, &[], 0.0));
-        let theirs = fs::read_to_string(folder.join("somebody's"));
-        assert_eq!(theirs.unwrap(), "data", "a folder is not ours to empty");
-        // It mends itself once the disk does.
-        fs::remove_dir_all(&folder).unwrap();
-        next.daemon
-            .scrape_until(|shown| shown.expect(SAVED, &[], 1.0));
-        saved(&next.path, &[ONE]);
-        next.daemon.process.signal("TERM");
-        assert_eq!(next.daemon.exit_code(PATIENCE), 0);
+fn what_is_not_a_regular_file_refuses_the_start_and_stays_as_it_is() {
+    let aws = with_a_key();
+    for kind in ["a folder", "a pipe", "a link to a device"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.redb");
+        match kind {
+            "a folder" => fs::create_dir(&path).unwrap(),
+            "a pipe" => {
+                let made = Command::new("mkfifo").arg(&path).status();
+                assert!(made.unwrap().success());
+            }
+            _ => symlink("/dev/full", &path).unwrap(),
+        }
+        let before = fs::symlink_metadata(&path).unwrap();
+        let config = config(&[ONE]).replace("state.redb", path.to_str().unwrap());
+        let finished = aws.launch(&config).finish();
+        assert_eq!(finished.code, 1, "{kind}: {finished:?}");
+        let errors = finished.errors.join("\n");
+        let told = format!("{}: not a regular file; name a file", path.display());
+        assert!(errors.contains(&told), "{kind}: {errors}");
+        let after = fs::symlink_metadata(&path).unwrap();
+        assert_eq!(after.file_type(), before.file_type(), "{kind}");
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 1, "{kind}: something was made beside it");
     }
+}
+
+#[test]
+fn a_second_process_on_the_same_path_does_not_start_and_costs_the_first_nothing() {
+    let aws = with_a_key();
+    let first = Launched::start(aws.launch(&config(&[ONE])));
+    let config = config(&[ONE]).replace("state.redb", first.path.to_str().unwrap());
+    let second = aws.launch(&config).finish();
+    assert_eq!(second.code, 1, "{second:?}");
+    let errors = second.errors.join("\n");
+    assert!(
+        errors.contains("another process uses this state"),
+        "{errors}"
+    );
+    // The first goes on saving where it did.
+    aws.world.edit(id(ONE), |account| {
+        account.root.create_key(now());
+    });
+    first.daemon.scrape_until(|shown| {
+        shown.expect(ACTIVE, &OF, 2.0)?;
+        shown.expect(SAVED, &[], 1.0)
+    });
+    first.daemon.process.signal("TERM");
+    assert_eq!(first.daemon.exit_code(PATIENCE), 0);
+}
+
+#[test]
+fn a_link_at_a_name_of_its_own_making_is_never_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    fs::set_permissions(&victim, Permissions::from_mode(0o644)).unwrap();
+    let aws = with_a_key();
+    let launch = aws.launch(&config(&[ONE]));
+    for name in ["state.redb.tmp", "state.redb.unusable"] {
+        symlink(&victim, launch.path(name)).unwrap();
+    }
+    // So that something is to be set aside.
+    fs::write(launch.path("state.redb"), "not a state").unwrap();
+    let started = Launched::start(launch);
+    knowing(&started.path, &[ONE]);
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
+    assert_eq!(mode(&victim), 0o644);
+}
+
+#[test]
+fn a_folder_at_the_temporary_name_costs_only_the_saving() {
+    let aws = with_a_key();
+    let launch = aws.launch(&config(&[ONE]));
+    let folder = launch.path("state.redb.tmp");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("somebody's"), "data").unwrap();
+    let next = Launched::start(launch);
+    next.daemon
+        .scrape_until(|shown| shown.expect(SAVED, &[], 0.0));
+    let theirs = fs::read_to_string(folder.join("somebody's"));
+    assert_eq!(theirs.unwrap(), "data", "a folder is not ours to empty");
+    fs::remove_dir_all(&folder).unwrap();
+    next.daemon
+        .scrape_until(|shown| shown.expect(SAVED, &[], 1.0));
+    knowing(&next.path, &[ONE]);
 }
 
 #[test]
 fn the_file_is_its_owners_alone_also_where_it_was_everybodys() {
     let aws = with_a_key();
+    let first = Launched::start(aws.launch(&config(&[ONE])));
+    knowing(&first.path, &[ONE]);
+    assert_eq!(mode(&first.path), 0o600, "of a new file");
     let launch = aws.launch(&config(&[ONE]));
-    for name in ["state.json", "state.json.tmp"] {
-        let path = launch.path(name);
-        fs::write(&path, "{}").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    }
-    let started = Launched::start(launch);
-    saved(&started.path, &[ONE]);
-    let mode = fs::metadata(&started.path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    let path = launch.path("state.redb");
+    fs::copy(&first.path, &path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
+    let next = Launched::start(launch);
+    assert_eq!(mode(&next.path), 0o600, "of one that was there");
+}
+
+/// The state file of version 0.1 in which a report of an hour ago says that the account has a key.
+fn of_version_0_1() -> String {
+    let (at, moment) = (now(), 50_000_000);
+    let none = json!({ "look": null, "doubted": null, "listed": null });
+    let report = json!({
+        "stamp": { "at": at - 3600, "received": moment - 3_000_000, "age_at_receipt": 600_000 },
+        "keys": { "present": 1, "active": 1 }, "certificates": { "present": 0, "active": 0 },
+        "mfa": true, "password": true,
+    });
+    let record = json!({
+        "report": report, "challenger": null, "keys": none, "certificates": none,
+        "mfa": null, "password": null, "last_look": null,
+        "following": { "none_at": null, "seen": null },
+    });
+    let account = json!({
+        "record": record, "report": null, "root_keys": null, "report_due": moment + 60_000,
+        "last_success": { "credential_report": at - 3000 },
+    });
+    let state = json!({
+        "caller": null, "organization": null, "left": {},
+        "accounts": { "000000000012": account },
+    });
+    let document = json!({
+        "format": "aws-root-exporter state", "version": 1,
+        "saved_at": at, "saved_moment": moment, "state": state,
+    });
+    format!("{document}\n")
+}
+
+#[test]
+fn a_state_file_of_version_0_1_is_imported_once() {
+    let content = of_version_0_1();
+    let aws = dark();
+    let launch = aws.launch(&config(&[ONE]));
+    let path = launch.path("state.redb");
+    let old = launch.path("state.json");
+    fs::write(&old, &content).unwrap();
+    let daemon = launch.start();
+    daemon.scrape().expect(ACTIVE, &OF, 1.0).unwrap();
+    assert!(!old.exists(), "it would be imported again");
+    let aside = old.with_file_name("state.json.imported");
+    assert_eq!(fs::read_to_string(aside).unwrap(), content);
+    knowing(&path, &[ONE]);
 }
 
 #[test]
@@ -139,17 +234,19 @@ fn what_is_known_of_accounts_no_longer_configured_is_dropped() {
     let aws = with_a_key();
     aws.world.add(account(13, "sold"));
     let first = Launched::start(aws.launch(&config(&[ONE, 13])));
-    let state = saved(&first.path, &[ONE, 13]).to_string();
+    knowing(&first.path, &[ONE, 13]);
 
     let launch = aws.launch(&config(&[ONE]));
-    fs::write(launch.path("state.json"), state).unwrap();
+    fs::copy(&first.path, launch.path("state.redb")).unwrap();
     let next = Launched::start(launch);
-    let state = saved(&next.path, &[ONE]);
-    // That it was here once is told for a day; what was known of it is not.
-    assert_eq!(
-        state["state"]["left"]["000000000013"]["reason"], "removed",
-        "{state}"
-    );
+    knowing(&next.path, &[ONE]);
+    // That it was here once is kept for a day; what was known of it is not.
+    state::read_until(&next.path, |state| {
+        let left = &state["meta"]["meta"]["value"]["left"]["000000000013"];
+        (left["reason"] == "removed")
+            .then_some(())
+            .ok_or_else(|| state["meta"].to_string())
+    });
     let shown = next.daemon.scrape();
     assert!(shown.all(ACTIVE, &[("account", "000000000013")]).is_empty());
 }
@@ -160,11 +257,11 @@ fn a_rise_is_on_disk_before_it_is_shown() {
     account.store_report(now() - 3600);
     let aws = Simulated::with([account]);
     let launch = aws.launch(&config(&[ONE]));
-    let path = launch.path("state.json");
+    let path = launch.path("state.redb");
     let daemon = launch.start();
     daemon.wait_until_ready();
     daemon.scrape_until(|shown| shown.expect(ACTIVE, &OF, 0.0));
-    saved(&path, &[ONE]);
+    knowing(&path, &[ONE]);
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
@@ -176,7 +273,7 @@ fn a_rise_is_on_disk_before_it_is_shown() {
     });
     aws.world.fault(Fault::new(FaultKind::ServiceFailure));
     let launch = aws.launch(&config(&[ONE]));
-    fs::write(launch.path("state.json"), on_disk).unwrap();
+    fs::write(launch.path("state.redb"), on_disk).unwrap();
     let daemon = launch.start();
     let shown = daemon.scrape();
     shown
@@ -188,18 +285,17 @@ fn a_rise_is_on_disk_before_it_is_shown() {
 fn the_first_scrape_shows_all_that_was_known() {
     let aws = with_a_key();
     let first = Launched::start(aws.launch(&config(&[ONE])));
-    let mut state = saved(&first.path, &[ONE]);
+    let mut known = knowing(&first.path, &[ONE]);
     drop(first);
     // So many that reading them takes longer than a scraper takes to come.
     let accounts: Vec<u64> = (1..=2_000).collect();
-    let one = state["state"]["accounts"]["000000000012"].clone();
+    let one = known["accounts"]["000000000012"].clone();
     for number in &accounts {
-        state["state"]["accounts"][id(*number).to_string()] = one.clone();
+        known["accounts"][id(*number).to_string()] = one.clone();
     }
-    let dark = Simulated::with([]);
-    dark.world.fault(Fault::new(FaultKind::ServiceFailure));
-    let launch = dark.launch(&config(&accounts));
-    fs::write(launch.path("state.json"), state.to_string()).unwrap();
+    let aws = dark();
+    let launch = aws.launch(&config(&accounts));
+    state::write(&launch.path("state.redb"), &known);
     let shown = launch.start().scrape();
     let active = shown.all(ACTIVE, &[]);
     assert_eq!(active.len(), accounts.len());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use aws_root_exporter::clock::Clock;
 use aws_root_exporter::metrics;
-use aws_root_exporter::store::Store;
+use aws_root_exporter::views::Views;
 use aws_root_exporter::web::{Limits, Settings, Site, WebConfig, bind, serve};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -87,7 +87,7 @@ impl Folder {
             limits,
             reloads: None,
         };
-        let site = Site::new(Arc::new(Store::new(Clock::system())), settings);
+        let site = Site::new(Arc::new(Views::new(Clock::system())), settings);
         let site = Arc::new(site.guarded_by(Some(config)));
         let main = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let health = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Account};
 use aws_root_exporter::clock::{Clock, Hand, Moment, Timestamp};
-use aws_root_exporter::evidence::Source;
 use aws_root_exporter::metrics;
-use aws_root_exporter::posture::{Figure, Posture};
-use aws_root_exporter::store::{AccountCounts, AccountView, Store};
+use aws_root_exporter::views::{AccountCounts, AccountView, Views};
 use aws_root_exporter::web::{Limits, Settings, Site, bind, serve};
+use root_posture::Source;
+use root_posture::{Metric, Posture};
 
 use crate::client::{Answer, ask};
 
@@ -20,14 +20,14 @@ pub const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
 pub struct Server {
     address: SocketAddr,
-    pub store: Arc<Store>,
+    pub store: Arc<Views>,
     pub hand: Hand,
 }
 
 impl Server {
     pub async fn start(accounts: impl IntoIterator<Item = AccountView>) -> Self {
         let (clock, hand) = Clock::manual(NOW);
-        let store = Arc::new(Store::new(clock));
+        let store = Arc::new(Views::new(clock));
         let mut monitored = 0;
         for view in accounts {
             store.put(view);
@@ -38,7 +38,7 @@ impl Server {
                 monitored,
                 ..AccountCounts::default()
             });
-            view.looked_at = monitored;
+            view.attempted = monitored;
             view.interval = Duration::from_secs(60);
             view.reload = (true, NOW);
         });
@@ -87,7 +87,8 @@ pub fn account(id: &str, name: &str) -> AccountView {
         }),
         posture: Posture::default(),
         report: None,
-        root_keys: None,
+        onset: root_posture::Onset::default(),
+        listed: None,
         sources: Vec::new(),
     }
 }
@@ -95,7 +96,7 @@ pub fn account(id: &str, name: &str) -> AccountView {
 /// The same account with so many active keys, by a summary of now. A zero is believed for a
 /// minute.
 pub fn with_keys(view: AccountView, keys: u8) -> AccountView {
-    let figure = Figure {
+    let figure = Metric {
         value: keys,
         source: Source::AccountSummary,
         observed: NOW,

@@ -1,4 +1,5 @@
-//! The accounts, the daemons that watch them, and those who watch the daemons.
+//! The accounts, the two daemons that monitor them, and a scraper for each daemon, which holds every
+//! scrape to the rules.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -8,31 +9,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::{Fault, FaultKind, KeyCount, LIFETIME, Ready};
+use aws_root_exporter::simulator::{Fault, FaultKind, KeyCount, LIFETIME, Operation, Ready, World};
 use fastrand::Rng;
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::history::{History, Truth, Way};
-use crate::plan::{Act, Step};
+use crate::answers::{Answers, Topic};
+use crate::plan::{Act, Step, Way};
+use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, Shown};
 use crate::support::aws::EXTERNAL_ID;
 use crate::support::daemon::{ACCEPT_TEXT, Daemon};
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{HUB, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually, http};
+use crate::support::{PATIENCE, http};
 use crate::wait_until;
-use crate::witness::{Nature, Shown, Witness};
 
 /// One daemon for the accounts with reports, one for those with a root session alone.
 pub const DAEMONS: usize = 2;
-
-/// `refresh.max_live_staleness` here: short, so that what is fine is withdrawn now and then.
-const STALENESS: i64 = 20;
-
-/// How much earlier than it seems from outside a look can have been: it is booked when its last
-/// question is answered, `refresh.timeout` after the first at the latest, and all times that are
-/// shown are whole seconds. The rest is for a machine that is busy.
-const STALE_BEFORE: i64 = 2 + 2 + 3;
 
 /// How soon after the start of the storm reports run out, at the latest.
 const REPORTS_RUN_OUT_WITHIN: i64 = 45;
@@ -40,21 +32,31 @@ const REPORTS_RUN_OUT_WITHIN: i64 = 45;
 /// An account in the storm.
 struct Member {
     id: AccountId,
-    nature: Nature,
-    history: Mutex<History>,
+    way: Way,
+    /// How many keys its summary counts at most.
+    keys_counted: usize,
 }
 
 impl Member {
     fn daemon(&self) -> usize {
-        usize::from(self.nature.way == Way::Root)
+        usize::from(self.way == Way::Root)
+    }
+
+    fn most_counted(&self, topic: Topic) -> usize {
+        if topic == Topic::Keys {
+            self.keys_counted
+        } else {
+            1
+        }
     }
 }
 
-/// What those who scrape and those who make the storm tell each other.
+/// What the scrapers and the driver share.
 struct Shared {
     begun: Instant,
+    world: World,
     targets: [Mutex<Target>; DAEMONS],
-    /// What is not as it is, of each daemon, and since when that was asked.
+    /// What is not shown as it is, by each daemon, and when that scrape began.
     unsettled: [Mutex<Option<(Instant, Unsettled)>>; DAEMONS],
     violation: Mutex<Option<String>>,
     journal: Mutex<Vec<(Instant, AccountId, String)>>,
@@ -71,6 +73,7 @@ struct Target {
     address: Option<SocketAddr>,
     starts: u32,
     killed: Instant,
+    started: Instant,
 }
 
 pub struct Fleet {
@@ -81,7 +84,7 @@ pub struct Fleet {
     configs: [String; DAEMONS],
     shared: Shared,
     /// Where the daemons keep their states from one start to the next.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Fleet {
@@ -97,25 +100,21 @@ impl Fleet {
                 10..20 => Way::Root,
                 _ => Way::Role,
             };
-            let nature = Nature {
-                way,
-                summary_counts: rng.u8(1..=2),
-                first_report: start - LIFETIME + rng.i64(5..REPORTS_RUN_OUT_WITHIN),
-                report_takes: rng.i64(0..4),
-            };
+            let keys_counted = rng.usize(1..=2);
+            let first_report = start - LIFETIME + rng.i64(5..REPORTS_RUN_OUT_WITHIN);
             let mut member = account(number, &format!("member-{number}"));
             for _ in 0..rng.usize(0..6) {
                 member.root.random_change(&mut rng, start);
             }
-            if nature.summary_counts == 1 {
+            if keys_counted == 1 {
                 member.summary.keys = KeyCount::AtMostOne;
             }
-            member.report.ready = Ready::After(nature.report_takes);
-            member.store_report(nature.first_report);
+            member.report.ready = Ready::After(rng.i64(0..4));
+            member.store_report(first_report);
             members.push(Member {
                 id: member.id(),
-                nature,
-                history: Mutex::new(History::new(Truth::of(&member.root), start)),
+                way,
+                keys_counted,
             });
             aws.world.add(member);
         }
@@ -126,16 +125,18 @@ impl Fleet {
                 address: None,
                 starts: 0,
                 killed: Instant::now(),
+                started: Instant::now(),
             })
         };
         Self {
-            accounts: members.iter().map(|one| (one.id, one.nature.way)).collect(),
-            aws,
+            accounts: members.iter().map(|one| (one.id, one.way)).collect(),
+
             members,
             daemons: [None, None],
             configs,
             shared: Shared {
                 begun: Instant::now(),
+                world: aws.world.clone(),
                 targets: [target(), target()],
                 unsettled: [Mutex::new(None), Mutex::new(None)],
                 violation: Mutex::default(),
@@ -143,7 +144,8 @@ impl Fleet {
                 scrapes: AtomicU64::new(0),
                 is_over: AtomicBool::new(false),
             },
-            folder,
+            aws,
+            _folder: folder,
         }
     }
 
@@ -151,40 +153,38 @@ impl Fleet {
         &self.accounts
     }
 
-    /// Lives through the storm and the calm after it, and tells of it.
+    /// Runs the storm and the calm after it, and sums it up.
     ///
     /// # Errors
     ///
-    /// Says what was shown that should not have been.
-    pub fn weather(&mut self, storm: Vec<Step>, calm: Duration) -> Result<String, String> {
+    /// Says which rule was broken.
+    pub fn run(&mut self, storm: Vec<Step>, calm: Duration) -> Result<String, String> {
         let Self {
             aws,
             members,
             daemons,
             configs,
             shared,
-            folder,
             ..
         } = self;
         thread::scope(|scope| {
             for daemon in 0..DAEMONS {
                 let (members, shared) = (&*members, &*shared);
-                scope.spawn(move || watch(daemon, members, shared));
+                scope.spawn(move || scrape_on(daemon, members, shared));
             }
             // The scrapers end with the storm, also where it panics.
             let _over = Over(&shared.is_over);
-            let mut crew = Crew {
+            let mut driver = Driver {
                 aws,
                 members,
                 daemons,
                 configs,
                 shared,
             };
-            (0..DAEMONS).for_each(|daemon| crew.start(daemon));
+            (0..DAEMONS).for_each(|daemon| driver.start(daemon));
             // Two daemons begin at once, and their timeouts are short: a machine that is very busy
             // needs some tries.
-            crew.until_settled(PATIENCE * 3)?;
-            (0..DAEMONS).for_each(|daemon| until_saved(members, daemon, folder));
+            driver.until_settled(PATIENCE * 3)?;
             let begun = Instant::now();
             let mut acts = [0; 4];
             for Step { at, act } in storm {
@@ -199,22 +199,22 @@ impl Fleet {
                     _ => 3,
                 };
                 acts[kind] += 1;
-                crew.perform(act);
+                driver.perform(act);
             }
-            crew.aws.world.clear_faults();
-            let settled = crew.until_settled(calm)?;
+            driver.aws.world.clear_faults();
+            let settled = driver.until_settled(calm)?;
             let [faults, changes, kills, _] = acts;
             let scrapes = shared.scrapes.load(Ordering::Relaxed);
-            let told = format!(
+            let summary = format!(
                 "{faults} faults, {changes} changes, {kills} kills, {scrapes} scrapes; \
-                 all was known again after {:.1} s of calm",
+                 the truth was shown after {:.1} s of calm",
                 settled.as_secs_f64()
             );
             assert!(
                 faults > 50 && changes > 20 && kills > 0 && scrapes > 100,
-                "that was no storm: {told}"
+                "that was no storm: {summary}"
             );
-            Ok(told)
+            Ok(summary)
         })
     }
 }
@@ -237,43 +237,21 @@ fn config(members: &[Member], daemon: usize, folder: &TempDir) -> String {
     let access = ["both", "root"][daemon];
     let mut config = format!(
         "[refresh]\ninterval = \"1s\"\ntimeout = \"2s\"\nreport_timeout = \"5s\"\n\
-         max_live_staleness = \"{STALENESS}s\"\n[state]\npath = \"{}\"\n\
+         max_live_staleness = \"{}s\"\n[state]\npath = \"{}\"\n\
          [organization]\nenabled = true\ninterval = \"2s\"\naccess = \"{access}\"\n\
          external_id = \"{EXTERNAL_ID}\"\nexclude = [{others}]\n",
-        state_file(folder, daemon),
+        STALENESS.as_secs(),
+        folder.path().join(format!("state-{daemon}.redb")).display(),
     );
     let roles = members
         .iter()
-        .filter(|one| one.nature.way == Way::Role && one.id != id(HUB) && daemon == 0);
+        .filter(|one| one.way == Way::Role && one.id != id(HUB) && daemon == 0);
     config.extend(roles.map(|one| listed(one.id.number())));
     config
 }
 
-fn state_file(folder: &TempDir, daemon: usize) -> String {
-    let path = folder.path().join(format!("state-{daemon}.json"));
-    path.display().to_string()
-}
-
-/// Waits until all accounts of a daemon are in its state file, with their reports: what a start
-/// may go on from. A report that changes no figure may take half a minute to get there.
-fn until_saved(members: &[Member], daemon: usize, folder: &TempDir) {
-    let all = members.iter().filter(|one| one.daemon() == daemon);
-    eventually(PATIENCE, || {
-        let text = std::fs::read(state_file(folder, daemon)).map_err(|error| error.to_string())?;
-        let state: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-        let is_saved = |member: &Member| {
-            let saved = &state["state"]["accounts"][member.id.to_string()];
-            saved.is_object() && (member.nature.way == Way::Root || saved["report"].is_object())
-        };
-        match all.clone().find(|member| !is_saved(member)) {
-            None => Ok(()),
-            Some(member) => Err(format!("{} is not saved", member.id)),
-        }
-    });
-}
-
-/// Those who make the storm.
-struct Crew<'a> {
+/// Makes the storm.
+struct Driver<'a> {
     aws: &'a Simulated,
     members: &'a [Member],
     daemons: &'a mut [Option<Daemon>; DAEMONS],
@@ -281,12 +259,13 @@ struct Crew<'a> {
     shared: &'a Shared,
 }
 
-impl Crew<'_> {
+impl Driver<'_> {
     fn start(&mut self, daemon: usize) {
         let started = self.aws.launch(&self.configs[daemon]).start();
         let mut target = self.shared.targets[daemon].lock().unwrap();
         target.address = Some(started.address);
         target.starts += 1;
+        target.started = Instant::now();
         self.daemons[daemon] = Some(started);
     }
 
@@ -329,20 +308,12 @@ impl Crew<'_> {
     }
 
     fn change(&self, id: AccountId, seed: u64) {
-        let member = self.members.iter().find(|member| member.id == id).unwrap();
-        let mut root = self.aws.world.edit(id, |account| account.root.clone());
-        let before = Truth::of(&root);
-        root.random_change(&mut Rng::with_seed(seed), now());
-        let truth = Truth::of(&root);
-        if truth != before {
-            // The history has it before it is true, so that nobody sees it too early.
-            member.history.lock().unwrap().begin(truth, now());
-        }
-        self.aws.world.edit(id, |account| account.root = root);
-        if truth != before {
-            member.history.lock().unwrap().done(now());
-            self.note(id, format!("TRUTH {truth:?}"));
-        }
+        let mut rng = Rng::with_seed(seed);
+        let root = self.aws.world.edit(id, |account| {
+            account.root.random_change(&mut rng, now());
+            account.root.inventory()
+        });
+        self.note(id, format!("TRUTH {root:?}"));
     }
 
     fn note(&self, id: AccountId, what: String) {
@@ -350,7 +321,7 @@ impl Crew<'_> {
         journal.push((Instant::now(), id, what));
     }
 
-    /// Waits until all that is true is shown, and says how long that took.
+    /// Waits until the truth is shown of every account, and says how long that took.
     fn until_settled(&self, bound: Duration) -> Result<Duration, String> {
         let asked = Instant::now();
         loop {
@@ -375,8 +346,7 @@ impl Crew<'_> {
                 );
                 for (id, what) in unsettled {
                     let member = self.members.iter().find(|member| member.id == id).unwrap();
-                    let history = member.history.lock().unwrap().clone();
-                    why += &tell(member, &what, &history, self.shared);
+                    why += &report(member, &what, self.shared);
                 }
                 return Err(why);
             }
@@ -385,36 +355,45 @@ impl Crew<'_> {
     }
 }
 
-/// Scrapes a daemon again and again, and compares what it shows with what is true.
-fn watch(daemon: usize, members: &[Member], shared: &Shared) {
-    let mut watched: Vec<(&Member, Option<Witness>, Option<Shown>)> = members
+/// What the scraper of an account's daemon keeps of it.
+struct Followed<'a> {
+    member: &'a Member,
+    answers: Answers,
+    /// The last scrape, once the truth has been shown: before there is nothing to compare.
+    before: Option<Scrape>,
+    /// When values changed: what was known just before is saved with that.
+    changed: Vec<Instant>,
+    shown: [Shown; 4],
+}
+
+/// Scrapes a daemon again and again, and holds what it shows to the rules.
+fn scrape_on(daemon: usize, members: &[Member], shared: &Shared) {
+    let mut followed: Vec<Followed> = members
         .iter()
         .filter(|member| member.daemon() == daemon)
-        .map(|member| (member, None, None))
+        .map(|member| Followed {
+            member,
+            answers: Answers::default(),
+            before: None,
+            changed: Vec::new(),
+            shown: Default::default(),
+        })
         .collect();
-    let mut starts = 0;
+    let (mut starts, mut calls) = (0, 0);
     while !shared.is_over.load(Ordering::Relaxed) {
         wait_until(Instant::now() + Duration::from_millis(40));
         let target = *shared.targets[daemon].lock().unwrap();
         let Some(address) = target.address else {
             continue;
         };
-        if starts != target.starts {
-            starts = target.starts;
-            for witness in watched
-                .iter_mut()
-                .filter_map(|(_, witness, _)| witness.as_mut())
-            {
-                witness.restarted(target.killed);
-            }
-        }
         let begun = Instant::now();
         let answer = http::try_get(address, "/metrics", &[ACCEPT_TEXT]);
+        let ended = Instant::now();
         let answer = match answer {
             Ok(answer) if answer.status == 200 => answer,
             other => {
                 let still = *shared.targets[daemon].lock().unwrap();
-                if still.address == Some(address) && still.starts == starts {
+                if still.address == Some(address) && still.starts == target.starts {
                     let what = other.map_or_else(|e| e.to_string(), |a| a.status.to_string());
                     fail(
                         shared,
@@ -424,40 +403,82 @@ fn watch(daemon: usize, members: &[Member], shared: &Shared) {
                 continue;
             }
         };
-        let (ended, wall) = (Instant::now(), now());
-        let exposition = Exposition::parse(answer.text());
         shared.scrapes.fetch_add(1, Ordering::Relaxed);
+        // All that the daemon can have learned by the end of the scrape.
+        let new_calls = shared.world.calls_after(calls);
+        calls += new_calls.len();
+        for call in &new_calls {
+            let about = |one: &&mut Followed| Some(one.member.id) == call.account;
+            if let Some(one) = followed.iter_mut().find(about) {
+                one.answers.take(call);
+            }
+        }
+        if starts != target.starts {
+            starts = target.starts;
+            for one in &mut followed {
+                one.restarted(&target, shared.begun);
+            }
+        }
+        let exposition = Exposition::parse(answer.text());
         let mut unsettled = Vec::new();
-        for (member, witness, before) in &mut watched {
-            let shown = shown(&exposition, member.id, wall);
-            let history = member.history.lock().unwrap().clone();
-            if before.as_ref() != Some(&shown) {
-                let mut journal = shared.journal.lock().unwrap();
-                journal.push((ended, member.id, format!("        shown {shown:?}")));
-                *before = Some(shown.clone());
+        for one in &mut followed {
+            let scrape = Scrape {
+                begun,
+                ended,
+                shown: shown(&exposition, one.member.id),
+            };
+            if let Err(why) = one.take(scrape, shared) {
+                fail(shared, report(one.member, &why, shared));
+                return;
             }
-            // Until all is known once there is nothing to compare.
-            let trial = Witness::new(member.nature, ended);
-            let settled = witness
-                .as_ref()
-                .unwrap_or(&trial)
-                .is_settled(&shown, &history);
-            match (witness.as_mut(), &settled) {
-                (Some(witness), _) => {
-                    if let Err(why) = witness.take(&shown, ended, &history) {
-                        fail(shared, tell(member, &why, &history, shared));
-                        return;
-                    }
-                }
-                (None, Ok(())) => *witness = Some(trial),
-                (None, Err(_)) => {}
-            }
-            if let Err(what) = settled {
-                unsettled.push((member.id, what));
+            if let Err(what) = settled(one.member, &scrape.shown, &shared.world) {
+                unsettled.push((one.member.id, what));
             }
         }
         *shared.unsettled[daemon].lock().unwrap() = Some((begun, unsettled));
     }
+}
+
+impl Followed<'_> {
+    fn take(&mut self, scrape: Scrape, shared: &Shared) -> Result<(), String> {
+        if self.shown != scrape.shown {
+            self.shown = scrape.shown;
+            let mut journal = shared.journal.lock().unwrap();
+            let what = format!("        shown {:?}", scrape.shown);
+            journal.push((scrape.ended, self.member.id, what));
+        }
+        if let Some(before) = &self.before {
+            if differs(&before.shown, &scrape.shown) {
+                self.changed.push(before.begun);
+            }
+            let known = Known {
+                before,
+                answers: &self.answers,
+                most_counted: &|topic| self.member.most_counted(topic),
+            };
+            rules::check(&scrape, known)?;
+        } else if settled(self.member, &scrape.shown, &shared.world).is_err() {
+            return Ok(());
+        }
+        self.before = Some(scrape);
+        Ok(())
+    }
+
+    /// The daemon goes on from what it had saved when it was killed.
+    fn restarted(&mut self, target: &Target, begun: Instant) {
+        let is_saved = |at: &&Instant| **at + SAVED_WITHIN <= target.killed;
+        let saved = self.changed.iter().rfind(is_saved);
+        let saved = saved.map_or(begun, |at| at.checked_sub(SHOWN_WITHIN).unwrap_or(begun));
+        self.answers.lose(saved, target.started);
+    }
+}
+
+/// Whether a value is another. One that is gone, or there again, may be the same.
+fn differs(one: &[Shown; 4], other: &[Shown; 4]) -> bool {
+    let differ =
+        |one: Option<usize>, other| one.zip(other).is_some_and(|(one, other)| one != other);
+    let mut pairs = one.iter().zip(other);
+    pairs.any(|(one, other)| differ(one.present, other.present) || differ(one.active, other.active))
 }
 
 fn fail(shared: &Shared, why: String) {
@@ -465,61 +486,77 @@ fn fail(shared: &Shared, why: String) {
 }
 
 /// All that helps to understand what went wrong with an account.
-fn tell(member: &Member, why: &str, history: &History, shared: &Shared) -> String {
-    let since = |at: Instant| at.saturating_duration_since(shared.begun).as_secs_f64();
-    let mut text = format!("{} ({:?}): {why}\n", member.id, member.nature);
-    for era in 0..=history.last() {
-        let one = history.era(era);
-        let _ = writeln!(
-            text,
-            "era {era} from {:.3} ({}): {:?}",
-            since(one.begun),
-            one.from,
-            one.truth
-        );
-    }
+fn report(member: &Member, why: &str, shared: &Shared) -> String {
     let mut journal = shared.journal.lock().unwrap().clone();
+    let calls = shared.world.calls();
+    let calls = calls.iter().filter(|call| call.account == Some(member.id));
+    journal.extend(calls.map(|call| {
+        let operation = call.operation.map_or("", Operation::as_str);
+        let whole = if call.whole { "" } else { " spoilt" };
+        let said = format!(
+            "    {operation} {:?} {:?}{whole} {:?}",
+            call.status, call.error, call.says
+        );
+        (call.moment, member.id, said)
+    }));
+    journal.retain(|(_, id, _)| *id == member.id);
     journal.sort_by_key(|(at, _, _)| *at);
-    for (at, _, what) in journal.iter().filter(|(_, id, _)| *id == member.id) {
-        let _ = writeln!(text, "{:8.3} {what}", since(*at));
+    let mut text = format!(
+        "{} ({:?}, counts {}): {why}\n",
+        member.id, member.way, member.keys_counted
+    );
+    for (at, _, what) in journal {
+        let since = at.saturating_duration_since(shared.begun).as_secs_f64();
+        let _ = writeln!(text, "{since:8.3} {what}");
     }
     text
 }
 
-/// What a scrape that ended in that second shows of an account.
-fn shown(exposition: &Exposition, id: AccountId, wall: i64) -> Shown {
+/// What a scrape shows of an account, by topic.
+fn shown(exposition: &Exposition, id: AccountId) -> [Shown; 4] {
     let id = id.to_string();
-    let of = [("account", id.as_str())];
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "figures are 0, 1 or 2"
+        reason = "values are 0, 1 or 2"
     )]
-    let figure = |name: &str| exposition.value(name, &of).map(|value| value as u8);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "seconds of this century are exact"
-    )]
-    let seconds = |value: f64| value as i64;
-    let looked = ["account_summary", "root_session"]
-        .into_iter()
-        .filter_map(|source| {
-            let name = "aws_account_last_success_timestamp_seconds";
-            exposition.value(name, &[of[0], ("source", source)])
-        })
-        .map(seconds)
-        .max();
-    Shown {
-        keys: vec![
-            figure("aws_root_access_keys_active"),
-            figure("aws_root_access_keys_present"),
-        ],
-        certificates: vec![figure("aws_root_signing_certificates_active")],
-        mfa: vec![figure("aws_root_mfa_enabled")],
-        password: vec![figure("aws_root_password_enabled")],
-        report: exposition
-            .value("aws_credential_report_generated_timestamp_seconds", &of)
-            .map(seconds),
-        is_stale: looked.is_some_and(|looked| wall - looked >= STALENESS - STALE_BEFORE),
+    let value = |name: &str| {
+        let value = exposition.value(name, &[("account", id.as_str())]);
+        value.map(|value| value as usize)
+    };
+    let same = |active| Shown {
+        present: active,
+        active,
+    };
+    Topic::ALL.map(|topic| match topic {
+        Topic::Keys => Shown {
+            present: value("aws_root_access_keys_present"),
+            active: value("aws_root_access_keys_active"),
+        },
+        Topic::Certificates => same(value("aws_root_signing_certificates_active")),
+        Topic::MfaOff => same(value("aws_root_mfa_enabled").map(|on| 1 - on)),
+        Topic::Password => same(value("aws_root_password_enabled")),
+    })
+}
+
+/// Whether everything is shown as it is now.
+fn settled(member: &Member, shown: &[Shown; 4], world: &World) -> Result<(), String> {
+    let root = world.edit(member.id, |account| account.root.inventory());
+    for topic in Topic::ALL {
+        let truth = topic.counts(root);
+        let Shown { present, active } = shown[topic as usize];
+        let counted = truth.present.min(member.most_counted(topic));
+        let is_true = if member.way == Way::Role && topic == Topic::Keys && counted > 0 {
+            // A summary does not say which keys there are, nor which are active.
+            present >= Some(counted) && active.is_some()
+        } else {
+            (present, active) == (Some(truth.present), Some(truth.active))
+        };
+        if !is_true {
+            return Err(format!(
+                "{topic:?}: {present:?} present, {active:?} active, not {truth:?}"
+            ));
+        }
     }
+    Ok(())
 }

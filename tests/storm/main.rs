@@ -1,35 +1,36 @@
-//! The storm: thirty accounts in all kinds of trouble at once, real changes in the midst of it, the
-//! real daemon killed and started again and again; and a witness who knows the truth and compares
-//! it with every scrape.
+//! The storm: thirty accounts with all kinds of faults at once, real changes in the midst of them,
+//! replicas of IAM that lag, and the real daemon killed and started again and again. Every scrape is
+//! held to rules that follow from what AWS answered, and in the calm after it to the truth.
 //!
 //! `STORM_SEED` decides what happens and in which order, `STORM_MINUTES` for how long; a failure
-//! tells the seed. Without one every change of the code is judged by the same storm; `make storm`
-//! makes others. When which answer meets which change is the machine's doing, so that the same seed
-//! may need some storms to fail again.
+//! names the seed. Without one every change of the code meets the same storm; `make storm` makes
+//! others. Which answer meets which change is up to the machine, so the same seed may need some
+//! storms to fail again.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     reason = "a test says what it expects by failing, its helpers included"
 )]
 
+mod answers;
 mod fleet;
-mod history;
 mod plan;
-mod proofs;
+mod rules;
+#[cfg(test)]
+mod rules_tests;
 #[allow(
     dead_code,
     reason = "the end-to-end tests use all of it, the storm a part"
 )]
 #[path = "../e2e/support/mod.rs"]
 mod support;
-mod witness;
 
 use std::env;
 use std::time::{Duration, Instant};
 
 use fleet::Fleet;
 
-/// The storm that is made where nobody asks for another.
+/// The storm where no other is asked for.
 const SEED: u64 = 21;
 
 /// How long after the last fault and the last change everything is true again, at most.
@@ -42,14 +43,14 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn in_a_storm_nothing_is_shown_that_is_not_true_and_afterwards_all_is_known() {
+fn in_a_storm_no_rule_is_broken_and_afterwards_the_truth_is_shown() {
     let seed = number("STORM_SEED").unwrap_or(SEED);
     let length = Duration::from_secs(60 * number("STORM_MINUTES").unwrap_or(1));
     eprintln!("the storm of STORM_SEED={seed}");
     let mut fleet = Fleet::at_anchor(seed);
-    let outcome = fleet.weather(plan::of(seed, length, fleet.accounts()), CALM);
+    let outcome = fleet.run(plan::of(seed, length, fleet.accounts()), CALM);
     match outcome {
-        Ok(told) => eprintln!("STORM_SEED={seed}: {told}"),
+        Ok(summary) => eprintln!("STORM_SEED={seed}: {summary}"),
         Err(why) => panic!("STORM_SEED={seed}: {why}"),
     }
 }

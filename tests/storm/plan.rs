@@ -3,15 +3,29 @@
 use std::time::Duration;
 
 use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_root_exporter::simulator::{Fault, FaultKind, Operation};
 use fastrand::Rng;
 
 use crate::fleet::DAEMONS;
-use crate::history::Way;
 
-/// How far apart two changes of one account are: further than the questions of one look can be,
-/// so that no look sees one change with one question and the one after the next with another.
-pub const CHANGES_APART: Duration = Duration::from_secs(4);
+/// How an account is read, and so which sources there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Credential report and summary.
+    Role,
+    /// Those and the lists of a root session.
+    Both,
+    /// A root session alone: its summary and its lists.
+    Root,
+}
+
+/// What a root session lists beside the keys.
+const DETAILS: [&str; 4] = [
+    "GetAccessKeyLastUsed",
+    "GetLoginProfile",
+    "ListMFADevices",
+    "ListSigningCertificates",
+];
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -24,7 +38,7 @@ pub enum Act {
     ClearAll,
     /// The root user of an account is changed, as these numbers say.
     Change(AccountId, u64),
-    /// AWS has no credential report of an account any more, and refuses its next look: then the
+    /// AWS has no credential report of an account any more, and refuses its next summary: then the
     /// exporter asks for a report long before it would be due.
     NewReport(AccountId),
     /// A daemon is killed.
@@ -44,7 +58,6 @@ pub struct Step {
 pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Step> {
     let mut rng = Rng::with_seed(seed);
     let ids: Vec<AccountId> = accounts.iter().map(|(id, _)| *id).collect();
-    let mut changed = vec![None; ids.len()];
     let mut down_until = [Duration::ZERO; DAEMONS];
     let mut steps = Vec::new();
     let mut at = Duration::ZERO;
@@ -55,11 +68,15 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
         }
         let nth = rng.usize(0..ids.len());
         let act = match rng.u8(0..100) {
-            0..40 => Act::Fault(fit(Fault::random(&mut rng, &ids), accounts)),
+            0..37 => Act::Fault(fit(Fault::random(&mut rng, &ids))),
+            37..40 => {
+                let detail = DETAILS[rng.usize(0..DETAILS.len())];
+                Act::Fault(Fault::new(FaultKind::NeverAnswer).of(ids[nth]).on(detail))
+            }
             40..60 => Act::Clear(ids[nth]),
-            60..63 => Act::ClearAll,
-            63..65 => Act::NewReport(ids[nth]),
-            65..68 => {
+            60 => Act::ClearAll,
+            61..63 => Act::NewReport(ids[nth]),
+            63..66 => {
                 let daemon = rng.usize(0..DAEMONS);
                 if at < down_until[daemon] {
                     continue;
@@ -73,13 +90,7 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
                 });
                 Act::Kill(daemon)
             }
-            _ => {
-                if changed[nth].is_some_and(|last| at < last + CHANGES_APART) {
-                    continue;
-                }
-                changed[nth] = Some(at);
-                Act::Change(ids[nth], rng.u64(..))
-            }
+            _ => Act::Change(ids[nth], rng.u64(..)),
         };
         steps.push(Step { at, act });
     }
@@ -88,25 +99,15 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
     steps
 }
 
-/// Takes out what would be a lie of AWS's about time that the rules do not weigh: a report and a
-/// look are compared by their times, so where there are reports no look is dated back.
-fn fit(mut fault: Fault, accounts: &[(AccountId, Way)]) -> Fault {
-    let FaultKind::DateSkew(by) = fault.kind else {
-        return fault;
-    };
-    let way = accounts
-        .iter()
-        .find(|(id, _)| Some(*id) == fault.account)
-        .map(|(_, way)| *way);
-    fault.kind = match way {
-        Some(Way::Root) => FaultKind::DateSkew(by),
-        Some(Way::Both) => {
-            fault = fault.on("ListAccessKeys");
-            FaultKind::DateSkew(by.abs())
+/// Spares reports a `Date` that is wrong: by the difference between the two times of one answer
+/// the exporter learns how old a report is, and there is no other way to know.
+fn fit(fault: Fault) -> Fault {
+    match (fault.kind, fault.operation) {
+        (FaultKind::DateSkew(_), None | Some(Operation::GetCredentialReport)) => {
+            fault.on(Operation::GetAccountSummary)
         }
-        Some(Way::Role) | None => FaultKind::NoDate,
-    };
-    fault
+        _ => fault,
+    }
 }
 
 #[test]

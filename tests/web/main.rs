@@ -16,9 +16,10 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::clock::{Clock, Timestamp};
-use aws_root_exporter::store::{AccountCounts, Store};
+use aws_root_exporter::clock::Clock;
+use aws_root_exporter::views::{AccountCounts, Views};
 use aws_root_exporter::web::{Limits, Listener, bind, serve};
+use root_posture::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -154,7 +155,7 @@ async fn readiness_says_how_far_it_is() {
                 monitored: 3,
                 ..AccountCounts::default()
             });
-            view.looked_at = looked_at;
+            view.attempted = looked_at;
         });
     };
     let answer = server.get("/-/ready").await;
@@ -449,7 +450,7 @@ async fn a_taken_port_is_one_line_that_names_it() {
 
 #[tokio::test]
 async fn several_listeners_show_the_same() {
-    let store = Arc::new(Store::new(Clock::manual(Timestamp::from_unix(0)).0));
+    let store = Arc::new(Views::new(Clock::manual(Timestamp::from_unix(0)).0));
     let site = site(&store, "/m", Limits::default());
     let listeners = vec![listener().await, listener().await];
     let addresses: Vec<_> = listeners.iter().map(Listener::local_addr).collect();

@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_root_exporter::account::{Access, Account};
 use aws_root_exporter::clock::Clock;
 use aws_root_exporter::metrics;
-use aws_root_exporter::posture::Posture;
-use aws_root_exporter::store::{AccountView, Store};
+use aws_root_exporter::views::{AccountView, Views};
 use aws_root_exporter::web::{Limits, Listener, Settings, Site, bind, serve};
+use root_posture::Posture;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,7 +19,7 @@ use crate::client::{Answer, ask};
 pub struct Server {
     pub address: SocketAddr,
     pub health: SocketAddr,
-    pub store: Arc<Store>,
+    pub store: Arc<Views>,
     pub stop: oneshot::Sender<()>,
     pub served: JoinHandle<()>,
 }
@@ -30,7 +30,7 @@ impl Server {
     }
 
     pub async fn with(limits: Limits, accounts: u64) -> Self {
-        let store = Arc::new(Store::new(Clock::system()));
+        let store = Arc::new(Views::new(Clock::system()));
         for number in 0..accounts {
             store.put(account(number));
         }
@@ -68,7 +68,7 @@ pub async fn listener() -> Listener {
     bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 
-pub fn site(store: &Arc<Store>, telemetry_path: &str, limits: Limits) -> Arc<Site> {
+pub fn site(store: &Arc<Views>, telemetry_path: &str, limits: Limits) -> Arc<Site> {
     let settings = Settings {
         telemetry_path: telemetry_path.to_owned(),
         max_requests: 40,
@@ -91,7 +91,8 @@ pub fn account(number: u64) -> AccountView {
         }),
         posture: Posture::default(),
         report: None,
-        root_keys: None,
+        onset: root_posture::Onset::default(),
+        listed: None,
         sources: Vec::new(),
     }
 }

@@ -22,7 +22,7 @@ Every command and flag, as `--help` tells them. A flag beats the environment
 | 0 | `check` | no account has a root access key |
 | 1 | `check` | one has; whatever else could not be judged |
 | 3 | `check` | something could not be judged, and nothing was found |
-| 1 | the daemon | it could not start: a taken port, a file it may not read |
+| 1 | the daemon | it could not start (a taken port, a file it may not read), or one of its tasks ended |
 | 1 | `remediate` | it could not look, or not delete what it was told to |
 | 1 | `healthcheck` | the daemon is not healthy, or does not answer |
 | 2 | all | wrong usage or configuration |

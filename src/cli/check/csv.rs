@@ -1,9 +1,9 @@
 //! `check` for spreadsheets: one line an account.
 
 use super::seen::{Checked, Seen, Verdict};
-use crate::posture::Figure;
-use crate::report::Slot;
-use crate::store::ShownKey;
+use root_posture::Metric;
+use root_posture::ShownKey;
+use root_posture::report::Slot;
 
 const HEADER: [&str; 21] = [
     "account",
@@ -49,7 +49,7 @@ pub(super) fn print(checked: &[Checked]) -> String {
 
 fn account(seen: &Seen) -> Vec<String> {
     let posture = &seen.view.posture;
-    let value = |figure: Option<Figure>| text(seen.value(figure));
+    let value = |figure: Option<Metric>| text(seen.value(figure));
     let mut record = vec![
         seen.view.account.id.to_string(),
         seen.view.account.name.clone(),

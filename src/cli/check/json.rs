@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::saved::Made;
 use super::seen::{Checked, Seen};
-use crate::store::AccountJson;
+use crate::views::AccountJson;
 
 /// All that was seen as `{"accounts":[…]}`; for saved reports also which file was whose.
 pub(super) fn print(checked: &[Checked]) -> String {

@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 use super::seen::{Checked, Seen};
 use crate::account::Account;
 use crate::aws::{self, Aws, Observe};
+use crate::cli::serve;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
-use crate::evidence::Reason;
-use crate::posture::Limits;
-use crate::refresh::{self, Settings, Sources};
-use crate::store::AccountView;
+use crate::failure::Reason;
+use crate::schedule::{self, Settings};
+use crate::views::AccountView;
 
 /// Looks at all accounts. Each is one that was seen, or something that could not be judged.
 pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
@@ -51,8 +51,7 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
         })
         .into_iter()
         .collect();
-    let accounts = list.map(|list| list.accounts).unwrap_or_default();
-    let views = all(accounts, &aws, clock, settings(config)).await;
+    let views = all(list.accounts, &aws, clock, settings(config)).await;
     let moment = clock.moment();
     checked.extend(
         views
@@ -64,13 +63,13 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
 
 /// The root keys of one account in words, as its own credentials or its role tell them.
 pub(in crate::cli) async fn root_keys(
-    aws: &Arc<Aws>,
+    aws: &Aws,
     clock: &Clock,
     account: Account,
     config: &Config,
 ) -> Vec<String> {
-    let view = refresh::once(
-        Arc::clone(aws),
+    let view = schedule::once(
+        aws.clone(),
         clock.clone(),
         Arc::new(account),
         settings(config),
@@ -80,26 +79,13 @@ pub(in crate::cli) async fn root_keys(
 }
 
 fn settings(config: &Config) -> Settings {
-    let refresh = &config.refresh;
-    refresh::settings_once(
-        Limits {
-            max_staleness: refresh.max_staleness,
-            max_live_staleness: refresh.max_live_staleness,
-        },
-        Sources {
-            report: config.sources.credential_report,
-            summary: config.sources.account_summary,
-        },
-        refresh.concurrency,
-        refresh.timeout,
-        refresh.report_timeout,
-    )
+    schedule::settings_once(&serve::settings(config))
 }
 
 /// Every account, as many at the same time as the configuration allows, in the order of their ids.
 async fn all(
     accounts: Vec<Arc<Account>>,
-    aws: &Arc<Aws>,
+    aws: &Aws,
     clock: &Clock,
     settings: Settings,
 ) -> Vec<AccountView> {
@@ -112,8 +98,8 @@ async fn all(
         while looking.len() < settings.concurrency
             && let Some(account) = waiting.next()
         {
-            looking.spawn(refresh::once(
-                Arc::clone(aws),
+            looking.spawn(schedule::once(
+                aws.clone(),
                 clock.clone(),
                 account,
                 settings,

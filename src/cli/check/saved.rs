@@ -14,8 +14,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use crate::account::Partition;
-use crate::clock::Timestamp;
-use crate::report::{self, CredentialReport};
+use root_posture::Timestamp;
+use root_posture::report::{self, CredentialReport};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 

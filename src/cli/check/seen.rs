@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use super::saved::{Made, Opened};
 use crate::account::{Access, Account, AccountId};
-use crate::clock::{Clock, Moment, Timestamp};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::evidence::{Source, Stamp};
-use crate::posture::{Awaited, Figure, Limits, Record, ReportFacts};
-use crate::report::UserFigures;
-use crate::store::{AccountView, ReportView, ShownKey, SourceView, UserDetail};
+use crate::views::{AccountView, ReportView, SourceView, UserDetail};
+use root_posture::report::UserFigures;
+use root_posture::{
+    Evidence, Limits, Metric, Moment, Onset, Record, ReportClaim, ShownKey, Source, SourcesInUse,
+    Timestamp, Values, judge,
+};
 
 /// A saved report is judged as of the time it was made, whenever that was.
 const FOR_EVER: Limits = Limits {
+    interval: std::time::Duration::from_secs(60),
     max_staleness: std::time::Duration::from_secs(1_000 * 365 * 86_400),
     max_live_staleness: std::time::Duration::from_secs(1_000 * 365 * 86_400),
 };
@@ -106,31 +109,40 @@ impl Seen {
             Made::At(time) | Made::NotBefore(time) => time,
             Made::Unknown => now,
         };
-        let stamp = Stamp::dated(at, now, moment);
-        let mut record = Record::new(Awaited {
+        // A time in the future cannot be.
+        let date = at.min(now);
+        let claim = ReportClaim {
+            received: moment,
+            generated: moment - now.since(date),
+            date,
+            values: Values::of_row(report.root.as_ref()),
+        };
+        let mut record = Record::new(SourcesInUse {
             report: true,
-            look: false,
+            ..SourcesInUse::default()
         });
-        // Without a look there is none that the report could contradict.
-        let _ = record.report_arrived(ReportFacts::of(report.root.as_ref(), stamp));
-        record.settle(moment);
+        record.take(Evidence::Report(claim), &FOR_EVER);
         let mut source = SourceView::new(Source::CredentialReport);
-        source.worked(stamp.at);
+        source.worked(date);
+        let posture = judge(&record, moment, &FOR_EVER);
+        let mut onset = Onset::default();
+        onset.follow(&posture);
         let view = AccountView {
             account: Arc::new(account(
                 config,
                 report.account,
                 report.partition.home_region(),
             )),
-            posture: record.posture(FOR_EVER),
+            posture,
+            onset,
             report: Some(Arc::new(ReportView {
-                generated: stamp.at,
+                generated: date,
                 rows_skipped: report.rows_skipped,
                 users: UserFigures::of(&report.users),
                 detail: UserDetail::Off,
                 root: report.root,
             })),
-            root_keys: None,
+            listed: None,
             sources: vec![source],
         };
         Self {
@@ -141,7 +153,7 @@ impl Seen {
     }
 
     /// A figure, as far as it is believed.
-    pub fn value(&self, figure: Option<Figure>) -> Option<u8> {
+    pub fn value(&self, figure: Option<Metric>) -> Option<u8> {
         figure?.at(self.moment)
     }
 

@@ -9,9 +9,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::saved::Made;
 use super::seen::{Checked, Key, Seen, Verdict};
-use crate::clock::Timestamp;
-use crate::posture::Figure;
-use crate::store::ShownKey;
+use root_posture::Metric;
+use root_posture::ShownKey;
+use root_posture::Timestamp;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
@@ -167,7 +167,7 @@ fn keys(seen: &Seen) -> (String, Style) {
     }
 }
 
-fn mfa(seen: &Seen, figure: Option<Figure>) -> (String, Style) {
+fn mfa(seen: &Seen, figure: Option<Metric>) -> (String, Style) {
     match seen.value(figure) {
         None => (String::new(), PLAIN),
         Some(0) => ("off".to_owned(), BAD),

@@ -277,10 +277,8 @@ impl<'a> Grants<'a> {
     }
 
     fn open_audit_sessions(&self) -> Option<Value> {
-        let organization = &self.config.organization;
-        let opens = organization.enabled
-            && organization.access.uses_root_session()
-            && self.partition.has_root_credentials();
+        let opens =
+            self.config.organization.uses_root_sessions() && self.partition.has_root_credentials();
         opens.then(|| {
             json!({
                 "Sid": "OpenAuditRootSessions",
@@ -298,6 +296,7 @@ impl<'a> Grants<'a> {
         let organization = &self.config.organization;
         organization.enabled.then(|| {
             let mut actions = vec![
+                "iam:ListOrganizationsFeatures",
                 "organizations:DescribeOrganization",
                 "organizations:ListAccounts",
             ];

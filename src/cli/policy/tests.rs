@@ -113,6 +113,7 @@ fn listed_roles_are_entered_by_their_arns_alone() {
 fn an_organization_takes_what_its_access_needs() {
     use crate::config::MemberAccess::{Both, Role, Root};
     let always = [
+        "iam:ListOrganizationsFeatures",
         "organizations:DescribeOrganization",
         "organizations:ListAccounts",
     ];

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{Access, Account};
-use crate::clock::{Moment, Timestamp};
-use crate::evidence::{Failure, Reason, Source};
+use crate::failure::{Failure, Reason};
 use crate::metrics::{Format, Options, render};
-use crate::posture::{Figure, Posture};
-use crate::report::{KeySlot, RootRow, UserFigures, UserRow};
-use crate::store::{
+use crate::views::{
     AccountCounts, AccountView, CallKey, Exporter, ExporterView, Left, LeftReason, Outcome,
     ReportView, Snapshot, SourceView, UserDetail,
 };
+use root_posture::Source;
+use root_posture::report::{KeySlot, RootRow, UserFigures, UserRow};
+use root_posture::{Metric, Posture};
+use root_posture::{Moment, Timestamp};
 
 /// When the snapshots of the tests are taken.
 pub const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -37,7 +38,8 @@ pub fn account(id: &str, name: &str) -> AccountView {
         }),
         posture: Posture::default(),
         report: None,
-        root_keys: None,
+        onset: root_posture::Onset::default(),
+        listed: None,
         sources: Vec::new(),
     }
 }
@@ -52,8 +54,8 @@ pub fn labelled(id: &str, labels: &[(&str, &str)]) -> AccountView {
 }
 
 /// A figure that keeps.
-pub fn figure(value: u8, source: Source) -> Figure {
-    Figure {
+pub fn figure(value: u8, source: Source) -> Metric {
+    Metric {
         value,
         source,
         observed: Timestamp::from_unix(1_799_999_990),
@@ -62,8 +64,8 @@ pub fn figure(value: u8, source: Source) -> Figure {
 }
 
 /// A figure that is withdrawn at a moment.
-pub fn fine(value: u8, until: Moment) -> Figure {
-    Figure {
+pub fn fine(value: u8, until: Moment) -> Metric {
+    Metric {
         fine_until: Some(until),
         ..figure(value, Source::AccountSummary)
     }
@@ -127,11 +129,11 @@ pub fn rich_account(id: &str) -> AccountView {
     AccountView {
         posture: Posture {
             keys_active: Some(figure(1, Source::RootSession)),
-            keys_active_since: None,
             keys_present: Some(figure(2, Source::RootSession)),
             certificates_active: Some(figure(0, Source::RootSession)),
             mfa_enabled: Some(figure(1, Source::RootSession)),
             password_enabled: Some(figure(1, Source::CredentialReport)),
+            ..Posture::default()
         },
         report: Some(Arc::new(ReportView {
             rows_skipped: 1,
@@ -168,6 +170,10 @@ pub fn rich() -> Snapshot {
         view.interval = Duration::from_secs(60);
         view.shard = (1, 3);
         view.clock_skew = Some(-2);
+        view.features = Some(crate::account::RootFeatures {
+            credentials_management: true,
+            sessions: false,
+        });
         view.discovery = Some((true, Some(at(1_799_999_001))));
         view.state = Some((false, Some(at(1_799_999_002))));
         view.accounts = Some(AccountCounts {

@@ -7,13 +7,13 @@ use super::build::{
     MOMENT, account, at, everything, figure, fine, labelled, rendered, report, rich, rich_account,
     snapshot, user_figures,
 };
-use crate::clock::{Moment, Timestamp};
-use crate::evidence::Source;
 use crate::metrics::{Format, Options};
-use crate::report::{KeySlot, RootRow};
-use crate::store::{
+use crate::views::{
     AccountView, CallKey, Exporter, Outcome, ReportView, Snapshot, SourceView, UserDetail,
 };
+use root_posture::Source;
+use root_posture::report::{KeySlot, RootRow};
+use root_posture::{Moment, Timestamp};
 
 /// The series of one family, as lines.
 fn series(snapshot: &Snapshot, family: &str) -> Vec<String> {
@@ -352,7 +352,7 @@ fn users_by_name_are_told_slot_by_slot() {
 
 #[test]
 fn the_histogram_counts_by_the_bounds_of_the_store() {
-    use crate::store::CALL_BUCKETS;
+    use crate::views::CALL_BUCKETS;
     let call = CallKey {
         service: "sts",
         operation: "AssumeRole",

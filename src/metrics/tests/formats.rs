@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use super::build::{account, everything, figure, rendered, rich, rich_account, snapshot};
 use super::parse::parse;
-use crate::evidence::Source;
 use crate::metrics::output::Output;
 use crate::metrics::{Format, Options, render};
-use crate::store::{AccountView, Snapshot};
+use crate::views::{AccountView, Snapshot};
+use root_posture::Source;
 
 /// The lines from the head of one family to that of the next.
 fn family(text: &str, name: &str) -> String {
@@ -80,7 +80,7 @@ fn openmetrics_tells_units_and_names_a_counter_without_its_suffix() {
     );
     assert_eq!(
         family(&text, "aws_root_exporter_refresh_interval_seconds"),
-        "# HELP aws_root_exporter_refresh_interval_seconds How often each account is looked at, by the running configuration (refresh.interval).\n\
+        "# HELP aws_root_exporter_refresh_interval_seconds How often each account is polled, by the running configuration (refresh.interval).\n\
          # TYPE aws_root_exporter_refresh_interval_seconds gauge\n\
          # UNIT aws_root_exporter_refresh_interval_seconds seconds\n\
          aws_root_exporter_refresh_interval_seconds 60.0\n"

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::simulator::tests::client::{Bench, NOW, head, hub, id, member, outside};
-use crate::simulator::{Fault, FaultKind, Service, Simulator};
+use crate::simulator::{Fault, FaultKind, Ready, Service, Simulator};
 
 /// The bytes that answer a `GetAccountSummary` of the hub.
 async fn summary_bytes(bench: &Bench) -> Vec<u8> {
@@ -57,6 +57,73 @@ async fn a_load_balancer_answers_in_html_and_nothing_takes_place() {
     assert!(answer.body.starts_with("<html>"));
     let answer = bench.iam(&outside(), "GenerateCredentialReport").await;
     assert_eq!(answer.element("State"), Some("STARTED"));
+}
+
+/// What the member's summary, list and report say of its keys. The report is begun anew.
+async fn keys_by_source(bench: &Bench) -> (Option<i64>, bool, bool) {
+    bench.world.edit(member(), |account| {
+        account.report.forget();
+        account.report.ready = Ready::After(0);
+    });
+    let role = bench.role_session().await;
+    let root = bench.root_session("Audit").await.credentials();
+    let summary = bench.iam(&role, "GetAccountSummary").await;
+    let list = bench.iam(&root, "ListAccessKeys").await;
+    bench.iam(&role, "GenerateCredentialReport").await;
+    let report = bench.iam(&role, "GetCredentialReport").await.report();
+    let line = report.lines().nth(1).unwrap();
+    (
+        summary.summary("AccountAccessKeysPresent"),
+        list.element("AccessKeyId").is_some(),
+        line.split(',').nth(8) == Some("true"),
+    )
+}
+
+#[tokio::test]
+async fn each_source_lags_by_itself() {
+    let bench = Bench::start().await;
+    bench.world.edit(member(), |account| {
+        account.root.create_key(NOW).unwrap();
+    });
+    let long = FaultKind::Lag(Duration::from_secs(3600));
+    for (operation, keys) in [
+        ("GetAccountSummary", (Some(0), true, true)),
+        ("ListAccessKeys", (Some(1), false, true)),
+        ("GenerateCredentialReport", (Some(1), true, false)),
+        ("ListMFADevices", (Some(1), true, true)),
+    ] {
+        bench.world.fault(Fault::new(long).on(operation));
+        assert_eq!(keys_by_source(&bench).await, keys, "{operation}");
+        bench.world.clear_faults();
+    }
+    bench
+        .world
+        .fault(Fault::new(FaultKind::Lag(Duration::ZERO)));
+    assert_eq!(keys_by_source(&bench).await, (Some(1), true, true));
+}
+
+#[tokio::test]
+async fn every_other_answer_is_stale_and_the_calls_say_what_was_answered() {
+    let bench = Bench::start().await;
+    bench.world.edit(bench.world.hub(), |account| {
+        account.root.mfa = false;
+    });
+    let stale = FaultKind::StaleReplica(Duration::from_secs(3600));
+    bench.world.fault(Fault::new(stale));
+    bench.world.fault(Fault::new(FaultKind::Torn).times(1));
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        let answer = bench.iam(&outside(), "GetAccountSummary").await;
+        said.push(answer.summary("AccountMFAEnabled").map(|on| on == 1));
+    }
+    assert!(said[1] != said[2] && said[1] == said[3], "{said:?}");
+    let calls = bench.world.calls_after(1);
+    let logged: Vec<_> = calls
+        .iter()
+        .map(|call| call.says.map(|says| says.root.mfa))
+        .collect();
+    assert_eq!(logged, said[1..]);
+    assert!(!bench.world.calls()[0].whole && calls.iter().all(|call| call.whole));
 }
 
 #[tokio::test]

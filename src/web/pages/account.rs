@@ -6,9 +6,10 @@ use super::finding::{Finding, Findings, Level};
 use super::remedy::{self, Procedure};
 use super::since::{self, place};
 use super::words::{self, Sentence, Times, sentence};
-use crate::clock::{Moment, Timestamp};
-use crate::posture::Figure;
-use crate::store::{AccountView, ShownKey, Snapshot, SourceView};
+use crate::views::{AccountView, Snapshot, SourceView};
+use root_posture::Metric;
+use root_posture::ShownKey;
+use root_posture::{Moment, Timestamp};
 
 /// The page as the template writes it.
 #[derive(Template)]
@@ -197,7 +198,7 @@ fn figures(view: &AccountView, moment: Moment) -> Vec<Fact> {
     let number = |value: u8| value.to_string();
     let yes_no = |value: u8| if value == 0 { "no" } else { "yes" }.to_owned();
     let fact =
-        |label, figure: Option<Figure>, tell: &dyn Fn(u8) -> String, level: Level, bad: bool| {
+        |label, figure: Option<Metric>, tell: &dyn Fn(u8) -> String, level: Level, bad: bool| {
             let value = figure.and_then(|figure| figure.at(moment));
             let is_bad = value.is_some_and(|value| (value != 0) == bad);
             Fact {
@@ -255,7 +256,7 @@ fn figures(view: &AccountView, moment: Moment) -> Vec<Fact> {
 
 fn keys_by(view: &AccountView) -> Sentence {
     let by_session = view.root_keys().any(|key| key.id.is_some());
-    match (&view.root_keys, &view.report) {
+    match (&view.listed, &view.report) {
         (Some(listed), _) if by_session => sentence!["By the root session of ", listed.at, "."],
         (_, Some(report)) => sentence![
             "By the credential report of ",
@@ -306,7 +307,7 @@ impl Source {
         let report = view
             .report
             .as_deref()
-            .filter(|_| source.source == crate::evidence::Source::CredentialReport);
+            .filter(|_| source.source == root_posture::Source::CredentialReport);
         Self {
             name: words::source(source.source),
             note: words::source_note(source.source),

@@ -1,8 +1,8 @@
 //! What is wrong with an account.
 
-use crate::clock::Moment;
-use crate::posture::Figure;
-use crate::store::AccountView;
+use crate::views::AccountView;
+use root_posture::Metric;
+use root_posture::Moment;
 
 /// Something that a person should know of an account. The order is that of urgency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,7 +128,7 @@ impl Findings {
     /// What is wrong with an account at `moment`.
     pub fn of(view: &AccountView, moment: Moment) -> Self {
         let posture = &view.posture;
-        let value = |figure: Option<Figure>| figure?.at(moment);
+        let value = |figure: Option<Metric>| figure?.at(moment);
         let active = value(posture.keys_active);
         let present = value(posture.keys_present);
         let failing = view.sources.iter().any(|source| source.up == Some(false));

@@ -32,8 +32,8 @@ use sha2::{Digest, Sha256};
 use super::document::{Document, Tag};
 use super::negotiate::Encoding;
 use crate::account::AccountId;
-use crate::clock::Timestamp;
-use crate::store::Snapshot;
+use crate::views::Snapshot;
+use root_posture::Timestamp;
 
 pub(super) use query::Query;
 

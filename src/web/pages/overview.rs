@@ -9,8 +9,8 @@ use super::finding::{Finding, Findings, Level};
 use super::query::{Filter, PAGE, Query, Sort};
 use super::since::{self, LastUse, Since};
 use super::words::{self, Sentence, Times};
-use crate::clock::{Moment, Timestamp};
-use crate::store::{AccountView, ExporterView, Snapshot};
+use crate::views::{AccountView, ExporterView, Snapshot};
+use root_posture::{Moment, Timestamp};
 
 /// The page as the template writes it.
 #[derive(Template)]
@@ -306,11 +306,11 @@ fn notices(exporter: &ExporterView) -> Vec<Sentence> {
         )]);
     }
     if let Some(counts) = exporter.accounts
-        && exporter.looked_at < counts.monitored
+        && exporter.attempted < counts.monitored
     {
         notices.push(sentence![format!(
             "Still starting: {} of {} accounts were looked at.",
-            words::grouped(exporter.looked_at),
+            words::grouped(exporter.attempted),
             words::grouped(counts.monitored)
         )]);
     }
@@ -443,7 +443,7 @@ fn keys_in_words(view: &AccountView, moment: Moment) -> String {
     if !view.account.partition().has_root_credentials() {
         return "no root credentials in China".to_owned();
     }
-    let value = |figure: Option<crate::posture::Figure>| figure?.at(moment);
+    let value = |figure: Option<root_posture::Metric>| figure?.at(moment);
     match (
         value(view.posture.keys_active),
         value(view.posture.keys_present),

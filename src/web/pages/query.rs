@@ -2,7 +2,7 @@
 //! one person sees another can be sent.
 
 use super::finding::{Finding, Findings};
-use crate::store::AccountView;
+use crate::views::AccountView;
 
 /// How many accounts a page has.
 pub(super) const PAGE: usize = 100;

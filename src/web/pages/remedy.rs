@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::finding::{Finding, Findings};
 use super::words;
 use crate::account::{Access, Account, Partition};
-use crate::clock::Timestamp;
-use crate::evidence::Source;
-use crate::store::{AccountView, ShownKey, Snapshot};
+use crate::views::{AccountView, Snapshot};
+use root_posture::ShownKey;
+use root_posture::Source;
+use root_posture::Timestamp;
 
 /// One way to set right what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,8 +5,9 @@
 //! one. Both are told as what they are.
 
 use super::words::{self, Sentence, sentence};
-use crate::clock::{Moment, Timestamp};
-use crate::store::{AccountView, ShownKey};
+use crate::views::AccountView;
+use root_posture::ShownKey;
+use root_posture::{Moment, Timestamp};
 
 /// What can be said in a line of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,9 +28,9 @@ fn active(view: &AccountView, moment: Moment) -> (usize, usize) {
 pub(super) fn short(view: &AccountView, moment: Moment) -> Option<Since> {
     let (shown, known) = active(view, moment);
     let first_seen = || {
-        view.posture.keys_active_since.map(|onset| Since {
+        view.onset.seen.map(|time| Since {
             how: "first seen",
-            time: onset.seen,
+            time,
         })
     };
     if shown > known {
@@ -91,17 +92,17 @@ pub(super) fn long(view: &AccountView, moment: Moment) -> Vec<Sentence> {
         });
     }
     if shown > 0
-        && let Some(onset) = view.posture.keys_active_since
+        && let Some(seen) = view.onset.seen
     {
-        told.push(match onset.none_at {
+        told.push(match view.onset.none_at {
             Some(none_at) if known == 0 || shown > known => sentence![
                 "First seen ",
-                onset.seen,
+                seen,
                 "; the evidence of ",
                 none_at,
                 " still said that there was none."
             ],
-            _ => sentence!["First seen by this exporter ", onset.seen, "."],
+            _ => sentence!["First seen by this exporter ", seen, "."],
         });
     }
     told

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::evidence::{Reason, Source};
+use crate::failure::Reason;
+use root_posture::Source;
+use root_posture::Timestamp;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

@@ -1,18 +1,18 @@
-//! The rows about accounts: each has three accounts of its own in one world, which one daemon
-//! watches: one with a finding, one that is fine, and one that meets the trouble before it was
-//! ever seen. Eight more meet no trouble at all.
+//! The rows about accounts: each has three accounts of its own in one simulated AWS, which one
+//! daemon monitors: one with a finding, one that is fine, and one that is new when it fails. Eight
+//! more accounts meet no fault at all.
 //!
-//! Four stages, and in none of them may a figure say what is not so: all is well; the trouble
-//! comes; AWS changes while it lasts (who was fine has a finding, and the other way round); it
-//! goes, and all is to follow by itself.
+//! Four stages, and in none of them may a metric say what is not so: all is well; a call fails; AWS
+//! changes while it fails (the fine account gets a finding, the others lose theirs); it works
+//! again, and everything is to follow by itself.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_root_exporter::simulator::{Account, Fault, FaultKind};
 
-use super::figures::{ALARMING, Course, FINE, Figures, Scrape, UNKNOWN};
 use super::table::{Operation, Row, SOMEBODY_ELSE, Shown, rows};
+use super::values::{ALARMING, Course, FINE, Scrape, UNKNOWN, Values};
 use crate::support::daemon::{ACCEPT_TEXT, Daemon};
 use crate::support::eventually;
 use crate::support::exposition::Exposition;
@@ -21,35 +21,35 @@ use crate::support::simulated::{Simulated, account, id, listed, now};
 /// The accounts of the n-th row begin at this number and ten times the row's.
 const FIRST: u64 = 10_000;
 
-/// Accounts that meet no trouble: half of them by a role, half by a root session.
-const CALM: std::ops::Range<u64> = 1_000..1_008;
+/// Accounts that meet no fault: half of them read by a role, half by a root session.
+const HEALTHY: std::ops::Range<u64> = 1_000..1_008;
 
-/// How long a stage may take on a machine that has much else to do: hundreds of accounts are
-/// looked at in it. It bounds a failure and costs nothing when all is well.
+/// How long a stage may take on a busy machine: hundreds of accounts are polled in it. It bounds a
+/// failure and costs nothing when all is well.
 const STAGE: Duration = Duration::from_secs(240);
 
 /// What an account of a row is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// It has a finding when the trouble comes.
+    /// It has a finding when the call begins to fail.
     Alarming,
-    /// It is fine when the trouble comes.
+    /// It is fine when the call begins to fail.
     Fine,
-    /// It has a finding, and nothing is known of it when the trouble comes.
+    /// It has a finding, and nothing is known of it when the call begins to fail.
     New,
 }
 
 impl Part {
     const ALL: [Self; 3] = [Self::Alarming, Self::Fine, Self::New];
 
-    fn truth(self) -> Figures {
+    fn truth(self) -> Values {
         match self {
             Self::Alarming | Self::New => ALARMING,
             Self::Fine => FINE,
         }
     }
 
-    fn later_truth(self) -> Figures {
+    fn later_truth(self) -> Values {
         match self {
             Self::Alarming | Self::New => FINE,
             Self::Fine => ALARMING,
@@ -57,9 +57,9 @@ impl Part {
     }
 }
 
-/// What is expected of an account, one value a stage: shown when all is well, in trouble, when AWS
-/// changes meanwhile, when the trouble is over.
-fn expected(row: &Row, part: Part) -> [Figures; 4] {
+/// What is expected of an account, one value a stage: shown when all is well, when the call fails,
+/// when AWS changes meanwhile, when it works again.
+fn expected(row: &Row, part: Part) -> [Values; 4] {
     let (truth, later) = (part.truth(), part.later_truth());
     match (row.shown, part) {
         (Shown::TheTruth, Part::New) => [UNKNOWN, truth, later, later],
@@ -72,7 +72,7 @@ fn expected(row: &Row, part: Part) -> [Figures; 4] {
 }
 
 /// An account of a row.
-struct Player {
+struct Member {
     row: Row,
     part: Part,
     number: u64,
@@ -80,26 +80,20 @@ struct Player {
     course: Course,
 }
 
-impl Player {
+impl Member {
     fn faults(&self) -> Vec<Fault> {
         let id = id(self.number);
-        let Some(kind) = self.row.kind() else {
-            return Vec::new();
-        };
-        // A root session is anybody's until STS has said whose it is.
-        let on = match (self.row.operation, kind) {
-            (Operation::AssumeRoot, FaultKind::WrongAccount(_)) => "GetCallerIdentity".to_owned(),
-            (operation, _) => operation.to_string(),
-        };
-        let mut faults = vec![Fault::new(kind).of(id).on(on.as_str())];
-        // Who has a session opens another one only when AWS refuses it.
-        let refused_at = match self.row.operation {
-            Operation::AssumeRole => "GetAccountSummary",
-            Operation::AssumeRoot => "ListAccessKeys",
-            _ => return faults,
-        };
-        let refused = Fault::new(FaultKind::ExpiredToken).of(id).on(refused_at);
-        faults.push(refused.times(1));
+        let mut faults: Vec<Fault> = self
+            .row
+            .faults()
+            .into_iter()
+            .map(|(operation, kind)| Fault::new(kind).of(id).on(operation))
+            .collect();
+        // A session that is open is opened again only when AWS refuses it.
+        if let Some(operation) = self.row.operation.opens_session_for() {
+            let refused = Fault::new(FaultKind::ExpiredToken).of(id).on(operation);
+            faults.push(refused.times(1));
+        }
         faults
     }
 
@@ -109,7 +103,7 @@ impl Player {
         let before = stages[stage - 1];
         self.course
             .went(before, stages[stage])
-            .map_err(|course| format!("figures: {course}"))?;
+            .map_err(|course| format!("values: {course}"))?;
         let source = self.row.operation.source();
         let reasons = scrape.reasons(&self.name, source);
         let wanted: Vec<&str> = self.row.reason.into_iter().collect();
@@ -123,20 +117,20 @@ impl Player {
     }
 }
 
-fn set_truth(account: &mut Account, figures: Figures) {
+fn set_truth(account: &mut Account, values: Values) {
     account.root.delete_keys();
     account.root.certificates = [None, None];
-    account.root.mfa = figures == FINE;
-    if figures == ALARMING {
+    account.root.mfa = values == FINE;
+    if values == ALARMING {
         account.root.create_key(1_700_000_000);
         account.root.upload_certificate(1_700_000_000);
     }
 }
 
-fn player(row: Row, nth: usize, part: Part) -> Player {
+fn member(row: Row, nth: usize, part: Part) -> Member {
     let place = u64::try_from(nth * 10 + part as usize).unwrap();
     let number = FIRST + place;
-    Player {
+    Member {
         row,
         part,
         number,
@@ -145,43 +139,60 @@ fn player(row: Row, nth: usize, part: Part) -> Player {
     }
 }
 
-fn simulated(player: &Player) -> Account {
-    let mut account = account(player.number, "member");
-    set_truth(&mut account, player.part.truth());
+fn simulated(member: &Member) -> Account {
+    let mut account = account(member.number, "member");
+    set_truth(&mut account, member.part.truth());
     account.store_report(now() - 3_600);
-    if player.row.operation.is_report() {
+    if member.row.operation.is_report() {
         // A report that is always an old one is asked for again and again.
         account.report.shown_generated_time = Some(now() - 4 * 3_600 - 600);
     }
     account
 }
 
-/// What is short in a world because it is tried there. All else is so long that a busy machine is
-/// not taken for a fault.
+/// How the accounts of a test are read, and how often. How long a call may take: where none hangs, so
+/// long that a busy machine is not taken for a fault.
 #[derive(Clone, Copy)]
-struct Short {
+struct World {
+    /// Every account by its role and by root sessions, instead of by one of them.
+    both: bool,
+    interval: &'static str,
     timeout: &'static str,
+    /// How long a fine value stays; the details of a root session are asked thrice in it.
     staleness: &'static str,
 }
 
-fn config(players: &[Player], short: Short) -> String {
-    let Short { timeout, staleness } = short;
-    let roles = players
+fn config(members: &[Member], world: World) -> String {
+    let World {
+        both,
+        interval,
+        timeout,
+        staleness,
+    } = world;
+    let by_role = members
         .iter()
-        .filter(|player| !player.row.operation.is_root())
-        .map(|player| player.number)
-        .chain(CALM.step_by(2));
-    let listed: String = roles.map(listed).collect();
-    // Slots enough for all who hang at the same time.
+        .filter(|member| !member.row.operation.is_root())
+        .map(|member| member.number)
+        .chain(HEALTHY.step_by(2));
+    // Accounts that are listed are not read by root sessions.
+    let (access, listed) = if both {
+        let external_id = crate::support::aws::EXTERNAL_ID;
+        let role = crate::support::simulated::ROLE;
+        let access = format!("\"both\"\nrole_name = \"{role}\"\nexternal_id = \"{external_id}\"");
+        (access, String::new())
+    } else {
+        ("\"root\"".to_owned(), by_role.map(listed).collect())
+    };
+    // Slots for all calls that hang at the same time.
     format!(
         "users.aggregate = false\n\
-         [refresh]\ninterval = \"1500ms\"\nconcurrency = 400\ntimeout = \"{timeout}\"\n\
+         [refresh]\ninterval = \"{interval}\"\nconcurrency = 400\ntimeout = \"{timeout}\"\n\
          report_timeout = \"3s\"\nmax_live_staleness = \"{staleness}\"\n\
-         [organization]\nenabled = true\naccess = \"root\"\n{listed}"
+         [organization]\nenabled = true\naccess = {access}\n{listed}"
     )
 }
 
-/// Hands out each scrape once: between two renderings there is nothing to learn.
+/// Hands out each scrape once: between two renderings nothing changes.
 struct Scraper<'a> {
     daemon: &'a Daemon,
     last: String,
@@ -200,18 +211,18 @@ impl Scraper<'_> {
 }
 
 /// Scrapes until a stage is as expected, or cannot become so, and says what is wrong with it.
-fn play(scraper: &mut Scraper<'_>, players: &mut [Player], stage: usize, name: &str) {
-    for player in players.iter_mut() {
-        let before = expected(&player.row, player.part)[stage - 1];
-        player.course = Course::from(before);
+fn play(scraper: &mut Scraper<'_>, members: &mut [Member], stage: usize, name: &str) {
+    for member in members.iter_mut() {
+        let before = expected(&member.row, member.part)[stage - 1];
+        member.course = Course::from(before);
     }
-    let calm = |scrape: &Scrape| {
+    let healthy = |scrape: &Scrape| {
         let mut wrong = String::new();
-        for number in CALM {
+        for number in HEALTHY {
             let account = id(number).to_string();
-            if scrape.figures(&account) != FINE || !scrape.never_failed(&account) {
-                let shown = Course::from(scrape.figures(&account));
-                let _ = writeln!(wrong, "  {account}, which met no trouble: {shown}");
+            if scrape.values(&account) != FINE || !scrape.never_failed(&account) {
+                let shown = Course::from(scrape.values(&account));
+                let _ = writeln!(wrong, "  {account}, which met no fault: {shown}");
             }
         }
         wrong
@@ -221,19 +232,19 @@ fn play(scraper: &mut Scraper<'_>, players: &mut [Player], stage: usize, name: &
         let Some(scrape) = scraper.next() else {
             return Err(last.clone());
         };
-        let mut wrong = calm(&scrape);
+        let mut wrong = healthy(&scrape);
         assert!(wrong.is_empty(), "{name}:\n{wrong}");
         let mut astray = String::new();
-        for player in players.iter_mut() {
-            player.course.note(scrape.figures(&player.name));
-            let Err(why) = player.judge(&scrape, stage) else {
+        for member in members.iter_mut() {
+            member.course.note(scrape.values(&member.name));
+            let Err(why) = member.judge(&scrape, stage) else {
                 continue;
             };
-            let (part, row) = (player.part, player.row.name());
-            let cell = format!("  {row} ({part:?}, {}): {why}\n", player.name);
+            let (part, row) = (member.part, member.row.name());
+            let cell = format!("  {row} ({part:?}, {}): {why}\n", member.name);
             wrong.push_str(&cell);
-            let stages = expected(&player.row, player.part);
-            if player.course.is_astray(stages[stage - 1], stages[stage]) {
+            let stages = expected(&member.row, member.part);
+            if member.course.is_astray(stages[stage - 1], stages[stage]) {
                 astray.push_str(&cell);
             }
         }
@@ -246,31 +257,31 @@ fn play(scraper: &mut Scraper<'_>, players: &mut [Player], stage: usize, name: &
     });
 }
 
-/// Plays the rows in one world.
-fn play_all(rows: impl Iterator<Item = Row>, short: Short) {
-    let mut players: Vec<Player> = rows
+/// Plays the rows in one simulated AWS.
+fn play_all(rows: impl Iterator<Item = Row>, world: World) {
+    let mut members: Vec<Member> = rows
         .enumerate()
-        .flat_map(|(nth, row)| Part::ALL.map(|part| player(row, nth, part)))
+        .flat_map(|(nth, row)| Part::ALL.map(|part| member(row, nth, part)))
         .collect();
     let aws = Simulated::with(
-        players
+        members
             .iter()
             .map(simulated)
-            .chain(CALM.map(|number| account(number, "calm")))
+            .chain(HEALTHY.map(|number| account(number, "healthy")))
             .chain([account(SOMEBODY_ELSE, "somebody else")]),
     );
-    // Wrong answers name an account that exists: it is not its absence that saves us.
+    // Wrong answers name an account that exists, or its absence would protect from them.
     aws.world
         .edit(id(SOMEBODY_ELSE), |account| account.in_organization = false);
-    let trouble = |player: &Player| {
-        player
+    let fail = |member: &Member| {
+        member
             .faults()
             .into_iter()
             .for_each(|it| aws.world.fault(it));
     };
-    let (new, known): (Vec<_>, Vec<_>) = players.iter().partition(|it| it.part == Part::New);
-    new.into_iter().for_each(trouble);
-    let daemon = aws.launch(&config(&players, short)).start();
+    let (new, known): (Vec<_>, Vec<_>) = members.iter().partition(|it| it.part == Part::New);
+    new.into_iter().for_each(fail);
+    let daemon = aws.launch(&config(&members, world)).start();
     let mut scraper = Scraper {
         daemon: &daemon,
         last: String::new(),
@@ -280,74 +291,96 @@ fn play_all(rows: impl Iterator<Item = Row>, short: Short) {
         let Some(scrape) = scraper.next() else {
             return Err(last.clone());
         };
-        let unknown = known.iter().find(|player| {
-            scrape.figures(&player.name) != player.part.truth() || !scrape.is_up(&player.name)
+        let unknown = known.iter().find(|member| {
+            scrape.values(&member.name) != member.part.truth() || !scrape.is_up(&member.name)
         });
-        let calm = CALM.map(|number| id(number).to_string());
-        let late = calm
-            .map(|calm| scrape.figures(&calm))
-            .find(|shown| *shown != FINE);
-        if let Some(player) = unknown {
-            let shown = Course::from(scrape.figures(&player.name));
-            last = format!("{} is not known yet: {shown}", player.name);
-        } else if late.is_some() {
-            "one that meets no trouble is not known yet".clone_into(&mut last);
+        let mut healthy = HEALTHY.map(|number| id(number).to_string());
+        if let Some(member) = unknown {
+            let shown = Course::from(scrape.values(&member.name));
+            last = format!("{} is not known yet: {shown}", member.name);
+        } else if healthy.any(|healthy| scrape.values(&healthy) != FINE) {
+            "one that meets no fault is not known yet".clone_into(&mut last);
         } else {
             return Ok(());
         }
         Err(last.clone())
     });
 
-    known.into_iter().for_each(trouble);
-    play(&mut scraper, &mut players, 1, "in trouble");
+    known.into_iter().for_each(fail);
+    play(&mut scraper, &mut members, 1, "the call fails");
 
-    for player in &players {
-        let later = player.part.later_truth();
-        aws.world.edit(id(player.number), |account| {
+    for member in &members {
+        let later = member.part.later_truth();
+        aws.world.edit(id(member.number), |account| {
             set_truth(account, later);
-            if player.part == Part::New && player.row.shown == Shown::BeforeOrNothing {
-                // The first that is learnt of it would be an old report, and true of its time.
+            if member.part == Part::New && member.row.shown == Shown::BeforeOrNothing {
+                // The first that is read of it would be an old report, and true of its time.
                 account.store_report(now() - 60);
             }
         });
     }
-    play(&mut scraper, &mut players, 2, "AWS changes meanwhile");
+    play(&mut scraper, &mut members, 2, "AWS changes meanwhile");
 
     aws.world.clear_faults();
-    play(&mut scraper, &mut players, 3, "the trouble is over");
+    play(&mut scraper, &mut members, 3, "the call works again");
 }
 
 fn of_accounts() -> impl Iterator<Item = Row> {
     let mut rows = rows();
-    rows.retain(|row| row.operation != Operation::ListAccounts && row.kind().is_some());
+    rows.retain(|row| row.shown != Shown::TheList && row.is_simulated());
     rows.into_iter()
 }
 
 #[test]
-fn where_looks_go_on_each_fault_shows_what_the_table_says() {
+fn each_fault_that_other_calls_make_up_for_shows_what_the_table_says() {
     let rows = of_accounts().filter(|row| !row.hangs() && row.shown == Shown::TheTruth);
-    let short = Short {
+    let world = World {
+        both: false,
+        // Most rows are here, and a report that is held must not wait four intervals for a poll.
+        interval: "3s",
         timeout: "2m",
-        staleness: "30m",
+        staleness: "90s",
     };
-    play_all(rows, short);
+    play_all(rows, world);
 }
 
 #[test]
-fn where_looks_fail_each_fault_shows_what_the_table_says() {
+fn each_fault_that_nothing_makes_up_for_shows_what_the_table_says() {
     let rows = of_accounts().filter(|row| !row.hangs() && row.shown != Shown::TheTruth);
-    let short = Short {
+    let world = World {
+        both: false,
+        interval: "1500ms",
         timeout: "2m",
         staleness: "30s",
     };
-    play_all(rows, short);
+    play_all(rows, world);
 }
 
 #[test]
 fn each_answer_that_does_not_come_shows_what_the_table_says() {
-    let short = Short {
+    let world = World {
+        both: false,
+        interval: "1500ms",
         timeout: "12s",
         staleness: "30s",
     };
-    play_all(of_accounts().filter(Row::hangs), short);
+    play_all(of_accounts().filter(Row::hangs), world);
+}
+
+#[test]
+fn one_source_hangs_and_the_others_answer() {
+    // Where there is a role, the summary is not asked in root sessions.
+    let rows = of_accounts()
+        .filter(|row| row.hangs() && row.operation != Operation::RootSummary)
+        .map(|row| Row {
+            shown: Shown::TheTruth,
+            ..row
+        });
+    let world = World {
+        both: true,
+        interval: "1500ms",
+        timeout: "12s",
+        staleness: "90s",
+    };
+    play_all(rows, world);
 }

@@ -4,22 +4,22 @@
 
 use std::path::PathBuf;
 
-use super::figures::{ALARMING, Course, FINE, Figures, Scrape, UNKNOWN};
 use super::table::{Operation, Row, Shown, Trouble, rows};
+use super::values::{ALARMING, Course, FINE, Scrape, UNKNOWN, Values};
 use crate::support::PATIENCE;
 use crate::support::daemon::Daemon;
 use crate::support::simulated::{Simulated, account, id, listed, now};
 
 /// By a role: one with a finding, one that is fine, one that is new after the restart.
-const BY_ROLE: [(u64, Figures); 3] = [(101, ALARMING), (102, FINE), (103, ALARMING)];
+const BY_ROLE: [(u64, Values); 3] = [(101, ALARMING), (102, FINE), (103, ALARMING)];
 const NEW: u64 = 103;
 /// By a root session.
-const BY_ROOT: [(u64, Figures); 2] = [(201, ALARMING), (202, FINE)];
+const BY_ROOT: [(u64, Values); 2] = [(201, ALARMING), (202, FINE)];
 
 fn config(by_role: impl Iterator<Item = u64>) -> String {
     let listed: String = by_role.map(listed).collect();
     format!(
-        "state.path = \"state.json\"\n\
+        "state.path = \"state.redb\"\n\
          refresh.interval = \"1s\"\nrefresh.max_live_staleness = \"6s\"\n\
          [organization]\nenabled = true\ninterval = \"1s\"\naccess = \"root\"\n{listed}"
     )
@@ -34,7 +34,7 @@ impl Run {
     fn start(aws: &Simulated, kept: Option<&[u8]>, wrong: Option<(&str, &str)>) -> Self {
         let known = BY_ROLE.map(|(number, _)| number).into_iter();
         let launch = aws.launch(&config(known.filter(|it| kept.is_some() || *it != NEW)));
-        let state = launch.path("state.json");
+        let state = launch.path("state.redb");
         if let Some(kept) = kept {
             std::fs::write(&state, kept).unwrap();
         }
@@ -54,13 +54,13 @@ impl Run {
         std::fs::read(&self.state).unwrap()
     }
 
-    /// Waits until each of these accounts is shown with its figures.
-    fn until(&self, what: &str, wanted: &[(u64, Figures)]) -> Scrape {
+    /// Waits until each of these accounts is shown with its values.
+    fn until(&self, what: &str, wanted: &[(u64, Values)]) -> Scrape {
         let shown = self.daemon.scrape_until(|shown| {
             let scrape = Scrape::of(shown);
-            wanted.iter().try_for_each(|(number, figures)| {
-                let shown = scrape.figures(&id(*number).to_string());
-                (shown == *figures)
+            wanted.iter().try_for_each(|(number, values)| {
+                let shown = scrape.values(&id(*number).to_string());
+                (shown == *values)
                     .then_some(())
                     .ok_or_else(|| format!("{what}: {number}: {}", Course::from(shown)))
             })
@@ -70,7 +70,7 @@ impl Run {
 }
 
 /// What is shown of the accounts that an operation is asked about.
-fn wanted(row: &Row) -> Vec<(u64, Figures)> {
+fn wanted(row: &Row) -> Vec<(u64, Values)> {
     let asked = match row.operation {
         Operation::ListAccounts => [&BY_ROLE[..], &BY_ROOT].concat(),
         operation if operation.is_root() => BY_ROOT.to_vec(),
@@ -128,7 +128,7 @@ fn play_service(
     trouble: Trouble,
     service: &str,
     address: &str,
-    everybody: &[(u64, Figures)],
+    everybody: &[(u64, Values)],
 ) {
     let of_service = |row: &Row| row.trouble == trouble && row.operation.service() == service;
     let rows: Vec<Row> = rows().into_iter().filter(of_service).collect();
@@ -137,11 +137,7 @@ fn play_service(
     // Known from the first scrape on.
     let first = Scrape::of(&run.daemon.scrape());
     for number in [BY_ROLE[0].0, BY_ROOT[0].0] {
-        assert_eq!(
-            first.figures(&id(number).to_string()),
-            ALARMING,
-            "{service}"
-        );
+        assert_eq!(first.values(&id(number).to_string()), ALARMING, "{service}");
     }
     for row in rows {
         let name = row.name();

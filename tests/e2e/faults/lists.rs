@@ -1,13 +1,14 @@
-//! The rows about the organization's list: whatever befalls it, the accounts stay and are looked
-//! at as ever, and the list is followed again once it can be read.
+//! The rows about the organization's list: whatever fails in it, the accounts stay and are polled as
+//! always, and the list is followed again once it can be read.
 
-use aws_root_exporter::simulator::Fault;
+use aws_root_exporter::simulator::{Fault, FaultKind};
 
-use super::figures::{ALARMING, Course, FINE, Figures, Scrape};
-use super::table::{Operation, Row, Shown, rows};
+use super::table::{Row, Shown, rows};
+use super::values::{ALARMING, Course, FINE, Scrape, Values};
 use crate::support::daemon::Daemon;
 use crate::support::exposition::Exposition;
 use crate::support::simulated::{Simulated, account, id};
+use crate::support::{PATIENCE, eventually};
 
 const OPERATION: &str = "ListAccounts";
 const UP: &str = "aws_root_exporter_discovery_up";
@@ -16,7 +17,7 @@ const UP: &str = "aws_root_exporter_discovery_up";
 const MEMBERS: std::ops::Range<u64> = 101..105;
 const ALARMED: u64 = 101;
 
-fn truth(number: u64) -> Figures {
+fn truth(number: u64) -> Values {
     if number == ALARMED { ALARMING } else { FINE }
 }
 
@@ -24,9 +25,9 @@ fn as_they_are(shown: &Exposition, numbers: std::ops::Range<u64>) -> Result<(), 
     let scrape = Scrape::of(shown);
     for number in numbers {
         let account = id(number).to_string();
-        let figures = scrape.figures(&account);
-        if figures != truth(number) || !scrape.never_failed(&account) {
-            return Err(format!("{account}: {}", Course::from(figures)));
+        let values = scrape.values(&account);
+        if values != truth(number) || !scrape.never_failed(&account) {
+            return Err(format!("{account}: {}", Course::from(values)));
         }
     }
     Ok(())
@@ -54,7 +55,7 @@ fn play(rows: impl Iterator<Item = Row>, timeout: &str) {
     let mut members = MEMBERS;
     daemon.scrape_until(|shown| as_they_are(shown, members.clone()));
     for row in rows {
-        in_trouble(&aws, &daemon, &row, members.clone());
+        fail(&aws, &daemon, &row, members.clone());
         members.end += 1;
         aws.world.clear_faults();
         daemon.scrape_until(|shown| {
@@ -67,50 +68,33 @@ fn play(rows: impl Iterator<Item = Row>, timeout: &str) {
     }
 }
 
-fn in_trouble(aws: &Simulated, daemon: &Daemon, row: &Row, members: std::ops::Range<u64>) {
-    let kind = row.kind().expect("the simulated AWS plays it");
+fn fail(aws: &Simulated, daemon: &Daemon, row: &Row, members: std::ops::Range<u64>) {
     let name = row.name();
     let outcome = row.reason.expect("a list that fails has an outcome");
     let before = counted(&daemon.scrape(), outcome);
-    aws.world.fault(Fault::new(kind).on(OPERATION));
-    // It is there, and nobody can know.
+    for (operation, kind) in row.faults() {
+        aws.world.fault(Fault::new(kind).on(operation));
+    }
+    // It exists, and the exporter cannot know.
     aws.world.add(account(members.end, "late"));
-    let is_patient = row.shown == Shown::TheListWithPatience;
-    let shown = daemon.scrape_until(|shown| {
+    daemon.scrape_until(|shown| {
         as_they_are(shown, members.clone()).unwrap_or_else(|why| panic!("{name}: {why}"));
-        if !is_patient {
-            shown.expect(UP, &[], 0.0)?;
-        }
+        shown.expect(UP, &[], 0.0)?;
         (counted(shown, outcome) >= before + 2.0)
             .then_some(())
             .ok_or_else(|| format!("{name}: {outcome} is not counted"))
     });
-    let reasons: Vec<_> = shown
-        .all(
-            "aws_root_exporter_aws_requests_total",
-            &[("operation", OPERATION)],
-        )
-        .into_iter()
-        .map(|sample| sample.labels["outcome"].clone())
-        .collect();
-    assert!(
-        reasons.iter().any(|it| it == outcome),
-        "{name}: {reasons:?}"
-    );
 }
 
 fn of_lists() -> impl Iterator<Item = Row> {
     let mut rows = rows();
-    rows.retain(|row| row.operation == Operation::ListAccounts && row.kind().is_some());
+    rows.retain(|row| row.shown == Shown::TheList && row.is_simulated());
     rows.into_iter()
 }
 
 #[test]
 fn a_list_that_cannot_be_read_changes_nothing() {
-    play(
-        of_lists().filter(|row| row.shown == Shown::TheList && !row.hangs()),
-        "30s",
-    );
+    play(of_lists().filter(|row| !row.hangs()), "30s");
 }
 
 #[test]
@@ -119,9 +103,30 @@ fn a_list_that_does_not_come_changes_nothing() {
 }
 
 #[test]
-fn a_list_that_is_throttled_is_asked_for_slowly_and_changes_nothing() {
-    play(
-        of_lists().filter(|row| row.shown == Shown::TheListWithPatience),
-        "30s",
-    );
+fn a_page_that_fails_is_asked_for_again_and_what_was_read_stays() {
+    const PAGES: u64 = 50;
+    let members = 101..100 + PAGES;
+    let aws = Simulated::with(members.clone().map(|number| account(number, "member")));
+    aws.world.organization(|it| it.page_size = 1);
+    let slow = std::time::Duration::from_millis(100);
+    aws.world
+        .fault(Fault::new(FaultKind::Delay(slow)).on(OPERATION));
+    let config = "[organization]\nenabled = true\ninterval = \"1h\"\naccess = \"root\"\n";
+    let daemon = aws.launch(config).start();
+    for pages in [10, 20, 30] {
+        eventually(PATIENCE, || {
+            let read = aws.world.total(OPERATION);
+            (read >= pages).then_some(()).ok_or(format!("{read} pages"))
+        });
+        let once = Fault::new(FaultKind::ServiceFailure).on(OPERATION).times(1);
+        aws.world.fault(once);
+    }
+    let is_fine = |shown: &Exposition| {
+        let scrape = Scrape::of(shown);
+        let mut unknown = members.clone();
+        let unknown = unknown.find(|number| scrape.values(&id(*number).to_string()) != FINE);
+        unknown.map_or(Ok(()), |number| Err(format!("{number} is not known yet")))
+    };
+    daemon.scrape_until(is_fine);
+    assert_eq!(aws.world.total(OPERATION), PAGES + 3, "pages asked for");
 }

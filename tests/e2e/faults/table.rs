@@ -1,6 +1,8 @@
 //! The fault matrix, as a plain statement: what goes wrong, in which operation, what it is counted
-//! as, and what is shown meanwhile. The tests beside it prove each row; `docs/reliability.md` is
+//! as, and what is shown meanwhile. The tests beside it verify each row; `docs/reliability.md` is
 //! written from it.
+
+#![allow(clippy::match_same_arms, reason = "it is a table, read row by row")]
 
 use std::fmt;
 
@@ -11,15 +13,15 @@ use crate::support::simulated::id;
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// What the simulated AWS can be told to do.
+    /// A fault of the simulated AWS.
     Of(FaultKind),
     /// XML that ends between two elements, as each operation's answer has them.
     EndsBetween,
     /// AWS's name resolves to nothing.
     NoName,
-    /// The other side of AWS's address speaks no TLS.
+    /// The server at AWS's address speaks no TLS.
     NoTls,
-    /// Nobody listens at AWS's address.
+    /// No server listens at AWS's address.
     NobodyListens,
 }
 
@@ -31,14 +33,29 @@ pub enum Operation {
     GetAccountSummary,
     AssumeRole,
     AssumeRoot,
+    /// In a root session, whose account nothing else verifies.
+    GetCallerIdentity,
     ListAccessKeys,
+    /// `GetAccountSummary` in a root session.
+    RootSummary,
+    /// All [`DETAILS`] at once.
+    Details,
     ListAccounts,
 }
+
+/// The calls of a root session that are made rarely, and where an answer to each ends between two
+/// elements.
+const DETAILS: [(&str, &str); 4] = [
+    ("GetAccessKeyLastUsed", "<Region>"),
+    ("GetLoginProfile", "<CreateDate>"),
+    ("ListMFADevices", "<MFADevices>"),
+    ("ListSigningCertificates", "<Certificates>"),
+];
 
 /// What is shown while it lasts. "Before" is what was known of an account when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// What AWS has now: the looks go on, and a change shows as ever.
+    /// What AWS has now: other calls answer, and a change shows as always.
     TheTruth,
     /// Before: a finding stays, a fine value until its staleness. An account that was never seen
     /// has what its report says.
@@ -46,10 +63,8 @@ pub enum Shown {
     /// Before: a finding stays, a fine value until its staleness. An account that was never seen
     /// has nothing.
     BeforeOrNothing,
-    /// All accounts as ever; the list of accounts stays, and `discovery_up` is 0.
+    /// All accounts as always; the list of accounts stays, and `discovery_up` is 0.
     TheList,
-    /// As [`Shown::TheList`], but it takes eight refusals in a row until `discovery_up` is 0.
-    TheListWithPatience,
 }
 
 /// A row: the reason is what `aws_account_refresh_failures_total` counts, of `ListAccounts` the
@@ -70,240 +85,129 @@ const DAY: i64 = 86_400;
 
 use FaultKind as F;
 use Operation as O;
-use Shown::{BeforeOrNothing, BeforeOrReport, TheList, TheListWithPatience, TheTruth};
+use Shown::{BeforeOrNothing, BeforeOrReport, TheList, TheTruth};
 use Trouble::{EndsBetween, NoName, NoTls, NobodyListens, Of};
 
 /// In the order of `docs/reliability.md`. A fault that an operation cannot meet, or that a fault in
 /// an operation before it hides, has no row.
-#[expect(
-    clippy::too_many_lines,
-    reason = "it is a table, and one to be read as one"
-)]
 pub fn rows() -> Vec<Row> {
-    let wrong_account = Of(F::WrongAccount(id(SOMEBODY_ELSE)));
-    let (back, forward) = (Of(F::DateSkew(-DAY)), Of(F::DateSkew(DAY)));
-    [
-        (
-            O::GenerateCredentialReport,
-            TheTruth,
-            &[
-                (Of(F::Throttling), "throttled"),
-                (Of(F::LimitExceeded), "limit_exceeded"),
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "access_denied"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (Of(F::TruncatedXml), "other"),
-                (EndsBetween, "other"),
-                (Of(F::ReportNeverCompletes), "report_pending"),
-                (Of(F::UnknownOperation), "unsupported"),
-                (back, ""),
-                (forward, ""),
-            ][..],
-        ),
-        (
-            O::GetCredentialReport,
-            TheTruth,
-            &[
-                (Of(F::Throttling), "throttled"),
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "access_denied"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (wrong_account, "account_mismatch"),
-                (Of(F::TruncatedXml), "report_malformed"),
-                (EndsBetween, "report_malformed"),
-                (Of(F::TruncatedBase64), "report_malformed"),
-                (Of(F::MalformedCsv), "report_malformed"),
-                (Of(F::ReportNeverCompletes), "report_pending"),
-                (Of(F::UnknownOperation), "unsupported"),
-                (back, ""),
-                (forward, ""),
-            ][..],
-        ),
-        (
-            O::GetAccountSummary,
-            BeforeOrReport,
-            &[
-                (Of(F::Throttling), "throttled"),
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "access_denied"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (Of(F::TruncatedXml), "other"),
-                (EndsBetween, "other"),
-                (Of(F::UnknownOperation), "unsupported"),
-            ][..],
-        ),
-        // Where IAM's address is wrong, neither the summary nor the report can be had.
-        (
-            O::GenerateCredentialReport,
-            BeforeOrNothing,
-            &[
-                (NobodyListens, "network"),
-                (NoName, "network"),
-                (NoTls, "network"),
-            ][..],
-        ),
-        (
-            O::GetAccountSummary,
-            BeforeOrNothing,
-            &[
-                (NobodyListens, "network"),
-                (NoName, "network"),
-                (NoTls, "network"),
-            ][..],
-        ),
-        (
-            O::GetAccountSummary,
-            TheTruth,
-            &[(back, ""), (forward, "")][..],
-        ),
-        (
-            O::AssumeRole,
-            BeforeOrNothing,
-            &[
-                (Of(F::Throttling), "throttled"),
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (NobodyListens, "network"),
-                (NoName, "network"),
-                (NoTls, "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "assume_role"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (wrong_account, "account_mismatch"),
-                (Of(F::TruncatedXml), "assume_role"),
-                (EndsBetween, "assume_role"),
-                (Of(F::UnknownOperation), "unsupported"),
-            ][..],
-        ),
-        (O::AssumeRole, TheTruth, &[(back, ""), (forward, "")][..]),
-        (
-            O::AssumeRoot,
-            BeforeOrNothing,
-            &[
-                (Of(F::Throttling), "throttled"),
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (NobodyListens, "network"),
-                (NoName, "network"),
-                (NoTls, "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "access_denied"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (wrong_account, "account_mismatch"),
-                (Of(F::TruncatedXml), "other"),
-                (EndsBetween, "other"),
-                (Of(F::UnknownOperation), "unsupported"),
-            ][..],
-        ),
-        (O::AssumeRoot, TheTruth, &[(back, ""), (forward, "")][..]),
-        (
-            O::ListAccessKeys,
-            BeforeOrNothing,
-            &[
-                (Of(F::Throttling), "throttled"),
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (NobodyListens, "network"),
-                (NoName, "network"),
-                (NoTls, "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "access_denied"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (Of(F::TruncatedXml), "other"),
-                (EndsBetween, "other"),
-                (Of(F::UnknownOperation), "unsupported"),
-            ][..],
-        ),
-        (
-            O::ListAccessKeys,
-            TheTruth,
-            &[(back, ""), (forward, "")][..],
-        ),
-        (
-            O::ListAccounts,
-            TheListWithPatience,
-            &[(Of(F::Throttling), "throttled")][..],
-        ),
-        (
-            O::ListAccounts,
-            TheList,
-            &[
-                (Of(F::ServiceFailure), "service"),
-                (Of(F::Unavailable), "service"),
-                (Of(F::Torn), "network"),
-                (Of(F::Refuse), "network"),
-                (NobodyListens, "network"),
-                (NoName, "network"),
-                (NoTls, "network"),
-                (Of(F::NeverAnswer), "timeout"),
-                (Of(F::OneByteASecond), "timeout"),
-                (Of(F::AccessDenied), "access_denied"),
-                (Of(F::ExpiredToken), "credentials"),
-                (Of(F::InvalidToken), "credentials"),
-                (Of(F::TruncatedXml), "other"),
-                // Each page is an answer; only the list is none.
-                (Of(F::EmptyPageForEver), "success"),
-                (Of(F::UnknownOperation), "unsupported"),
-            ][..],
-        ),
-    ]
-    .into_iter()
-    .flat_map(|(operation, shown, faults)| {
-        faults.iter().map(move |&(trouble, reason)| Row {
+    let troubles = [
+        Of(F::Throttling),
+        Of(F::LimitExceeded),
+        Of(F::ServiceFailure),
+        Of(F::Unavailable),
+        Of(F::Torn),
+        Of(F::Refuse),
+        NobodyListens,
+        NoName,
+        NoTls,
+        Of(F::NeverAnswer),
+        Of(F::OneByteASecond),
+        Of(F::AccessDenied),
+        Of(F::ExpiredToken),
+        Of(F::InvalidToken),
+        Of(F::WrongAccount(id(SOMEBODY_ELSE))),
+        Of(F::UnknownOperation),
+        Of(F::TruncatedXml),
+        EndsBetween,
+        Of(F::TruncatedBase64),
+        Of(F::MalformedCsv),
+        Of(F::ReportNeverCompletes),
+        Of(F::EmptyPageForEver),
+        Of(F::DateSkew(-DAY)),
+        Of(F::DateSkew(DAY)),
+    ];
+    let row = |trouble, operation| {
+        let reason = counted_as(trouble, operation)?;
+        Some(Row {
             trouble,
             operation,
             reason: (!reason.is_empty()).then_some(reason),
-            shown,
+            shown: shown(trouble, operation),
         })
-    })
-    .collect()
+    };
+    O::ALL
+        .into_iter()
+        .flat_map(|operation| troubles.map(|trouble| row(trouble, operation)))
+        .flatten()
+        .collect()
+}
+
+/// The reason that a fault is counted as, empty where it is no failure; `None` for no row.
+#[expect(clippy::match_same_arms, reason = "it is a table, one line a fault")]
+fn counted_as(trouble: Trouble, operation: Operation) -> Option<&'static str> {
+    let reason = match (trouble, operation) {
+        (Of(F::Throttling), _) => "throttled",
+        (Of(F::LimitExceeded), O::GenerateCredentialReport) => "limit_exceeded",
+        (Of(F::ServiceFailure | F::Unavailable), _) => "service",
+        (Of(F::Torn | F::Refuse), _) => "network",
+        // An address is a service's: one of its operations shows it.
+        (NobodyListens | NoName | NoTls, operation) => {
+            operation.is_first_of_its_service().then_some("network")?
+        }
+        (Of(F::NeverAnswer | F::OneByteASecond), _) => "timeout",
+        (Of(F::AccessDenied), O::AssumeRole) => "assume_role",
+        (Of(F::AccessDenied), _) => "access_denied",
+        (Of(F::ExpiredToken | F::InvalidToken), _) => "credentials",
+        (Of(F::WrongAccount(_)), O::GetCredentialReport | O::AssumeRole | O::GetCallerIdentity) => {
+            "account_mismatch"
+        }
+        (Of(F::UnknownOperation), _) => "unsupported",
+        (EndsBetween, O::ListAccounts) => return None,
+        (Of(F::TruncatedXml) | EndsBetween, O::GetCredentialReport) => "report_malformed",
+        (Of(F::TruncatedXml) | EndsBetween, O::AssumeRole) => "assume_role",
+        (Of(F::TruncatedXml) | EndsBetween, _) => "other",
+        (Of(F::TruncatedBase64 | F::MalformedCsv), O::GetCredentialReport) => "report_malformed",
+        (Of(F::ReportNeverCompletes), O::GenerateCredentialReport | O::GetCredentialReport) => {
+            "report_pending"
+        }
+        // Each page is an answer; only the list is none.
+        (Of(F::EmptyPageForEver), O::ListAccounts) => "success",
+        (Of(F::DateSkew(_)), O::ListAccounts) => return None,
+        (Of(F::DateSkew(_)), _) => "",
+        _ => return None,
+    };
+    Some(reason)
+}
+
+#[expect(
+    clippy::match_same_arms,
+    reason = "it is a table, in the order of precedence"
+)]
+fn shown(trouble: Trouble, operation: Operation) -> Shown {
+    match (trouble, operation) {
+        (_, O::ListAccounts) => TheList,
+        (Of(F::DateSkew(_)), _) => TheTruth,
+        (NobodyListens | NoName | NoTls, _) => BeforeOrNothing,
+        (_, O::AssumeRole | O::AssumeRoot | O::GetCallerIdentity) => BeforeOrNothing,
+        (_, O::GetAccountSummary) => BeforeOrReport,
+        (
+            _,
+            O::GenerateCredentialReport
+            | O::GetCredentialReport
+            | O::ListAccessKeys
+            | O::RootSummary
+            | O::Details,
+        ) => TheTruth,
+    }
 }
 
 impl Row {
-    /// What the simulated AWS is to do; `None` where the trouble is on the way to it.
-    pub fn kind(&self) -> Option<FaultKind> {
-        match self.trouble {
-            Of(kind) => Some(kind),
-            EndsBetween => Some(F::EndsBefore(match self.operation {
-                O::GenerateCredentialReport => "</GenerateCredentialReportResult>",
-                O::GetCredentialReport => "</GetCredentialReportResult>",
-                O::GetAccountSummary => "</SummaryMap>",
-                O::AssumeRole | O::AssumeRoot => "<ResponseMetadata>",
-                O::ListAccessKeys => "<AccessKeyMetadata>",
-                O::ListAccounts => "\"NextToken\"",
-            })),
-            NoName | NoTls | NobodyListens => None,
-        }
+    /// Whether the simulated AWS plays it; else the fault is on the way to AWS.
+    pub fn is_simulated(&self) -> bool {
+        !matches!(self.trouble, NoName | NoTls | NobodyListens)
+    }
+
+    /// What the simulated AWS is to do, operation by operation.
+    pub fn faults(&self) -> Vec<(&'static str, FaultKind)> {
+        let calls = self.operation.calls().into_iter();
+        calls
+            .filter_map(|(call, element)| match self.trouble {
+                Of(kind) => Some((call, kind)),
+                EndsBetween => Some((call, F::EndsBefore(element))),
+                NoName | NoTls | NobodyListens => None,
+            })
+            .collect()
     }
 
     /// Whether the answer does not come, or not in time.
@@ -318,29 +222,66 @@ impl Row {
 }
 
 impl Operation {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::GenerateCredentialReport,
         Self::GetCredentialReport,
         Self::GetAccountSummary,
         Self::AssumeRole,
         Self::AssumeRoot,
+        Self::GetCallerIdentity,
         Self::ListAccessKeys,
+        Self::RootSummary,
+        Self::Details,
         Self::ListAccounts,
     ];
+
+    /// AWS's operations that it stands for, and a text in the middle of an answer to each.
+    fn calls(self) -> Vec<(&'static str, &'static str)> {
+        let one = |call, element| vec![(call, element)];
+        match self {
+            Self::GenerateCredentialReport => one(
+                "GenerateCredentialReport",
+                "</GenerateCredentialReportResult>",
+            ),
+            Self::GetCredentialReport => one("GetCredentialReport", "</GetCredentialReportResult>"),
+            Self::GetAccountSummary | Self::RootSummary => {
+                one("GetAccountSummary", "</SummaryMap>")
+            }
+            Self::AssumeRole => one("AssumeRole", "<ResponseMetadata>"),
+            Self::AssumeRoot => one("AssumeRoot", "<ResponseMetadata>"),
+            Self::GetCallerIdentity => one("GetCallerIdentity", "<ResponseMetadata>"),
+            Self::ListAccessKeys => one("ListAccessKeys", "<AccessKeyMetadata>"),
+            Self::Details => DETAILS.to_vec(),
+            Self::ListAccounts => one("ListAccounts", "\"NextToken\""),
+        }
+    }
 
     /// The source of an account that fails with it.
     pub fn source(self) -> &'static str {
         match self {
             Self::GenerateCredentialReport | Self::GetCredentialReport => "credential_report",
             Self::GetAccountSummary | Self::AssumeRole => "account_summary",
-            Self::AssumeRoot | Self::ListAccessKeys => "root_session",
+            Self::AssumeRoot
+            | Self::GetCallerIdentity
+            | Self::ListAccessKeys
+            | Self::RootSummary
+            | Self::Details => "root_session",
             Self::ListAccounts => "none: it is no account's",
         }
     }
 
-    /// Whether it is an operation of, or the way to, a root session.
+    /// Whether it is an operation of a root session, or opens one.
     pub fn is_root(self) -> bool {
-        matches!(self, Self::AssumeRoot | Self::ListAccessKeys)
+        self.source() == "root_session"
+    }
+
+    /// Whether it opens or verifies a session, and which operation is made with that.
+    pub fn opens_session_for(self) -> Option<&'static str> {
+        match self {
+            Self::AssumeRole => Some("GetAccountSummary"),
+            Self::AssumeRoot | Self::GetCallerIdentity => Some("ListAccessKeys"),
+            _ => None,
+        }
     }
 
     /// Whether it is one of the report's.
@@ -348,19 +289,31 @@ impl Operation {
         self.source() == "credential_report"
     }
 
-    /// The service whose address is to be wrong for it to fail.
+    /// The service that it is an operation of.
     pub fn service(self) -> &'static str {
         match self {
-            Self::AssumeRole | Self::AssumeRoot => "STS",
+            Self::AssumeRole | Self::AssumeRoot | Self::GetCallerIdentity => "STS",
             Self::ListAccounts => "ORGANIZATIONS",
             _ => "IAM",
         }
+    }
+
+    /// Whether an account's source has no other operation of that service before it.
+    fn is_first_of_its_service(self) -> bool {
+        !matches!(
+            self,
+            Self::GetCredentialReport | Self::GetCallerIdentity | Self::RootSummary | Self::Details
+        )
     }
 }
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
+        match self {
+            Self::RootSummary => f.write_str("GetAccountSummary in a root session"),
+            Self::Details => f.write_str(&DETAILS.map(|(call, _)| call).join(", ")),
+            other => write!(f, "{other:?}"),
+        }
     }
 }
 
@@ -373,8 +326,8 @@ impl fmt::Display for Trouble {
             Of(F::Unavailable) => "an error 503 with a page of HTML",
             Of(F::Torn) => "half an answer, then a broken connection",
             Of(F::Refuse) => "the connection is closed without an answer",
-            NobodyListens => "nobody listens at the address",
-            NoName => "the name service knows no such name",
+            NobodyListens => "no server listens at the address",
+            NoName => "the address does not resolve",
             NoTls => "TLS fails",
             Of(F::NeverAnswer) => "no answer, ever",
             Of(F::OneByteASecond) => "one byte a second",
@@ -384,8 +337,8 @@ impl fmt::Display for Trouble {
             Of(F::WrongAccount(_)) => "the answer is another account's",
             Of(F::TruncatedXml) => "the answer ends within an element",
             EndsBetween => "the answer ends between two elements",
-            Of(F::TruncatedBase64) => "the report's base64 breaks off",
-            Of(F::MalformedCsv) => "the report's CSV breaks off",
+            Of(F::TruncatedBase64) => "the report's base64 is cut off",
+            Of(F::MalformedCsv) => "the report's CSV is cut off",
             Of(F::ReportNeverCompletes) => "the report is never ready",
             Of(F::EmptyPageForEver) => "empty pages without end",
             Of(F::UnknownOperation) => "the operation is unknown there",
@@ -393,16 +346,5 @@ impl fmt::Display for Trouble {
             Of(F::DateSkew(_)) => "AWS's clock is a day ahead",
             Of(other) => return write!(f, "{other:?}"),
         })
-    }
-}
-
-#[test]
-fn no_two_rows_say_something_of_the_same() {
-    let rows = rows();
-    for (nth, row) in rows.iter().enumerate() {
-        let same = rows[..nth]
-            .iter()
-            .find(|before| before.name() == row.name());
-        assert!(same.is_none(), "{} stands there twice", row.name());
     }
 }

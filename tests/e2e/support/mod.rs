@@ -12,6 +12,7 @@ pub mod paging;
 pub mod process;
 pub mod prometheus;
 pub mod simulated;
+pub mod state;
 pub mod webhook;
 
 use std::thread;

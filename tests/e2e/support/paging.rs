@@ -102,7 +102,7 @@ scrape_configs:
         let accounts = accounts.concat();
         let config = format!(
             "[refresh]\ninterval = \"2s\"\nmax_live_staleness = \"10s\"\n[state]\npath = \"{}\"\n{accounts}",
-            self.folder.path().join("state.json").display()
+            self.folder.path().join("state.redb").display()
         );
         let daemon = self.aws.launch(&config).start();
         // Prometheus must never read half a file.

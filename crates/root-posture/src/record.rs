@@ -1,0 +1,225 @@
+//! The evidence of one account: what each source said, and that an attempt failed.
+//!
+//! Nothing that was concluded is stored here; [`crate::judge`] computes everything anew.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Answer, Evidence, History, Limits, LiveSource, Moment, ReportClaim, Timestamp, Topic, Topics,
+};
+
+/// A set of sources: those an account is read by, or those of them a first start still waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcesInUse {
+    /// The account summary.
+    pub summary: bool,
+    /// The lists of a root session.
+    pub list: bool,
+    /// The credential report.
+    pub report: bool,
+}
+
+impl SourcesInUse {
+    /// Whether a live source is one of them.
+    #[must_use]
+    pub fn has(self, source: LiveSource) -> bool {
+        match source {
+            LiveSource::Summary => self.summary,
+            LiveSource::List => self.list,
+        }
+    }
+
+    fn remove(&mut self, source: LiveSource) {
+        match source {
+            LiveSource::Summary => self.summary = false,
+            LiveSource::List => self.list = false,
+        }
+    }
+}
+
+/// The histories and failures of one live source, by topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Live {
+    histories: [History; 4],
+    /// When the newest failed attempt to learn the topic was asked.
+    failed: [Option<Moment>; 4],
+}
+
+/// All evidence of one account's root user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The sources that have neither answered nor failed since the very start. It only shrinks.
+    awaiting: SourcesInUse,
+    summary: Live,
+    list: Live,
+    report: Option<ReportClaim>,
+    previous: Option<ReportClaim>,
+    /// Since when a first report is tried for: it is being made, or attempts fail.
+    report_started: Option<Moment>,
+}
+
+impl Record {
+    /// The record of an account of which nothing is known, read by these sources.
+    #[must_use]
+    pub fn new(sources: SourcesInUse) -> Self {
+        Self {
+            awaiting: sources,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a piece of evidence.
+    pub fn take(&mut self, evidence: Evidence, limits: &Limits) {
+        match evidence {
+            Evidence::Answer(Answer {
+                source,
+                asked,
+                date,
+                values,
+            }) => {
+                self.awaiting.remove(source);
+                for (topic, value) in values.iter() {
+                    self.live_mut(source).histories[topic as usize]
+                        .take(value, asked, date, limits);
+                }
+            }
+            Evidence::Failure {
+                source,
+                topics,
+                asked,
+            } => {
+                self.awaiting.remove(source);
+                for topic in topics.iter() {
+                    let failed = &mut self.live_mut(source).failed[topic as usize];
+                    *failed = (*failed).max(Some(asked));
+                }
+            }
+            Evidence::Report(report) => {
+                self.awaiting.report = false;
+                self.report_started = None;
+                // The same report read again is no new claim: one that was refuted stays refuted.
+                if self.report.is_none_or(|current| {
+                    report.generated > current.generated && report.date != current.date
+                }) {
+                    self.previous = self.report.replace(report);
+                }
+            }
+            Evidence::NoReportYet(at) => {
+                self.awaiting.report = false;
+                self.report_started.get_or_insert(at);
+            }
+        }
+    }
+
+    /// Goes on with these sources. One that is configured away counts as failed, and nothing waits
+    /// for it.
+    pub fn use_sources(&mut self, sources: SourcesInUse, now: Moment, limits: &Limits) {
+        for source in LiveSource::ALL {
+            let has_answered = Topic::ALL
+                .iter()
+                .any(|topic| self.history(source, *topic).newest().is_some());
+            if !sources.has(source) {
+                self.awaiting.remove(source);
+                if has_answered {
+                    let topics = Topics::ALL;
+                    self.take(
+                        Evidence::Failure {
+                            source,
+                            topics,
+                            asked: now,
+                        },
+                        limits,
+                    );
+                }
+            }
+        }
+        if !sources.report {
+            self.awaiting.report = false;
+            self.report_started = None;
+        }
+    }
+
+    /// Nothing more will be asked: a first start ends with what is known.
+    pub fn stop_waiting(&mut self) {
+        self.awaiting = SourcesInUse::default();
+        self.report_started = None;
+    }
+
+    /// Moves the record to another process's clock: `millis` is added to every moment.
+    pub fn shift(&mut self, millis: i64) {
+        for live in [&mut self.summary, &mut self.list] {
+            let failed = live.failed.iter_mut().flatten();
+            for moment in live
+                .histories
+                .iter_mut()
+                .flat_map(History::moments)
+                .chain(failed)
+            {
+                *moment = moment.shifted(millis);
+            }
+        }
+        for report in [&mut self.report, &mut self.previous].into_iter().flatten() {
+            report.received = report.received.shifted(millis);
+            report.generated = report.generated.shifted(millis);
+        }
+        self.report_started = self.report_started.map(|started| started.shifted(millis));
+    }
+
+    /// The newest credential report.
+    #[must_use]
+    pub fn report(&self) -> Option<&ReportClaim> {
+        self.report.as_ref()
+    }
+
+    /// AWS's time of the newest credential report, for display.
+    #[must_use]
+    pub fn report_date(&self) -> Option<Timestamp> {
+        self.report.map(|report| report.date)
+    }
+
+    /// What a live source said of a topic.
+    #[must_use]
+    pub fn history(&self, source: LiveSource, topic: Topic) -> &History {
+        &self.live(source).histories[topic as usize]
+    }
+
+    /// Whether the newest answer of a live source to a topic still wants a second that agrees.
+    #[must_use]
+    pub fn wants_confirmation(&self, source: LiveSource, topic: Topic) -> bool {
+        self.history(source, topic)
+            .newest()
+            .is_some_and(|run| run.prior.is_none())
+    }
+
+    pub(crate) fn failed(&self, source: LiveSource, topic: Topic) -> Moment {
+        self.live(source).failed[topic as usize].unwrap_or(Moment::NEVER)
+    }
+
+    pub(crate) fn previous(&self) -> Option<&ReportClaim> {
+        self.previous.as_ref()
+    }
+
+    /// The sources that a first start still waits for.
+    #[must_use]
+    pub fn awaiting(&self) -> SourcesInUse {
+        self.awaiting
+    }
+
+    pub(crate) fn report_started(&self) -> Option<Moment> {
+        self.report_started
+    }
+
+    fn live(&self, source: LiveSource) -> &Live {
+        match source {
+            LiveSource::Summary => &self.summary,
+            LiveSource::List => &self.list,
+        }
+    }
+
+    fn live_mut(&mut self, source: LiveSource) -> &mut Live {
+        match source {
+            LiveSource::Summary => &mut self.summary,
+            LiveSource::List => &mut self.list,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What `additional_credentials_info` means: the root user has more keys than the two slots.
+
+use super::*;
+use crate::Counts;
+use crate::report::RootRow;
+
+const COLUMN: &str = "additional_credentials_info";
+
+/// The usual root user with an active key, and words in the root row only.
+fn saying(words: &str) -> RootRow {
+    let table = Table::usual().with_column(COLUMN, "N/A");
+    table
+        .with(ROOT, COLUMN, words)
+        .parse()
+        .unwrap()
+        .root
+        .unwrap()
+}
+
+const ONE: Counts = Counts {
+    present: 1,
+    active: 1,
+};
+const TWO: Counts = Counts {
+    present: 2,
+    active: 2,
+};
+
+#[test]
+fn words_of_more_keys_are_two_active_keys() {
+    for words in [
+        "1 additional access key",
+        "2 ADDITIONAL ACCESS KEYS; 1 additional certificate",
+        "\"3 access keys, 2 signing certificates\"",
+        "AccessKeys=3",
+        "more",
+        " yes ",
+    ] {
+        let root = saying(words);
+        assert_eq!(root.keys(), TWO, "{words:?}");
+        assert!(root.has_more_keys(), "{words:?}");
+    }
+}
+
+#[test]
+fn words_of_certificates_alone_are_none() {
+    for words in [
+        "1 additional certificate",
+        "2 Additional Signing Certificates",
+    ] {
+        let root = saying(words);
+        assert_eq!(root.keys(), ONE, "{words:?}");
+        assert!(!root.has_more_keys(), "{words:?}");
+        assert_eq!(root.additional_credentials.as_deref(), Some(words));
+    }
+}
+
+#[test]
+fn nothing_is_nothing() {
+    for words in ["", " ", "N/A", "no_information", "not_supported"] {
+        let root = saying(words);
+        assert_eq!(root.additional_credentials, None, "{words:?}");
+        assert_eq!(root.keys(), ONE, "{words:?}");
+    }
+    let without_column = Table::usual().parse().unwrap().root.unwrap();
+    assert_eq!(without_column, saying("N/A"));
+}
+
+#[test]
+fn the_slots_and_the_certificates_stay_what_they_are() {
+    let (without, with) = (saying("N/A"), saying("2 additional access keys"));
+    assert_eq!(with.access_keys, without.access_keys);
+    assert_eq!(with.certificates_count(), without.certificates_count());
+    assert_eq!(with.mfa_active, without.mfa_active);
+}
+
+#[test]
+fn an_empty_last_column_costs_no_row_also_at_the_end_of_the_text() {
+    let table = Table::usual().with_column(COLUMN, "");
+    let usual = Table::usual().parse();
+    assert_eq!(table.parse(), usual);
+    assert_eq!(read(table.text() + "\n"), usual);
+    // The root row at the end, where nothing follows its last comma.
+    let at_end = table.in_order(&[0, ALICE, BOB, ROOT]).text();
+    assert!(at_end.ends_with(','));
+    assert_eq!(read(at_end), usual);
+}
+
+#[test]
+fn the_column_may_stand_anywhere() {
+    let mut table = Table::usual();
+    for (at, row) in table.0.iter_mut().enumerate() {
+        let words = [COLUMN, "3 access keys"];
+        row.insert(0, (*words.get(at).unwrap_or(&"")).to_owned());
+    }
+    let report = table.parse().unwrap();
+    assert_eq!(report.root.unwrap().keys(), TWO);
+    assert_eq!(report.users.len(), 2);
+}
+
+#[test]
+fn an_iam_user_s_words_are_not_the_root_user_s() {
+    let table = Table::usual().with_column(COLUMN, "");
+    let report = table.with(ALICE, COLUMN, "3 access keys").parse();
+    assert_eq!(report, Table::usual().parse());
+}
+
+#[test]
+fn words_in_any_encoding_and_of_any_length_are_words() {
+    let long = "key ".repeat(1000);
+    let kept = saying(&long).additional_credentials.unwrap();
+    assert_eq!(kept.chars().count(), 200);
+    assert_eq!(saying(&long).keys(), TWO);
+    let text = Table::usual().with_column(COLUMN, "#").text();
+    let latin1: Vec<u8> = text
+        .bytes()
+        .map(|byte| if byte == b'#' { 0xe9 } else { byte })
+        .collect();
+    assert_eq!(read(latin1).unwrap().root.unwrap().keys(), TWO);
+}
+
+#[test]
+fn what_is_cut_off_of_long_words_does_not_change_what_they_mean() {
+    let certificates = "more of these: ".repeat(20) + "certificates";
+    assert_eq!(saying(&certificates).keys(), ONE);
+    let keys = "é certificate ".repeat(20) + "and 1 access key";
+    assert_eq!(saying(&keys).keys(), TWO);
+    let kept = saying(&keys).additional_credentials.unwrap();
+    assert!(kept.chars().count() <= 200, "{kept}");
+}

@@ -1,0 +1,90 @@
+//! A report's IAM users in numbers.
+//!
+//! Times are kept, not ages, so that a figure grows older with the clock between two reports. No
+//! name is kept.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::UserRow;
+use crate::Timestamp;
+
+/// The IAM users of an account in numbers: all that the aggregate metrics need, without a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserFigures {
+    /// Users in the report, the root row not counted.
+    pub users: u32,
+    /// Users with a console password.
+    pub password_enabled: u32,
+    /// Of those, without MFA.
+    pub password_enabled_without_mfa: u32,
+    /// Active access keys of all users.
+    pub access_keys_active: u32,
+    /// Active signing certificates of all users.
+    pub signing_certificates_active: u32,
+    /// When each active key was last rotated, oldest first.
+    key_rotations: Vec<Timestamp>,
+    /// When each enabled password and active key was last used (never: since it exists), oldest
+    /// first.
+    last_uses: Vec<Timestamp>,
+}
+
+impl UserFigures {
+    /// Counts the users of a report.
+    ///
+    /// A password that was never used counts from its last change, a key from its rotation; where
+    /// AWS does not tell these, both count from the user's creation. A credential of which no time
+    /// is known is counted, but never as old or unused.
+    #[must_use]
+    pub fn of(users: &[UserRow]) -> Self {
+        let mut figures = Self {
+            users: u32::try_from(users.len()).unwrap_or(u32::MAX),
+            ..Self::default()
+        };
+        for user in users {
+            figures.add(user);
+        }
+        figures.key_rotations.sort_unstable();
+        figures.last_uses.sort_unstable();
+        figures
+    }
+
+    fn add(&mut self, user: &UserRow) {
+        if user.password_enabled {
+            self.password_enabled += 1;
+            self.password_enabled_without_mfa += u32::from(!user.mfa_active);
+            self.last_uses.extend(
+                user.password_last_used
+                    .or(user.password_last_changed)
+                    .or(user.created),
+            );
+        }
+        for key in user.access_keys.iter().filter(|key| key.active) {
+            self.access_keys_active += 1;
+            self.key_rotations.extend(key.last_rotated);
+            self.last_uses
+                .extend(key.last_used.or(key.last_rotated).or(user.created));
+        }
+        for certificate in &user.certificates {
+            self.signing_certificates_active += u32::from(certificate.active);
+        }
+    }
+
+    /// Active keys last rotated at least `days` days before `now`.
+    #[must_use]
+    pub fn keys_older_than(&self, days: u32, now: Timestamp) -> u32 {
+        at_or_before(&self.key_rotations, days, now)
+    }
+
+    /// Enabled passwords and active keys not used for at least `days` days before `now`.
+    #[must_use]
+    pub fn credentials_unused_for(&self, days: u32, now: Timestamp) -> u32 {
+        at_or_before(&self.last_uses, days, now)
+    }
+}
+
+fn at_or_before(times: &[Timestamp], days: u32, now: Timestamp) -> u32 {
+    let limit = now.minus(Duration::from_secs(u64::from(days) * 86_400));
+    u32::try_from(times.partition_point(|time| *time <= limit)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,111 @@
+//! What went wrong with a question to AWS: a reason of a fixed list, and a message for people.
+//!
+//! A message never holds a secret, a request or a response.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a call or a probe failed. The fixed list of values of the label `reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// AWS asked us to slow down.
+    Throttled,
+    /// The credentials work but lack the permission.
+    AccessDenied,
+    /// There are no credentials, or they are expired and cannot be renewed.
+    Credentials,
+    /// The role could not be assumed.
+    AssumeRole,
+    /// No answer in time.
+    Timeout,
+    /// No connection, or one that broke.
+    Network,
+    /// AWS failed (HTTP 5xx).
+    Service,
+    /// AWS has no capacity to make another report.
+    LimitExceeded,
+    /// The report was not ready within `refresh.report_timeout`.
+    ReportPending,
+    /// The report could not be read.
+    ReportMalformed,
+    /// The answer is another account's.
+    AccountMismatch,
+    /// The feature is off, or the operation is unknown there.
+    Unsupported,
+    /// Anything else.
+    Other,
+}
+
+impl Reason {
+    /// The whole list.
+    pub const ALL: [Self; 13] = [
+        Self::Throttled,
+        Self::AccessDenied,
+        Self::Credentials,
+        Self::AssumeRole,
+        Self::Timeout,
+        Self::Network,
+        Self::Service,
+        Self::LimitExceeded,
+        Self::ReportPending,
+        Self::ReportMalformed,
+        Self::AccountMismatch,
+        Self::Unsupported,
+        Self::Other,
+    ];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::AccessDenied => "access_denied",
+            Self::Credentials => "credentials",
+            Self::AssumeRole => "assume_role",
+            Self::Timeout => "timeout",
+            Self::Network => "network",
+            Self::Service => "service",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::ReportPending => "report_pending",
+            Self::ReportMalformed => "report_malformed",
+            Self::AccountMismatch => "account_mismatch",
+            Self::Unsupported => "unsupported",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A call or a probe that failed: the reason, for counting, and a message, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {message}")]
+pub struct Failure {
+    /// The reason.
+    pub reason: Reason,
+    /// What failed, where, and what to do next. Never holds a secret.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with that reason.
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// The same failure, classed by its caller, who knows what to do next.
+    #[must_use]
+    pub fn explained(self, reason: Reason, what_to_do: impl fmt::Display) -> Self {
+        Self::new(reason, format!("{}; {what_to_do}", self.message))
+    }
+}

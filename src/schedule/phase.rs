@@ -1,0 +1,128 @@
+//! When in its interval an account is polled. Nothing here reads a clock.
+
+use std::time::Duration;
+
+use root_posture::Moment;
+
+/// Where in the interval an account is polled, so that all accounts spread evenly.
+///
+/// The n-th account gets the fractional part of n times the golden ratio: however many there are
+/// and whenever they join, no two are close and no gap is wide (a low-discrepancy sequence).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Phase(Duration);
+
+impl Phase {
+    pub fn of(nth: u32, interval: Duration) -> Self {
+        const GOLDEN: f64 = 0.618_033_988_749_894_9;
+        Self(interval.mul_f64((f64::from(nth) * GOLDEN).fract()))
+    }
+
+    /// The first of this phase's times at or after `from`.
+    pub fn next(self, from: Moment, interval: Duration) -> Moment {
+        let step = i64::try_from(interval.as_millis())
+            .unwrap_or(i64::MAX)
+            .max(1);
+        let phase = i64::try_from(self.0.as_millis()).unwrap_or(0) % step;
+        let past = (from.millis() - phase).rem_euclid(step);
+        from.shifted(if past == 0 { 0 } else { step - past })
+    }
+}
+
+/// The beat in which what is due is started, where there are many accounts.
+///
+/// A call that comes alone finds the processor's caches cold and costs up to three times as much
+/// as one of many that come together. So what is due within a beat is started at its end, a
+/// quarter of a second later at most: long enough for forty polls of ten thousand accounts, short
+/// enough to need no more connections than that. A handful of accounts is not worth it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beat(i64);
+
+impl Beat {
+    pub fn of(accounts: usize, interval: Duration) -> Self {
+        const MANY: usize = 1000;
+        const LONGEST: Duration = Duration::from_millis(250);
+        if accounts < MANY {
+            return Self(1);
+        }
+        let beat = (interval / 240).min(LONGEST);
+        Self(i64::try_from(beat.as_millis()).unwrap_or(1).max(1))
+    }
+
+    /// The last end of a beat at or before `moment`: what was due by then is started.
+    pub fn before(self, moment: Moment) -> Moment {
+        moment.shifted(-moment.millis().rem_euclid(self.0))
+    }
+
+    /// The first end of a beat at or after `moment`.
+    pub fn after(self, moment: Moment) -> Moment {
+        moment.shifted((-moment.millis()).rem_euclid(self.0))
+    }
+}
+
+/// When the n-th of `count` new accounts is first polled, counted from their arrival: 200 accounts
+/// a second, or all within one interval where there are more.
+pub(super) fn first_delay(nth: usize, count: usize, interval: Duration) -> Duration {
+    const PACE: Duration = Duration::from_millis(5);
+    let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+    let pace = PACE.min(interval / count);
+    pace.saturating_mul(u32::try_from(nth).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const INTERVAL: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn ten_thousand_accounts_are_polled_evenly() {
+        let mut seconds = [0u32; 60];
+        for nth in 0..10_000 {
+            seconds[usize::try_from(Phase::of(nth, INTERVAL).0.as_secs()).unwrap()] += 1;
+        }
+        for count in seconds {
+            assert!((160..=173).contains(&count), "{count} in one second");
+        }
+    }
+
+    #[test]
+    fn first_polls_are_spread_and_a_handful_is_asked_at_once() {
+        assert!(first_delay(2, 3, INTERVAL) < Duration::from_millis(50));
+        assert!(first_delay(9_999, 10_000, INTERVAL) > Duration::from_secs(45));
+        assert!(first_delay(99_999, 100_000, INTERVAL) <= INTERVAL);
+    }
+
+    #[test]
+    fn a_beat_delays_the_many_by_a_quarter_of_a_second_and_the_few_not_at_all() {
+        let moment = Moment::from_millis(60_001);
+        for (accounts, interval, after) in [
+            (999, INTERVAL, 60_001),
+            (1000, INTERVAL, 60_250),
+            (10_000, 60 * INTERVAL, 60_250),
+            (10_000, Duration::from_secs(5), 60_020),
+        ] {
+            let beat = Beat::of(accounts, interval);
+            let after = Moment::from_millis(after);
+            assert_eq!(beat.after(moment), after);
+            assert_eq!(beat.before(after), after);
+            assert!(beat.before(moment) <= moment);
+            assert_eq!(beat.after(beat.before(moment)), beat.before(moment));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_phase_comes_once_an_interval_and_does_not_drift(
+            nth in 0u32..100_000, from in -100_000i64..10_000_000, millis in 1u64..100_000,
+        ) {
+            let interval = Duration::from_millis(millis);
+            let phase = Phase::of(nth, interval);
+            let from = Moment::from_millis(from);
+            let next = phase.next(from, interval);
+            prop_assert!(next >= from && next.since(from) < interval);
+            prop_assert_eq!(phase.next(next, interval), next);
+            prop_assert_eq!(phase.next(next.shifted(1), interval), next + interval);
+        }
+    }
+}

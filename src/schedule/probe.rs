@@ -1,0 +1,242 @@
+//! One run of a probe: its questions to AWS, each with a deadline of its own, and what came of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use root_posture::report::{self, CredentialReport, ReportError};
+use root_posture::{
+    Answer, Counts, LastUse, LiveSource, Moment, ReportClaim, RootKey, Timestamp, Topic, Topics,
+    Values,
+};
+
+use crate::account::Account;
+use crate::aws::{self, Aws, Fetched, ReportState, SessionKind};
+use crate::clock::Clock;
+use crate::failure::{Failure, Reason};
+
+/// A kind of question to one account. Each runs on its own plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Probe {
+    /// iam:GetAccountSummary.
+    Summary,
+    /// iam:ListAccessKeys in a root session.
+    RootKeys,
+    /// What changes rarely, in a root session: last use, certificates, MFA, login profile.
+    RootDetail,
+    /// The next step of the credential report.
+    Report,
+}
+
+impl Probe {
+    pub const COUNT: usize = 4;
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Summary,
+        Self::RootKeys,
+        Self::RootDetail,
+        Self::Report,
+    ];
+}
+
+/// One question of a probe. Those of one probe are asked side by side, and each stands alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Summary(SessionKind),
+    RootKeys,
+    /// About the key of that id.
+    LastUse(String),
+    Certificates,
+    Mfa,
+    LoginProfile,
+    Report,
+}
+
+impl Question {
+    /// What stays unanswered when it fails.
+    pub fn topics(&self) -> Option<(LiveSource, Topics)> {
+        match self {
+            Self::Summary(_) => Some((LiveSource::Summary, Topics::ALL)),
+            Self::RootKeys => Some((LiveSource::List, Topics::of(&[Topic::Keys]))),
+            Self::Certificates => Some((LiveSource::List, Topics::of(&[Topic::Certificates]))),
+            Self::Mfa => Some((LiveSource::List, Topics::of(&[Topic::MfaOff]))),
+            Self::LoginProfile => Some((LiveSource::List, Topics::of(&[Topic::Password]))),
+            Self::LastUse(_) | Self::Report => None,
+        }
+    }
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub(super) struct Observation {
+    pub question: Question,
+    /// When the attempt began; an answer says itself when it was asked.
+    pub asked: Moment,
+    /// How far AWS's clock is ahead of the local one, in seconds, where the answer said.
+    pub skew: Option<i64>,
+    pub outcome: Result<Finding, Failure>,
+}
+
+/// What an answer says.
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// Of topics.
+    Live(Answer),
+    /// Of root's access keys, one by one.
+    Keys(Answer, Vec<RootKey>),
+    /// When the key of that id was last used.
+    LastUse(String, Option<LastUse>),
+    /// AWS is making the report.
+    ReportPending,
+    /// The report.
+    Report(Box<ReadReport>),
+}
+
+/// A credential report that could be read.
+#[derive(Debug)]
+pub(super) struct ReadReport {
+    pub report: CredentialReport,
+    pub claim: ReportClaim,
+    /// Why AWS would not make a newer one, where it refused.
+    pub refused: Option<Failure>,
+}
+
+/// Asks a question, for at most `timeout`.
+pub(super) async fn ask(
+    aws: Aws,
+    clock: Clock,
+    account: Arc<Account>,
+    question: Question,
+    timeout: Duration,
+) -> Observation {
+    let asked = clock.moment();
+    let answered = tokio::select! {
+        answered = answer(&aws, &account, &question) => answered,
+        () = clock.sleep_until(asked + timeout) => Err(Failure::new(
+            Reason::Timeout,
+            format!("no answer within refresh.timeout ({timeout:?})"),
+        )),
+    };
+    let (outcome, skew) = match answered {
+        Ok((finding, skew)) => (Ok(finding), skew),
+        Err(failure) => (Err(failure), None),
+    };
+    Observation {
+        question,
+        asked,
+        skew,
+        outcome,
+    }
+}
+
+type Answered = Result<(Finding, Option<i64>), Failure>;
+
+async fn answer(aws: &Aws, account: &Account, question: &Question) -> Answered {
+    match question {
+        Question::Summary(kind) => {
+            let answer = aws.account_summary(account, *kind).await?;
+            let values = answer.value.into();
+            Ok(live(LiveSource::Summary, &answer, values))
+        }
+        Question::RootKeys => {
+            let answer = aws.root_keys(account).await?;
+            let values = Values::of_keys(&answer.value);
+            let claim = claim(LiveSource::List, &answer, values);
+            Ok((Finding::Keys(claim, answer.value), answer.skew))
+        }
+        Question::LastUse(id) => {
+            let answer = aws.key_last_used(account, id).await?;
+            Ok((Finding::LastUse(id.clone(), answer.value), answer.skew))
+        }
+        Question::Certificates => {
+            let answer = aws.root_certificates(account).await?;
+            let values = Values::default().with(Topic::Certificates, Some(answer.value));
+            Ok(live(LiveSource::List, &answer, values))
+        }
+        Question::Mfa => {
+            let answer = aws.root_mfa(account).await?;
+            let off = Counts::flag(!answer.value);
+            let values = Values::default().with(Topic::MfaOff, Some(off));
+            Ok(live(LiveSource::List, &answer, values))
+        }
+        Question::LoginProfile => {
+            let answer = aws.root_login_profile(account).await?;
+            let password = Counts::flag(answer.value);
+            let values = Values::default().with(Topic::Password, Some(password));
+            Ok(live(LiveSource::List, &answer, values))
+        }
+        Question::Report => report_step(aws, account).await,
+    }
+}
+
+fn live<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> (Finding, Option<i64>) {
+    (Finding::Live(claim(source, answer, values)), answer.skew)
+}
+
+fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answer {
+    Answer {
+        source,
+        asked: answer.asked,
+        date: answer.date,
+        values,
+    }
+}
+
+/// Asks AWS to make a report, and takes the one that is there. Asking is the way to learn how far
+/// it is: AWS begins a new one only when the last is four hours old. Where it refuses to make one,
+/// there may be one all the same.
+async fn report_step(aws: &Aws, account: &Account) -> Answered {
+    let refused = match aws.generate_report(account).await {
+        Ok(answer) if answer.value == ReportState::Pending => {
+            return Ok((Finding::ReportPending, answer.skew));
+        }
+        Ok(_) => None,
+        Err(failure) => Some(failure),
+    };
+    let answer = match (aws.fetch_report(account).await, &refused) {
+        (Ok(answer), _) => answer,
+        (Err(failure), None) => return Err(failure),
+        (Err(_), Some(refused)) => return Err(refused.clone()),
+    };
+    let skew = answer.skew;
+    match (&answer.value, refused) {
+        (Fetched::Report { content, generated }, refused) => {
+            let read = read(account, content, *generated, &answer, refused)?;
+            Ok((Finding::Report(Box::new(read)), skew))
+        }
+        (Fetched::Missing, Some(refused)) => Err(refused),
+        // Where nobody refused it ran out between the two calls; the next step has AWS make one.
+        (Fetched::Pending | Fetched::Missing, _) => Ok((Finding::ReportPending, skew)),
+    }
+}
+
+fn read<T>(
+    account: &Account,
+    content: &[u8],
+    generated: Option<Timestamp>,
+    answer: &aws::Answer<T>,
+    refused: Option<Failure>,
+) -> Result<ReadReport, Failure> {
+    let report =
+        report::parse(content, Some(account.id), account.partition()).map_err(|error| {
+            let reason = match &error {
+                ReportError::AccountMismatch { .. } => Reason::AccountMismatch,
+                ReportError::Malformed { .. } => Reason::ReportMalformed,
+            };
+            Failure::new(reason, format!("credential report: {error}"))
+        })?;
+    let Some(date) = generated else {
+        return Err(Failure::new(
+            Reason::ReportMalformed,
+            "credential report: the answer has no GeneratedTime",
+        ));
+    };
+    Ok(ReadReport {
+        claim: ReportClaim {
+            received: answer.received,
+            generated: answer.received - answer.date.since(date),
+            date,
+            values: Values::of_row(report.root.as_ref()),
+        },
+        report,
+        refused,
+    })
+}

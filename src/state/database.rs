@@ -1,0 +1,512 @@
+//! The state database: one redb file, which this process holds alone.
+//!
+//! It never reads a torn value as truth, never refuses a start because of what a file contains
+//! (such a file is set aside), never opens what is not a regular file, and follows no symbolic
+//! link at a name of its own making.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use root_posture::{AccountId, Limits};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tracing::{error, info, warn};
+
+use super::gate::Disk;
+use super::{Changes, SavedAccount, Stamp, State, import};
+use crate::clock::Clock;
+use crate::views::ReportView;
+
+type Table = TableDefinition<'static, &'static str, &'static [u8]>;
+
+/// The evidence of each account, by its id.
+const ACCOUNTS: Table = TableDefinition::new("accounts");
+
+/// The credential report of each account, by its id.
+const REPORTS: Table = TableDefinition::new("reports");
+
+/// The version of the format, and what is kept beside the accounts.
+const META: Table = TableDefinition::new("meta");
+
+/// The version this program writes, and the newest it reads. Version 1 was a JSON file.
+const VERSION: u32 = 2;
+
+/// How much memory redb may take for its cache. Its default is 1 GiB.
+const CACHE: usize = 8 << 20;
+
+/// How a redb file begins.
+const MAGIC: &[u8] = b"redb";
+
+/// Why the process must not start with this state path.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A FIFO, a device, a folder or a socket is in its place.
+    #[error("{}: not a regular file; name a file in state.path", .0.display())]
+    NotAFile(PathBuf),
+    /// Another process has it open.
+    #[error("{}: another process uses this state; stop it or change state.path", .0.display())]
+    InUse(PathBuf),
+}
+
+/// The state database at a path. While it cannot be opened, each commit tries again.
+#[derive(Debug)]
+pub struct Database {
+    path: PathBuf,
+    clock: Clock,
+    limits: Limits,
+    open: Option<Open>,
+}
+
+/// An open file.
+#[derive(Debug)]
+struct Open {
+    redb: redb::Database,
+    /// The reports that it holds.
+    reports: HashMap<AccountId, Weak<ReportView>>,
+    /// What the file is known by, whatever its name.
+    metadata: Metadata,
+}
+
+/// Why a file cannot be opened.
+#[derive(Debug)]
+enum Trouble {
+    NotAFile,
+    InUse,
+    /// The disk or its permissions: it is worth trying again.
+    Disk(io::Error),
+    /// What it contains: trying again changes nothing.
+    Unusable(String),
+}
+
+/// A value as it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored<T> {
+    written: Stamp,
+    value: T,
+}
+
+impl Database {
+    /// Opens the state at `path` and reads it, with all moments moved to this process's clock. A
+    /// file that is not there is made, a JSON state file of version 0.1 is imported, a file that
+    /// cannot be used is set aside. Where the disk does not allow any of that, what can be read is
+    /// read, and each commit tries again to open it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: the process must not start with this path.
+    pub fn open(path: &Path, clock: &Clock, limits: Limits) -> Result<(Self, State), Refusal> {
+        let mut database = Self {
+            path: path.to_owned(),
+            clock: clock.clone(),
+            limits,
+            open: None,
+        };
+        let state = match database.open_file() {
+            Ok((open, state)) => {
+                database.open = Some(open);
+                state
+            }
+            Err(Trouble::NotAFile) => return Err(Refusal::NotAFile(database.path)),
+            Err(Trouble::InUse) => return Err(Refusal::InUse(database.path)),
+            // The first commit will report it.
+            Err(Trouble::Disk(_) | Trouble::Unusable(_)) => {
+                database.read_only().unwrap_or_default()
+            }
+        };
+        Ok((database, state))
+    }
+
+    fn open_file(&self) -> Result<(Open, State), Trouble> {
+        match fs::metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => match self.beside() {
+                Some((old, state)) => self.create(state, Some(&old)),
+                None => self.create(State::default(), None),
+            },
+            Err(error) => Err(Trouble::Disk(error)),
+            Ok(place) if !place.is_file() => Err(Trouble::NotAFile),
+            Ok(_) => match self.open_existing() {
+                Err(Trouble::Unusable(what)) => {
+                    self.set_aside(&what)?;
+                    self.create(State::default(), None)
+                }
+                opened => opened,
+            },
+        }
+    }
+
+    fn open_existing(&self) -> Result<(Open, State), Trouble> {
+        let file = match options().open(&self.path) {
+            // One that can be read at least is left where it is.
+            Err(error)
+                if error.kind() == ErrorKind::PermissionDenied
+                    && File::open(&self.path).is_err() =>
+            {
+                return Err(unreadable(&error));
+            }
+            opened => opened?,
+        };
+        let start = start_of(&file).map_err(|error| unreadable(&error))?;
+        if import::is_state_file(&start) {
+            let state = self.import(&self.path).map_err(Trouble::Unusable)?;
+            return self.create(state, Some(&self.path));
+        }
+        if !start.starts_with(MAGIC) {
+            return Err(Trouble::Unusable("not a state of this program".to_owned()));
+        }
+        let metadata = make_private(&file)?;
+        let (redb, state) = self.read(FileBackend::new(file).map_err(redb::Error::from)?)?;
+        let reports = state.accounts.iter().filter_map(|(id, saved)| {
+            let report = saved.report.as_ref()?;
+            Some((*id, Arc::downgrade(report)))
+        });
+        let open = Open {
+            redb,
+            reports: reports.collect(),
+            metadata,
+        };
+        Ok((open, state))
+    }
+
+    /// Reads a JSON state file of version 0.1.
+    fn import(&self, path: &Path) -> Result<State, String> {
+        let content = fs::read(path).map_err(|error| error.to_string())?;
+        import::read(&content, &self.clock, &self.limits)
+    }
+
+    /// What the JSON state file of version 0.1 says that has this path's name, with `.json`.
+    fn beside(&self) -> Option<(PathBuf, State)> {
+        let old = self.path.with_extension("json");
+        if !fs::metadata(&old).ok()?.is_file() {
+            return None;
+        }
+        match self.import(&old) {
+            Ok(state) => Some((old, state)),
+            Err(reason) => {
+                warn!(path = %old.display(), %reason, "the state file of version 0.1 cannot be imported");
+                None
+            }
+        }
+    }
+
+    /// Makes a file that holds `state`, under a temporary name until it is whole. `imported` is
+    /// the file that `state` was read from.
+    fn create(&self, state: State, imported: Option<&Path>) -> Result<(Open, State), Trouble> {
+        let temporary = with_suffix(&self.path, ".tmp");
+        // A link that somebody placed there is removed, never followed.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Trouble::Disk(error)),
+            _ => {}
+        }
+        let file = options().create_new(true).open(&temporary)?;
+        let made = self.fill(file, &state).and_then(|open| {
+            if let Some(old) = imported {
+                let aside = with_suffix(old, ".imported");
+                fs::rename(old, &aside)?;
+                let accounts = state.accounts.len();
+                info!(path = %aside.display(), accounts, "state file of version 0.1 imported");
+            }
+            fs::rename(&temporary, &self.path)?;
+            sync_folder(&self.path)?;
+            Ok(open)
+        });
+        if made.is_err() {
+            // It would fill a disk that is full already.
+            let _ = fs::remove_file(&temporary);
+        }
+        let open = made?;
+        // Another process that makes its own at the same time may have taken the name.
+        if open.is_at(&self.path) {
+            Ok((open, state))
+        } else {
+            Err(Trouble::InUse)
+        }
+    }
+
+    fn fill(&self, file: File, state: &State) -> Result<Open, Trouble> {
+        let metadata = make_private(&file)?;
+        let backend = FileBackend::new(file).map_err(redb::Error::from)?;
+        let redb = builder().create_with_backend(backend);
+        let mut open = Open {
+            redb: redb.map_err(redb::Error::from)?,
+            reports: HashMap::new(),
+            metadata,
+        };
+        let accounts = state.accounts.iter();
+        let everything = Changes {
+            accounts: accounts
+                .map(|(id, saved)| (*id, Some(saved.clone())))
+                .collect(),
+            meta: Some(state.meta.clone()),
+        };
+        open.write(&everything, &self.clock)?;
+        Ok(open)
+    }
+
+    fn read(&self, backend: impl StorageBackend) -> Result<(redb::Database, State), Trouble> {
+        // Its check finds what was altered; whatever else is odd in a file may make redb panic.
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let redb = builder().create_with_backend(backend)?;
+            let state = read_state(&redb, &self.clock)?;
+            Ok::<_, redb::Error>((redb, state))
+        }));
+        read.map_err(|_| Trouble::Unusable("redb cannot read it".to_owned()))?
+            .map_err(Trouble::from)
+    }
+
+    /// What can be read where nothing can be written.
+    fn read_only(&self) -> Option<State> {
+        match fs::metadata(&self.path) {
+            Ok(place) if place.is_file() => {}
+            Ok(_) => return None,
+            Err(_) => return Some(self.beside()?.1),
+        }
+        let start = start_of(&File::open(&self.path).ok()?).ok()?;
+        if import::is_state_file(&start) {
+            return self.import(&self.path).ok();
+        }
+        if !start.starts_with(MAGIC) {
+            return None;
+        }
+        let content = fs::read(&self.path).ok()?;
+        // A copy: redb repairs what a crash left, which it may not do in the file.
+        let copy = InMemoryBackend::new();
+        copy.set_len(content.len() as u64).ok()?;
+        copy.write(0, &content).ok()?;
+        Some(self.read(copy).ok()?.1)
+    }
+
+    fn set_aside(&self, reason: &str) -> io::Result<()> {
+        let aside = with_suffix(&self.path, ".unusable");
+        fs::rename(&self.path, &aside).map_err(|error| {
+            io::Error::other(format!("{reason}, and it cannot be set aside: {error}"))
+        })?;
+        error!(
+            path = %self.path.display(), aside = %aside.display(), reason,
+            "the state file cannot be used and was set aside; going on without what was known"
+        );
+        Ok(())
+    }
+}
+
+impl Disk for Database {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn commit(&mut self, changes: &Changes) -> io::Result<()> {
+        // It is put back when all went well: after an error redb must be opened anew.
+        let same = self.open.take().filter(|open| open.is_at(&self.path));
+        let mut open = match same {
+            Some(open) => open,
+            None => self.open_file()?.0,
+        };
+        open.write(changes, &self.clock).map_err(Trouble::from)?;
+        self.open = Some(open);
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Whether the file is still the one at `path`.
+    fn is_at(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|place| is_same(&place, &self.metadata))
+    }
+
+    fn write(&mut self, changes: &Changes, clock: &Clock) -> Result<(), redb::Error> {
+        let written = Stamp::now(clock);
+        let transaction = self.redb.begin_write()?;
+        {
+            let mut accounts = transaction.open_table(ACCOUNTS)?;
+            let mut reports = transaction.open_table(REPORTS)?;
+            let mut meta = transaction.open_table(META)?;
+            for (id, saved) in &changes.accounts {
+                let key = id.to_string();
+                if let Some(value) = saved {
+                    let value = encode(&Stored { written, value })?;
+                    accounts.insert(key.as_str(), value.as_slice())?;
+                } else {
+                    accounts.remove(key.as_str())?;
+                }
+                let report = saved.as_ref().and_then(|saved| saved.report.as_ref());
+                let held = self.reports.get(id).map(Weak::as_ptr);
+                if held == report.map(Arc::as_ptr) {
+                    continue;
+                }
+                if let Some(report) = report {
+                    reports.insert(key.as_str(), encode(report)?.as_slice())?;
+                    self.reports.insert(*id, Arc::downgrade(report));
+                } else {
+                    reports.remove(key.as_str())?;
+                    self.reports.remove(id);
+                }
+            }
+            meta.insert("version", encode(&VERSION)?.as_slice())?;
+            if let Some(value) = &changes.meta {
+                let value = encode(&Stored { written, value })?;
+                meta.insert("meta", value.as_slice())?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+fn read_state(redb: &redb::Database, clock: &Clock) -> Result<State, redb::Error> {
+    let transaction = redb.begin_read()?;
+    let meta = transaction.open_table(META)?;
+    let version = meta
+        .get("version")?
+        .ok_or_else(|| corrupted("no version"))?;
+    let version: u32 = decode(version.value())?;
+    if version > VERSION {
+        return Err(corrupted(format!(
+            "written by a newer version of this program (state version {version}, this one reads \
+             up to {VERSION})"
+        )));
+    }
+    let mut state = State::default();
+    if let Some(stored) = meta.get("meta")? {
+        let Stored { written, value } = decode(stored.value())?;
+        state.meta = value;
+        state.meta.shift(written.shift(clock));
+    }
+    for row in transaction.open_table(ACCOUNTS)?.iter()? {
+        let (key, stored) = row?;
+        let Stored { written, mut value } = decode::<Stored<SavedAccount>>(stored.value())?;
+        value.shift(written.shift(clock));
+        state.accounts.insert(id_of(key.value())?, value);
+    }
+    for row in transaction.open_table(REPORTS)?.iter()? {
+        let (key, stored) = row?;
+        if let Some(saved) = state.accounts.get_mut(&id_of(key.value())?) {
+            saved.report = Some(Arc::new(decode(stored.value())?));
+        }
+    }
+    Ok(state)
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
+    serde_json::to_vec(value).map_err(|error| redb::Error::Io(error.into()))
+}
+
+fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, redb::Error> {
+    serde_json::from_slice(value).map_err(corrupted)
+}
+
+fn id_of(key: &str) -> Result<AccountId, redb::Error> {
+    key.parse::<AccountId>().map_err(corrupted)
+}
+
+fn corrupted(what: impl ToString) -> redb::Error {
+    redb::Error::Corrupted(what.to_string())
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = redb::Database::builder();
+    builder
+        .set_cache_size(CACHE)
+        .set_check_integrity_on_open(true);
+    builder
+}
+
+/// Opens for reading and writing; what it makes is for the owner alone. It never waits: a FIFO
+/// that took the file's place a moment ago would hold it up for ever.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options
+}
+
+/// Takes the file from everybody but its owner.
+fn make_private(file: &File) -> io::Result<Metadata> {
+    let metadata = file.metadata()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if metadata.permissions().mode() & 0o777 != 0o600 {
+            file.set_permissions(PermissionsExt::from_mode(0o600))?;
+        }
+    }
+    Ok(metadata)
+}
+
+/// How the content begins.
+fn start_of(file: &File) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.take(64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn unreadable(error: &io::Error) -> Trouble {
+    Trouble::Unusable(format!("cannot be read: {error}"))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// A new name is durable once its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Whether two are one file. Where the standard library cannot tell, all are.
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    #[cfg(unix)]
+    let identity = |file: &Metadata| {
+        use std::os::unix::fs::MetadataExt;
+        (file.dev(), file.ino())
+    };
+    #[cfg(not(unix))]
+    let identity = |_: &Metadata| 0;
+    identity(one) == identity(other)
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<redb::Error> for Trouble {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
+            // The file ends before its content does.
+            redb::Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Self::Unusable(error.to_string())
+            }
+            redb::Error::Io(error) => Self::Disk(error),
+            // It may quote the content, which can hold anything, a line break too.
+            error => Self::Unusable(error.to_string().escape_debug().to_string()),
+        }
+    }
+}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotAFile => Self::other("what is in its place is not a regular file"),
+            Trouble::InUse => Self::other("another process uses it"),
+            Trouble::Disk(error) => error,
+            Trouble::Unusable(reason) => Self::other(reason),
+        }
+    }
+}

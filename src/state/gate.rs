@@ -1,0 +1,413 @@
+//! The gate: what is shown at once, and what is on disk before it is shown.
+//!
+//! A rise is committed first, else a crash in between would take back what a page was sent for.
+//! It waits two seconds in all, whatever the disk does; nothing else ever waits. At most one
+//! commit runs at a time, on a thread that may hang without holding up anything but the saving.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use root_posture::{AccountId, Moment};
+use tokio::sync::{Notify, mpsc as async_mpsc};
+use tracing::{error, info};
+
+use super::{Changes, Meta, SavedAccount};
+use crate::clock::Clock;
+use crate::views::{AccountView, Views};
+
+/// How long a rise waits for the disk in all, and how long the end of the process does.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The shortest time between two commits while a rise waits, while another change does, and while
+/// mere times do.
+const RISE_GAP: Duration = Duration::from_millis(250);
+const CHANGE_GAP: Duration = Duration::from_secs(1);
+const TIMES_GAP: Duration = Duration::from_secs(10);
+
+/// How far apart the mere times of an account are committed: for 10,000 accounts that takes a
+/// thousandth of the time. What a crash in between loses is their age: a zero may be withdrawn as
+/// much earlier, nothing else.
+const TIMES_APART: Duration = Duration::from_secs(5 * 60);
+
+/// How long after a failure the next commit is tried: a file that is opened anew is read whole.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// After how long a commit that has not ended is reported as failed.
+const LATE: Duration = Duration::from_secs(5);
+
+/// Where changes are kept.
+pub trait Disk: Send + 'static {
+    /// Its place, for the log.
+    fn path(&self) -> &Path;
+
+    /// Writes changes, all or none, and returns when they are durable.
+    ///
+    /// # Errors
+    ///
+    /// The changes were not written; another commit may be tried.
+    fn commit(&mut self, changes: &Changes) -> io::Result<()>;
+}
+
+/// Shows accounts, and keeps what is known of them. Clones are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    views: Arc<Views>,
+    clock: Clock,
+    /// `None` keeps nothing across restarts.
+    queue: Option<Arc<Queue>>,
+}
+
+/// Hands over what is to be committed.
+#[derive(Debug, Default)]
+struct Queue {
+    pending: Mutex<Pending>,
+    /// Wakes the keeper: something is due earlier than it knows.
+    wake: Notify,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to be committed, and what waits for it.
+#[derive(Debug, Default)]
+struct Pending {
+    changes: Changes,
+    /// When the next commit is to begin; always set while there are changes.
+    due: Option<Moment>,
+    /// Rises that are not shown yet.
+    rises: HashMap<AccountId, Rise>,
+    /// When each account was last among the changes.
+    changed: HashMap<AccountId, Moment>,
+    /// When the last commit began.
+    begun: Moment,
+    /// After a failure: when to try again at the earliest.
+    retry: Moment,
+}
+
+#[derive(Debug)]
+struct Rise {
+    view: AccountView,
+    /// When it is shown at the latest.
+    until: Moment,
+    /// Whether the commit that runs holds it.
+    is_carried: bool,
+}
+
+impl Gate {
+    /// A gate that shows everything at once and keeps nothing across restarts.
+    #[must_use]
+    pub fn new(views: Arc<Views>, clock: Clock) -> Self {
+        Self {
+            views,
+            clock,
+            queue: None,
+        }
+    }
+
+    /// A gate that keeps what it shows on `disk`, as long as its keeper runs.
+    ///
+    /// # Errors
+    ///
+    /// The thread that commits cannot be started.
+    pub fn keeping(
+        views: Arc<Views>,
+        clock: Clock,
+        mut disk: impl Disk,
+    ) -> io::Result<(Self, Keeper)> {
+        let queue = Arc::new(Queue::default());
+        // A first commit of nothing tells whether the state can be saved at all.
+        queue.lock().due = Some(clock.moment());
+        let path = disk.path().to_owned();
+        let (jobs, begun) = mpsc::channel::<Changes>();
+        let (ended, done) = async_mpsc::unbounded_channel();
+        let thread = thread::Builder::new().name("state".to_owned());
+        thread.spawn(move || {
+            for changes in begun {
+                let commit = AssertUnwindSafe(|| disk.commit(&changes));
+                let result = catch_unwind(commit)
+                    .unwrap_or_else(|_| Err(io::Error::other("the commit panicked")));
+                let _ = ended.send((changes, result));
+            }
+            // Before `ended`, whose end says that the disk is closed.
+            drop(disk);
+        })?;
+        let keeper = Keeper {
+            queue: Arc::clone(&queue),
+            views: Arc::clone(&views),
+            clock: clock.clone(),
+            path,
+            jobs: Some(jobs),
+            done,
+            running: None,
+            is_failing: false,
+        };
+        let gate = Self {
+            views,
+            clock,
+            queue: Some(queue),
+        };
+        Ok((gate, keeper))
+    }
+
+    /// Shows an account and keeps what is known of it: a rise once it is on disk or has waited
+    /// long enough, everything else at once.
+    pub fn publish(&self, saved: SavedAccount, view: AccountView) {
+        let Some(queue) = &self.queue else {
+            self.views.put(view);
+            return;
+        };
+        let (id, posture) = (view.account.id, view.posture);
+        let now = self.clock.moment();
+        let mut pending = queue.lock();
+        let shown = self.views.get(id).map(|view| view.posture);
+        let shown = shown.unwrap_or_default();
+        let waiting = pending.rises.remove(&id);
+        let gap = if posture.is_worse_than(&shown) {
+            // One that waits already keeps its place.
+            let rise = Rise {
+                until: waiting.as_ref().map_or(now + PATIENCE, |rise| rise.until),
+                is_carried: waiting.is_some_and(|rise| {
+                    rise.is_carried && !posture.is_worse_than(&rise.view.posture)
+                }),
+                view,
+            };
+            pending.rises.insert(id, rise);
+            // It has a time of its own.
+            queue.wake.notify_one();
+            RISE_GAP
+        } else {
+            self.views.put(view);
+            if !posture.has_values_of(&shown) {
+                CHANGE_GAP
+            } else if pending.are_times_due(id, now) {
+                TIMES_GAP
+            } else {
+                return;
+            }
+        };
+        pending.changed.insert(id, now);
+        pending.changes.accounts.insert(id, Some(saved));
+        pending.plan(gap, now, &queue.wake);
+    }
+
+    /// Shows an account as what was read from disk has it: that is no rise, and nothing waits.
+    pub fn restore(&self, view: AccountView) {
+        self.views.put(view);
+    }
+
+    /// Keeps what is known of an account, and shows nothing. At the end of the process it saves the
+    /// times that [`Gate::publish`] passed over.
+    pub fn save(&self, id: AccountId, saved: SavedAccount) {
+        self.keep(TIMES_GAP, |pending| {
+            pending.changes.accounts.insert(id, Some(saved));
+        });
+    }
+
+    /// Shows an account no more, and keeps nothing of it.
+    pub fn remove(&self, id: AccountId) {
+        self.keep(CHANGE_GAP, |pending| {
+            pending.rises.remove(&id);
+            pending.changed.remove(&id);
+            pending.changes.accounts.insert(id, None);
+        });
+        self.views.remove(id);
+    }
+
+    /// Keeps this beside the accounts.
+    pub fn meta(&self, meta: Meta) {
+        self.keep(CHANGE_GAP, |pending| pending.changes.meta = Some(meta));
+    }
+
+    fn keep(&self, gap: Duration, change: impl FnOnce(&mut Pending)) {
+        if let Some(queue) = &self.queue {
+            let mut pending = queue.lock();
+            change(&mut pending);
+            pending.plan(gap, self.clock.moment(), &queue.wake);
+        }
+    }
+}
+
+impl Pending {
+    /// Plans a commit so long after the last one, and wakes the keeper where that is earlier than
+    /// it knows.
+    fn plan(&mut self, gap: Duration, now: Moment, wake: &Notify) {
+        let at = now.max(self.begun + gap).max(self.retry);
+        if self.due.is_none_or(|due| at < due) {
+            self.due = Some(at);
+            wake.notify_one();
+        }
+    }
+
+    fn are_times_due(&self, id: AccountId, now: Moment) -> bool {
+        let changed = self.changed.get(&id);
+        changed.is_none_or(|at| now >= *at + TIMES_APART)
+    }
+
+    /// Shows the rises that may be shown, and forgets them.
+    fn show_rises(&mut self, views: &Views, may: impl Fn(&Rise) -> bool) {
+        for (_, rise) in self.rises.extract_if(|_, rise| may(rise)) {
+            views.put(rise.view);
+        }
+    }
+}
+
+/// Commits what a [`Gate`] is to keep.
+#[derive(Debug)]
+pub struct Keeper {
+    queue: Arc<Queue>,
+    views: Arc<Views>,
+    clock: Clock,
+    /// Where the state is, for the log.
+    path: PathBuf,
+    /// To the thread that owns the disk. It may hang for as long as the disk does, and nothing
+    /// waits for it at the end of the process.
+    jobs: Option<mpsc::Sender<Changes>>,
+    done: async_mpsc::UnboundedReceiver<(Changes, io::Result<()>)>,
+    /// When the commit that runs began.
+    running: Option<Moment>,
+    /// Whether it is reported that the state cannot be saved.
+    is_failing: bool,
+}
+
+impl Keeper {
+    /// Commits until `closed` completes, and then once more what is left, within two seconds.
+    ///
+    /// # Errors
+    ///
+    /// The thread that commits has ended: nothing is kept any more.
+    pub async fn run(mut self, closed: impl Future<Output = ()>) -> io::Result<()> {
+        let (queue, clock) = (Arc::clone(&self.queue), self.clock.clone());
+        let mut closed = std::pin::pin!(closed);
+        loop {
+            let wake = self.turn()?;
+            tokio::select! {
+                () = &mut closed => break,
+                ended = self.ended() => ended?,
+                () = queue.wake.notified() => {}
+                () = clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
+            }
+        }
+        let patience = clock.moment() + PATIENCE;
+        tokio::select! {
+            closed = self.close() => return closed,
+            () = clock.sleep_until(patience) => {}
+        }
+        self.failed(&NO_ANSWER);
+        Ok(())
+    }
+
+    /// Does what is due: begins a commit, shows rises that have waited long enough, reports a
+    /// commit that does not end. Returns when to look again.
+    fn turn(&mut self) -> io::Result<Option<Moment>> {
+        let now = self.clock.moment();
+        let mut pending = self.queue.lock();
+        pending.show_rises(&self.views, |rise| rise.until <= now);
+        let rise = pending.rises.values().map(|rise| rise.until).min();
+        let due = pending.due;
+        drop(pending);
+        if self.running.is_none() && due.is_some_and(|due| due <= now) {
+            self.begin(now)?;
+        }
+        let next = match self.running {
+            Some(begun) if begun + LATE <= now => {
+                self.failed(&NO_ANSWER);
+                None
+            }
+            Some(begun) => Some(begun + LATE),
+            None => due,
+        };
+        Ok(rise.into_iter().chain(next).min())
+    }
+
+    fn begin(&mut self, now: Moment) -> io::Result<()> {
+        let mut pending = self.queue.lock();
+        let changes = std::mem::take(&mut pending.changes);
+        pending.due = None;
+        pending.begun = now;
+        for rise in pending.rises.values_mut() {
+            rise.is_carried = true;
+        }
+        drop(pending);
+        self.running = Some(now);
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(changes));
+        sent.and_then(Result::ok).ok_or_else(thread_ended)
+    }
+
+    /// Waits for the end of the commit that runs, for ever when none does. Cancel safe.
+    async fn ended(&mut self) -> io::Result<()> {
+        let (changes, result) = self.done.recv().await.ok_or_else(thread_ended)?;
+        self.running = None;
+        let mut pending = self.queue.lock();
+        match result {
+            Ok(()) => {
+                pending.show_rises(&self.views, |rise| rise.is_carried);
+                drop(pending);
+                self.saved();
+            }
+            Err(error) => {
+                pending.show_rises(&self.views, |_| true);
+                let newer = std::mem::replace(&mut pending.changes, changes);
+                pending.changes.accounts.extend(newer.accounts);
+                pending.changes.meta = newer.meta.or(pending.changes.meta.take());
+                pending.retry = self.clock.moment() + RETRY;
+                pending.due = Some(pending.retry);
+                drop(pending);
+                self.failed(&error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the commit that runs, commits what is left and closes the disk.
+    async fn close(&mut self) -> io::Result<()> {
+        if self.running.is_some() {
+            self.ended().await?;
+        }
+        if self.queue.lock().due.is_some() {
+            self.begin(self.clock.moment())?;
+            self.ended().await?;
+        }
+        self.jobs = None;
+        self.done.recv().await;
+        Ok(())
+    }
+
+    fn saved(&mut self) {
+        if std::mem::take(&mut self.is_failing) {
+            info!(path = %self.path.display(), "the state can be saved again");
+        }
+        let now = self.clock.now();
+        let exporter = &self.views.exporter;
+        exporter.note(|view| view.state = Some((true, Some(now))));
+    }
+
+    fn failed(&mut self, error: &dyn fmt::Display) {
+        // Once, not at each try.
+        if !std::mem::replace(&mut self.is_failing, true) {
+            error!(
+                path = %self.path.display(), %error,
+                "the state cannot be saved: a restart now would lose what is known; \
+                 fix the disk or the folder's permissions, or correct state.path"
+            );
+        }
+        self.views.exporter.note(|view| {
+            let last = view.state.and_then(|(_, last)| last);
+            view.state = Some((false, last));
+        });
+    }
+}
+
+const NO_ANSWER: &str = "the disk does not answer";
+
+fn thread_ended() -> io::Error {
+    io::Error::other("the thread that saves the state has ended")
+}
