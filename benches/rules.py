@@ -52,6 +52,7 @@ def families(accounts, alarming, now):
         "aws_iam_user_signing_certificates_active": gauge(lambda a: int(a in bad)),
         "aws_root_exporter_shard_index": [("", 0)],
         "aws_root_exporter_shard_total": [("", 1)],
+        "aws_root_exporter_external_url_info": [('url="https://exporter.example.com"', 1)],
     }
 
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
 
-use crate::support::paging::{ALERT, HERO, OTHER, Way};
+use crate::support::paging::{ALERT, EXTERNAL_URL, HERO, OTHER, Way};
 use crate::support::simulated::id;
 use crate::support::{PATIENCE, eventually};
 
@@ -114,6 +114,8 @@ fn names_the_account(page: &crate::support::webhook::Told) {
         text("description").contains("012345678901 (payments)"),
         "{page:?}"
     );
+    let link = format!("Its page: {EXTERNAL_URL}/accounts/012345678901");
+    assert!(text("description").ends_with(&link), "{page:?}");
     let runbook = text("runbook_url");
     let name = format!("{ALERT}.md");
     assert!(runbook.ends_with(&name), "{page:?}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{RULES, content, repository, yaml};
 
-/// Where the runbooks are read. docs/alerts.md says how to put another place into the files.
+/// Where the runbooks are read, unless the rules are printed with another place.
 const RUNBOOKS: &str =
     "https://github.com/aws-root-exporter/aws-root-exporter/blob/main/deploy/runbooks/";
 
@@ -37,9 +37,6 @@ const ALERTS: &[(&str, &str, &str)] = &[
     ("AWSIAMUserConsoleWithoutMFA", "1h", "info"),
     ("AWSIAMUserSigningCertificateActive", "1h", "info"),
 ];
-
-/// In the catalogue once `web.external_url` can be set; until then no alert has a link.
-const EXTERNAL_URL: &str = "aws_root_exporter_external_url_info";
 
 /// Series of Prometheus itself.
 const PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
@@ -227,7 +224,7 @@ fn names_labels_and_annotations_are_in_style() {
                 "{name} names the account by id and name"
             );
             // An account that is not monitored has no page.
-            let linked = description.contains(EXTERNAL_URL);
+            let linked = description.contains("aws_root_exporter_external_url_info");
             assert_eq!(linked, name != "AWSAccountsMissing", "{name}");
         }
         assert_eq!(
@@ -310,7 +307,6 @@ fn every_metric_is_in_the_catalogue() {
         }
         for name in names {
             let known = PROMETHEUS.contains(&name.as_str())
-                || name == EXTERNAL_URL
                 || name.contains(':')
                 || catalogue.contains(&format!("| `{name}` |"));
             assert!(known, "{name} is not in docs/metrics.md, used by {rule}");

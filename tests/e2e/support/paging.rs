@@ -22,6 +22,9 @@ use super::{PATIENCE, eventually, http};
 
 pub const ALERT: &str = "AWSRootAccessKeyActive";
 
+/// Where people open the exporter's pages.
+pub const EXTERNAL_URL: &str = "https://exporter.example.com/aws";
+
 /// The account in which keys come and go, and one in which they do not.
 pub const HERO: u64 = 12_345_678_901;
 pub const OTHER: u64 = 111_122_223_333;
@@ -101,7 +104,7 @@ scrape_configs:
             accounts.map(|(number, name)| listed(number) + &format!("name = \"{name}\"\n"));
         let accounts = accounts.concat();
         let config = format!(
-            "[refresh]\ninterval = \"2s\"\nmax_live_staleness = \"10s\"\n[state]\npath = \"{}\"\n{accounts}",
+            "[web]\nexternal_url = \"{EXTERNAL_URL}/\"\n[refresh]\ninterval = \"2s\"\nmax_live_staleness = \"10s\"\n[state]\npath = \"{}\"\n{accounts}",
             self.folder.path().join("state.redb").display()
         );
         let daemon = self.aws.launch(&config).start();
