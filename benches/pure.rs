@@ -112,7 +112,7 @@ fn views(accounts: u64) -> Views {
                 region: "us-east-1".to_owned(),
                 access: Some(Access::Caller),
                 root_session: false,
-                labels: BTreeMap::from([("team".to_owned(), "payments".to_owned())]),
+                labels: Arc::new(BTreeMap::from([("team".to_owned(), "payments".to_owned())])),
             }),
             posture,
             onset: Onset::default(),

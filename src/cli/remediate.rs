@@ -74,7 +74,7 @@ fn target(id: AccountId, config: &Config) -> Account {
         ),
         access: listed.and_then(|account| account.access.clone()),
         root_session: true,
-        labels: std::collections::BTreeMap::new(),
+        labels: Arc::default(),
     }
 }
 

@@ -114,7 +114,7 @@ fn the_shipped_file_in_full_shows_defaults_and_examples() {
         })
     );
     assert_eq!(
-        production.labels,
+        *production.labels,
         BTreeMap::from([("team".to_owned(), "payments".to_owned())])
     );
     assert_eq!(legacy.access, Some(Access::Profile("legacy".to_owned())));
