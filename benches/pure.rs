@@ -132,6 +132,7 @@ fn options() -> Options {
         users_aggregate: true,
         key_age_days: vec![90, 180, 365],
         unused_days: vec![45, 90],
+        external_url: None,
     }
 }
 

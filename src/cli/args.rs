@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::account::AccountId;
 use crate::build::{REVISION, RUSTC, VERSION};
-use crate::config::{LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
+use crate::config::{BaseUrl, LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
 use crate::web::ProbeUrl;
 
 mod examples;
@@ -261,6 +261,9 @@ struct WebArgs {
     /// A second address that serves /-/healthy and /-/ready alone [default: none].
     #[arg(long = "web.health-listen-address", value_name = "ADDRESS")]
     health_listen_address: Option<String>,
+    /// Where people open the exporter's pages, for the links in alerts [default: none].
+    #[arg(long = "web.external-url", value_name = "URL")]
+    external_url: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -404,6 +407,9 @@ pub struct PrintArgs {
     /// Which file.
     #[arg(value_enum)]
     pub file: PrintFile,
+    /// With rules: the URL under which the runbooks are read [default: this project's].
+    #[arg(long, value_name = "BASE")]
+    pub runbook_url: Option<BaseUrl>,
 }
 
 /// What `print` can print.
@@ -411,6 +417,8 @@ pub struct PrintArgs {
 pub enum PrintFile {
     /// Prometheus alerting and recording rules.
     Rules,
+    /// The same for IAM users.
+    IamUsersRules,
     /// An example of Alertmanager's configuration.
     Alertmanager,
     /// The Grafana dashboard.
@@ -447,7 +455,7 @@ impl Cli {
             Some(CliCommand::Policy(policy)) => Command::Policy(policy),
             Some(CliCommand::Remediate(remediate)) => remediate.confirmed()?,
             Some(CliCommand::Healthcheck(healthcheck)) => Command::Healthcheck(healthcheck),
-            Some(CliCommand::Print(print)) => Command::Print(print),
+            Some(CliCommand::Print(print)) => print.judged()?,
             Some(CliCommand::Completions { shell }) => Command::Completions(shell),
             Some(CliCommand::Man { command }) => Command::Man(command),
         };
@@ -516,6 +524,7 @@ impl WebArgs {
                 self.health_listen_address.is_some(),
                 "--web.health-listen-address",
             ),
+            (self.external_url.is_some(), "--web.external-url"),
         ])
         .collect()
     }
@@ -534,6 +543,7 @@ impl WebArgs {
             &mut overrides.health_listen_address,
             self.health_listen_address,
         );
+        set(&mut overrides.external_url, self.external_url);
     }
 }
 
@@ -550,6 +560,18 @@ impl RemediateArgs {
             )),
             _ => Ok(Command::Remediate(self)),
         }
+    }
+}
+
+impl PrintArgs {
+    fn judged(self) -> Result<Command, clap::Error> {
+        let has_runbooks = matches!(self.file, PrintFile::Rules | PrintFile::IamUsersRules);
+        if self.runbook_url.is_some() && !has_runbooks {
+            return Err(conflict(
+                "'--runbook-url' goes with rules; the other files name no runbook".to_owned(),
+            ));
+        }
+        Ok(Command::Print(self))
     }
 }
 

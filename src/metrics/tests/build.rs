@@ -201,6 +201,7 @@ pub fn everything() -> Options {
         users_aggregate: true,
         key_age_days: vec![90, 365],
         unused_days: vec![45],
+        external_url: Some("https://exporter.example.com".to_owned()),
     }
 }
 
