@@ -113,10 +113,8 @@ impl Reloader {
                 if fixed.len() == 1 { "it" } else { "them" },
             ));
         }
-        let site = Arc::clone(&self.site);
-        blocking(move || site.reload_web_config())
-            .await?
-            .map_err(|error| error.to_string())?;
+        let reloaded = self.site.reload_web_config().await;
+        reloaded.map_err(|error| error.to_string())?;
         let mut generation = running.generation;
         if config != *running.config {
             generation += 1;

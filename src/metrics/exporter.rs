@@ -187,4 +187,11 @@ pub(super) static FAMILIES: &[Family] = &[
         }),
         ..EXPORTER
     },
+    Family {
+        name: "aws_root_exporter_http_connections_evicted_total",
+        kind: Kind::Counter,
+        help: "Connections closed since the exporter started to make room for others: idle ones, and those whose requests were refused first.",
+        samples: Samples::Once(|facts, out| out.counter([], facts.exporter().evicted)),
+        ..EXPORTER
+    },
 ];

@@ -153,6 +153,8 @@ pub struct ExporterView {
     pub left: BTreeMap<AccountId, LeftReason>,
     /// HTTP requests served, by handler and status code.
     pub requests: BTreeMap<(&'static str, u16), u64>,
+    /// Connections that were closed to make room for others.
+    pub evicted: u64,
 }
 
 /// What the exporter knows of itself, as its rooms write it down.
@@ -256,6 +258,11 @@ impl Exporter {
             .requests
             .entry((handler, code))
             .or_default() += 1;
+    }
+
+    /// Counts a connection that was closed to make room for another.
+    pub fn evicted(&self) {
+        self.lock().view.evicted += 1;
     }
 
     /// Writes down where the schedule stands: when the most overdue unfinished refresh was or

@@ -1,9 +1,11 @@
-//! One connection: TLS where it is asked for, HTTP/1 or HTTP/2 on it, and an end for those that
-//! dribble.
+//! One connection: TLS where it is asked for, HTTP/1 on it, and an end for those that dribble.
 //!
 //! What a connection may wait for is one deadline at a time, which follows from its phase: for a
 //! request, for the rest of a request's head, or for the client to take the answer. The stream
 //! and the service tell the phase, the task that drives both keeps the deadline.
+//!
+//! HTTP/2 is not spoken: a scrape is one request, which it makes neither smaller nor faster, and
+//! what many requests on one connection may cost would have to be limited anew.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,95 +15,58 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
+use hyper::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_LENGTH, HeaderValue};
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::Limits;
-use super::listener::Audience;
-use super::routes::{self, Site};
-use super::streams::{MAX_STREAMS, Pieces, Streams};
+use super::listener::Port;
+use super::routes::{self, Peer, Site};
 
 /// How long the rest of a request is thrown away after its refusal. Closing at once would make
 /// the system send a reset, which may overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How an HTTP/2 connection begins, as far as it takes to tell it from HTTP/1.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0";
-
-/// Answers the requests on a connection until it ends, a limit ends it, or the sender of
-/// `stopped` is gone and nothing is under way on it.
-pub(super) async fn serve(
-    stream: TcpStream,
-    audience: Audience,
-    site: Arc<Site>,
-    graceful: Watcher,
-    mut stopped: watch::Receiver<()>,
-) {
+/// Answers the requests on a connection until it ends, a limit ends it, or it is asked to end.
+pub(super) async fn serve(stream: TcpStream, port: Port, site: Arc<Site>, progress: Arc<Progress>) {
     // Without it the last piece of an answer can wait for the client's acknowledgement. Where it
     // fails the connection is gone, as reading will tell.
     let _ = stream.set_nodelay(true);
-    // The time for a TLS handshake is part of the time for the first request's head.
-    let start = Instant::now();
-    let patience = start + site.limits().head_timeout;
-    let rules = match site.guard(audience) {
+    let rules = match site.guard(port.audience) {
         Some(guard) => Some(guard.current().await),
         None => None,
     };
-    if let Some(tls) = rules.as_ref().and_then(|rules| rules.tls.as_ref()) {
-        let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
-        // Before there is HTTP on it nothing is under way that the stop should wait for.
-        let accepted = tokio::select! {
-            accepted = timeout_at(patience, accepting) => accepted,
-            _ = stopped.changed() => return,
-        };
-        match accepted {
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                serve_http2(stream, start, audience, site, graceful).await;
-            }
-            Ok(Ok(stream)) => serve_http1(stream, start, audience, site, graceful).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!("a connection was cut off: its TLS handshake took too long"),
-        }
+    let tls = rules.and_then(|rules| rules.tls.clone());
+    let peer = Peer { port, tls };
+    let Some(tls) = &peer.tls else {
+        serve_http(stream, peer, site, progress).await;
         return;
-    }
-    let mut first = [0; PREFACE.len()];
-    let peeked = tokio::select! {
-        peeked = timeout_at(patience, stream.peek(&mut first)) => peeked,
-        _ = stopped.changed() => return,
     };
-    let first = match peeked {
-        Ok(Ok(read)) => &first[..read],
-        // Gone, or silent.
-        Ok(Err(_)) | Err(_) => return,
-    };
-    // A client that knows beforehand that this is HTTP/2 sends its preface in one piece.
-    if first == PREFACE && rules.is_none_or(|rules| rules.http2) {
-        serve_http2(stream, start, audience, site, graceful).await;
-    } else {
-        serve_http1(stream, start, audience, site, graceful).await;
+    // The time for a TLS handshake is part of the time for the first request's head.
+    let patience = progress.deadline(site.limits());
+    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+    match timeout_at(patience, accepting).await {
+        Ok(Ok(stream)) => serve_http(stream, peer, site, progress).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a connection was cut off: its TLS handshake took too long"),
     }
 }
 
-async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     stream: S,
-    start: Instant,
-    audience: Audience,
+    peer: Peer,
     site: Arc<Site>,
-    graceful: Watcher,
+    progress: Arc<Progress>,
 ) {
     let limits = site.limits();
-    let progress = Arc::new(Progress::since(start));
     let stream = Observed {
         stream,
         progress: Arc::clone(&progress),
@@ -110,11 +75,13 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     };
     let service = service_fn(|request: Request<Incoming>| {
         progress.request(!request.body().is_end_stream());
-        let answer = routes::answer(&site, audience, request);
+        let answer = routes::answer(&site, &peer, request);
         let progress = Arc::clone(&progress);
         async move {
-            let response = answer.await;
-            Ok::<_, Infallible>(response.map(|body| Answer { body, progress }))
+            let response = answer.await?;
+            let status = response.status();
+            progress.admitted(!status.is_client_error() && !status.is_server_error());
+            Ok::<_, routes::Outdated>(response.map(|body| Answer { body, progress }))
         }
     });
     let served = http1::Builder::new()
@@ -126,7 +93,30 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         .half_close(true)
         .max_header_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
-    match until_late(graceful.watch(served), || progress.deadline(limits)).await {
+    let mut served = pin!(served);
+    let mut asked_to_end = pin!(progress.asked_to_end.notified());
+    let mut ends = false;
+    let mut alarm = pin!(sleep_until(progress.deadline(limits)));
+    let end = std::future::poll_fn(|cx| {
+        if !ends && asked_to_end.as_mut().poll(cx).is_ready() {
+            ends = true;
+            served.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(end) = served.as_mut().poll(cx) {
+            return Poll::Ready(Some(end));
+        }
+        let deadline = progress.deadline(limits);
+        // Not left to the alarm: it is not asked where reading took all that tokio lets a task
+        // have in one go, which a client who floods the connection sees to for ever.
+        if Instant::now() >= deadline {
+            return Poll::Ready(None);
+        }
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        alarm.as_mut().poll(cx).map(|()| None)
+    });
+    match end.await {
         // What hyper refuses by itself never comes to the routes, and counts all the same.
         Some(Err(error)) if error.is_parse_too_large() => site.count_refused(431),
         Some(Err(error)) if error.is_parse() && !error.is_parse_version_h2() => {
@@ -137,72 +127,12 @@ async fn serve_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     }
 }
 
-async fn serve_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    start: Instant,
-    audience: Audience,
-    site: Arc<Site>,
-    graceful: Watcher,
-) {
-    let limits = site.limits().clone();
-    let streams = Arc::new(Streams::since(start));
-    let service = service_fn(|request: Request<Incoming>| {
-        let open = streams.open();
-        let site = Arc::clone(&site);
-        async move {
-            let head = request.method() == Method::HEAD;
-            let mut response = routes::answer(&site, audience, request).await;
-            let length = HeaderValue::from(response.body().size_hint().lower());
-            response.headers_mut().insert(CONTENT_LENGTH, length);
-            let body = if head {
-                Bytes::new()
-            } else {
-                let collected = response.body_mut().collect().await;
-                collected.unwrap_or_default().to_bytes()
-            };
-            Ok::<_, Infallible>(response.map(|_| Pieces::new(body, open)))
-        }
-    });
-    let served = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        .serve_connection(TokioIo::new(stream), service);
-    let end = until_late(graceful.watch(served), || streams.deadline(&limits)).await;
-    if end.is_none() {
-        tracing::debug!("a connection was cut off: it took too long");
-    }
-}
-
-/// Drives a connection to its end; `None` when its deadline, which may move, comes first.
-async fn until_late<T>(
-    served: impl Future<Output = T>,
-    deadline: impl Fn() -> Instant,
-) -> Option<T> {
-    let mut served = pin!(served);
-    let mut alarm = pin!(sleep_until(deadline()));
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(end) = served.as_mut().poll(cx) {
-            return Poll::Ready(Some(end));
-        }
-        let deadline = deadline();
-        // Not left to the alarm: it is not asked where reading took all that tokio lets a task
-        // have in one go, which a client who floods the connection sees to for ever.
-        if Instant::now() >= deadline {
-            return Poll::Ready(None);
-        }
-        if alarm.deadline() != deadline {
-            alarm.as_mut().reset(deadline);
-        }
-        alarm.as_mut().poll(cx).map(|()| None)
-    })
-    .await
-}
-
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// For its first request, or for the rest of a request's head.
+    /// For the first byte: of a TLS handshake or of a request.
+    New,
+    /// For the rest of a request's head.
     Head,
     /// For another request.
     Idle,
@@ -221,50 +151,93 @@ enum Phase {
 /// How far a connection is, and since when. A lock of the standard library: it is held for an
 /// assignment only.
 #[derive(Debug)]
-struct Progress(Mutex<(Phase, Instant)>);
+pub(super) struct Progress {
+    state: Mutex<State>,
+    asked_to_end: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// Whether its last answer was not a refusal.
+    is_admitted: bool,
+}
+
+/// How dispensable a connection is on which no answer is under way: the least goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    is_admitted: bool,
+    since: Instant,
+}
 
 impl Progress {
-    fn since(start: Instant) -> Self {
-        Self(Mutex::new((Phase::Head, start)))
+    /// Of a connection that began just now.
+    pub fn begun() -> Self {
+        Self {
+            state: Mutex::new(State {
+                phase: Phase::New,
+                since: Instant::now(),
+                is_admitted: false,
+            }),
+            asked_to_end: Notify::new(),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Phase, Instant)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, phase: Phase) {
+        let mut state = self.lock();
+        state.phase = phase;
+        state.since = Instant::now();
     }
 
     /// A request's head is complete.
     fn request(&self, body: bool) {
-        *self.lock() = (Phase::Answering { body }, Instant::now());
+        self.enter(Phase::Answering { body });
+    }
+
+    /// An answer was made.
+    fn admitted(&self, is_admitted: bool) {
+        self.lock().is_admitted = is_admitted;
     }
 
     /// The client sent something.
     fn read(&self) {
         let mut state = self.lock();
-        if state.0 == Phase::Idle {
-            *state = (Phase::Head, Instant::now());
+        match state.phase {
+            Phase::New => state.phase = Phase::Head,
+            Phase::Idle => {
+                state.phase = Phase::Head;
+                state.since = Instant::now();
+            }
+            Phase::Head | Phase::Answering { .. } | Phase::Flushing { .. } => {}
         }
     }
 
     /// The answer's last bytes were handed to hyper. The deadline stays.
     fn answered(&self) {
         let mut state = self.lock();
-        if let Phase::Answering { body } = state.0 {
-            state.0 = Phase::Flushing { body };
+        if let Phase::Answering { body } = state.phase {
+            state.phase = Phase::Flushing { body };
         }
     }
 
     /// All that hyper had was handed to the system.
     fn flushed(&self) {
         let mut state = self.lock();
-        if state.0 == (Phase::Flushing { body: false }) {
-            *state = (Phase::Idle, Instant::now());
+        if state.phase == (Phase::Flushing { body: false }) {
+            state.phase = Phase::Idle;
+            state.since = Instant::now();
         }
     }
 
     /// Whether the client may still be sending a request that nobody reads.
     fn request_unread(&self) -> bool {
-        match self.lock().0 {
-            Phase::Head => true,
+        match self.lock().phase {
+            Phase::New | Phase::Head => true,
             Phase::Idle => false,
             Phase::Answering { body } | Phase::Flushing { body } => body,
         }
@@ -272,13 +245,35 @@ impl Progress {
 
     /// When the patience with the connection ends.
     fn deadline(&self, limits: &Limits) -> Instant {
-        let (phase, since) = *self.lock();
-        since
-            + match phase {
-                Phase::Head => limits.head_timeout,
+        let state = self.lock();
+        state.since
+            + match state.phase {
+                Phase::New | Phase::Head => limits.head_timeout,
                 Phase::Idle => limits.idle_timeout,
                 Phase::Answering { .. } | Phase::Flushing { .. } => limits.answer_timeout,
             }
+    }
+
+    /// How dispensable the connection is; `None` while an answer is under way on it.
+    pub fn rank(&self) -> Option<Rank> {
+        let state = self.lock();
+        match state.phase {
+            Phase::New | Phase::Head | Phase::Idle => Some(Rank {
+                is_admitted: state.is_admitted,
+                since: state.since,
+            }),
+            Phase::Answering { .. } | Phase::Flushing { .. } => None,
+        }
+    }
+
+    /// Whether nothing was asked on it that is not answered.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.lock().phase, Phase::New | Phase::Idle)
+    }
+
+    /// Lets the connection end once the request on it is answered.
+    pub fn end_after_answer(&self) {
+        self.asked_to_end.notify_one();
     }
 }
 
@@ -397,14 +392,14 @@ mod tests {
 
     /// How long the phase may last.
     fn patience(progress: &Progress) -> Duration {
-        let since = progress.lock().1;
+        let since = progress.lock().since;
         progress.deadline(&Limits::default()) - since
     }
 
     #[test]
     fn each_phase_has_its_own_patience() {
         let limits = Limits::default();
-        let progress = Progress::since(Instant::now());
+        let progress = Progress::begun();
         assert_eq!(patience(&progress), limits.head_timeout);
         progress.request(false);
         assert_eq!(patience(&progress), limits.answer_timeout);
@@ -418,7 +413,7 @@ mod tests {
     #[test]
     fn a_dribble_buys_no_time() {
         let limits = Limits::default();
-        let progress = Progress::since(Instant::now());
+        let progress = Progress::begun();
         let before = progress.deadline(&limits);
         progress.read();
         assert_eq!(progress.deadline(&limits), before);
@@ -427,7 +422,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_made_and_not_taken_buys_no_time() {
         let limits = Limits::default();
-        let progress = Progress::since(Instant::now());
+        let progress = Progress::begun();
         progress.request(false);
         let before = progress.deadline(&limits);
         progress.answered();
@@ -436,9 +431,25 @@ mod tests {
 
     #[test]
     fn flushing_before_the_answer_is_made_ends_nothing() {
-        let progress = Progress::since(Instant::now());
+        let progress = Progress::begun();
         progress.request(false);
         progress.flushed();
-        assert_eq!(progress.lock().0, Phase::Answering { body: false });
+        assert_eq!(progress.lock().phase, Phase::Answering { body: false });
+    }
+
+    #[test]
+    fn who_was_refused_is_dispensable_before_who_was_not_and_who_waits_longest_before_others() {
+        let [refused, first, second, busy] = [(); 4].map(|()| Progress::begun());
+        for (progress, is_admitted) in [(&first, true), (&second, true), (&refused, false)] {
+            progress.request(false);
+            assert_eq!(progress.rank(), None, "an answer is under way");
+            progress.admitted(is_admitted);
+            progress.answered();
+            progress.flushed();
+        }
+        busy.request(false);
+        assert!(refused.rank() < first.rank());
+        assert!(first.rank() < second.rank());
+        assert!(!busy.is_waiting() && second.is_waiting());
     }
 }

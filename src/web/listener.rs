@@ -1,18 +1,22 @@
 //! One address: takes connections, no more than the limits allow, and drains them at the stop.
 //!
-//! Nothing that a client or the system's limits do ends the accepting; only the stop does.
+//! Nothing that a client or the system's limits do ends the accepting; only the stop does. Where
+//! there is no room, the connection that is most dispensable gives way: one whose last request was
+//! refused, or that has asked nothing yet, before any other, and of those the one that has waited
+//! longest. So clients that only hold connections keep no scraper out.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::time::timeout;
 
-use super::connection;
+use super::connection::{self, Progress};
 use super::routes::Site;
 
 /// How long to wait before another try when the system has no room for a connection. Short, so
@@ -36,6 +40,14 @@ impl Audience {
             Self::Probes => "health",
         }
     }
+}
+
+/// What a listener is for, and who can reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Port {
+    pub audience: Audience,
+    /// Whether only this machine reaches it.
+    pub is_loopback: bool,
 }
 
 /// An address that is bound and not served yet.
@@ -119,6 +131,13 @@ impl Listener {
         self.address
     }
 
+    pub(super) fn port(&self, audience: Audience) -> Port {
+        Port {
+            audience,
+            is_loopback: self.address.ip().to_canonical().is_loopback(),
+        }
+    }
+
     /// Answers until the sender of `stopped` is gone, then drains.
     pub(super) async fn serve(
         self,
@@ -126,101 +145,159 @@ impl Listener {
         site: Arc<Site>,
         mut stopped: watch::Receiver<()>,
     ) {
-        let limits = site.limits().clone();
-        let room = Arc::new(Semaphore::new(limits.connections));
-        let graceful = GracefulShutdown::new();
-        let mut connections = JoinSet::new();
+        let port = self.port(audience);
+        let mut connections = Connections::default();
+        let mut tls = site.guard(audience).map(|guard| guard.tls_changes());
         let mut door = Door::default();
         loop {
             tokio::select! {
-                (stream, permit) = next(&self.socket, &room, &mut door) => {
-                    let serving = connection::serve(
-                        stream,
-                        audience,
-                        Arc::clone(&site),
-                        graceful.watcher(),
-                        stopped.clone(),
-                    );
-                    connections.spawn(async move {
-                        serving.await;
-                        drop(permit);
-                    });
-                }
-                Some(_) = connections.join_next() => {}
+                accepted = self.socket.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        door.opens();
+                        let progress = Arc::new(Progress::begun());
+                        let serving =
+                            connection::serve(stream, port, Arc::clone(&site), Arc::clone(&progress));
+                        let newest = connections.add(progress, serving);
+                        let room = connections.make_room(newest, &site);
+                        tokio::select! {
+                            () = room => {}
+                            _ = stopped.changed() => break,
+                        }
+                    }
+                    Err(error) if is_the_clients(&error) => {}
+                    Err(error) => {
+                        // Above all EMFILE: the connection stays in the queue, so that an immediate
+                        // new try would spin.
+                        door.sticks(&error);
+                        connections.evict(None, &site);
+                        let _ = timeout(PAUSE, stopped.changed()).await;
+                    }
+                },
+                () = connections.one_ends(), if !connections.tasks.is_empty() => {}
+                () = changed(&mut tls) => connections.end_all(),
                 // An error says that the sender is gone, which is the stop.
                 _ = stopped.changed() => break,
             }
         }
         // Whoever connects from here on is refused by the system rather than kept waiting.
         drop(self);
-        if tokio::time::timeout(limits.grace, graceful.shutdown())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                connections = connections.len(),
-                "clients did not take their answers in time and are cut off"
-            );
-        }
-        connections.shutdown().await;
+        connections.end_all();
+        connections.drain(site.limits().grace).await;
     }
 }
 
-/// Waits for room, then for a connection. Cancel safe.
-async fn next(
-    socket: &TcpListener,
-    room: &Arc<Semaphore>,
-    door: &mut Door,
-) -> (TcpStream, OwnedSemaphorePermit) {
-    let Ok(permit) = Arc::clone(room).acquire_owned().await else {
-        // Nobody closes the semaphore.
-        return std::future::pending().await;
+/// Waits for other TLS settings than those that the connections were opened by.
+async fn changed(tls: &mut Option<watch::Receiver<()>>) {
+    let changed = match tls {
+        Some(tls) => tls.changed().await.is_ok(),
+        None => false,
     };
-    let (stream, _) = door.accept(|| socket.accept()).await;
-    (stream, permit)
+    if !changed {
+        std::future::pending::<()>().await;
+    }
 }
 
-/// Accepts in spite of errors, and logs the first of a row of them.
+/// The connections of a listener.
+#[derive(Debug, Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    open: HashMap<Id, (Arc<Progress>, AbortHandle)>,
+}
+
+impl Connections {
+    fn add(
+        &mut self,
+        progress: Arc<Progress>,
+        serving: impl Future<Output = ()> + Send + 'static,
+    ) -> Id {
+        let task = self.tasks.spawn(serving);
+        let id = task.id();
+        self.open.insert(id, (progress, task));
+        id
+    }
+
+    /// Waits until one ends. Cancel safe.
+    async fn one_ends(&mut self) {
+        if let Some(ended) = self.tasks.join_next_with_id().await {
+            let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+            self.open.remove(&id);
+        }
+    }
+
+    /// Waits until there are no more than the limits allow.
+    async fn make_room(&mut self, newest: Id, site: &Site) {
+        while self.tasks.len() > site.limits().connections {
+            self.evict(Some(newest), site);
+            // Where an answer is under way on each, one of them may be dispensable soon.
+            let _ = timeout(PAUSE, self.one_ends()).await;
+        }
+    }
+
+    /// Closes the connection that is most dispensable, if any is, but never the newest.
+    fn evict(&mut self, newest: Option<Id>, site: &Site) {
+        let others = self.open.iter().filter(|(id, _)| Some(**id) != newest);
+        let ranked = others.filter_map(|(_, (progress, task))| Some((progress.rank()?, task)));
+        if let Some((_, task)) = ranked.min_by_key(|(rank, _)| *rank) {
+            task.abort();
+            site.count_evicted();
+        }
+    }
+
+    /// Ends each as soon as no answer is under way on it.
+    fn end_all(&self) {
+        for (progress, task) in self.open.values() {
+            if progress.is_waiting() {
+                task.abort();
+            } else {
+                progress.end_after_answer();
+            }
+        }
+    }
+
+    /// Waits until all have ended, and cuts off those that take longer.
+    async fn drain(mut self, grace: Duration) {
+        let all_end = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(grace, all_end).await.is_err() {
+            tracing::warn!(
+                connections = self.tasks.len(),
+                "clients did not take their answers in time and are cut off"
+            );
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Whether a client gave up while it waited: nothing is wrong here.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Whether connections can be accepted; logs the first of a row of failures.
 #[derive(Debug, Default)]
 struct Door {
-    stuck: bool,
+    is_stuck: bool,
 }
 
 impl Door {
-    async fn accept<T, F>(&mut self, mut accept: impl FnMut() -> F) -> T
-    where
-        F: Future<Output = io::Result<T>>,
-    {
-        loop {
-            match accept().await {
-                Ok(accepted) => {
-                    if std::mem::take(&mut self.stuck) {
-                        tracing::info!("connections are accepted again");
-                    }
-                    return accepted;
-                }
-                // The client gave up while it waited: nothing is wrong here.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::ConnectionAborted
-                            | io::ErrorKind::ConnectionReset
-                            | io::ErrorKind::ConnectionRefused
-                            | io::ErrorKind::Interrupted
-                    ) => {}
-                Err(error) => {
-                    // Above all EMFILE: the connection stays in the queue, so that an immediate
-                    // new try would spin.
-                    if !std::mem::replace(&mut self.stuck, true) {
-                        tracing::warn!(
-                            %error,
-                            "cannot accept a connection; raise the limit of open files \
-                             (LimitNOFILE) if there are too many"
-                        );
-                    }
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
+    fn opens(&mut self) {
+        if std::mem::take(&mut self.is_stuck) {
+            tracing::info!("connections are accepted again");
+        }
+    }
+
+    fn sticks(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_stuck, true) {
+            tracing::warn!(
+                %error,
+                "cannot accept a connection; raise the limit of open files (LimitNOFILE) if there \
+                 are too many"
+            );
         }
     }
 }
@@ -228,35 +305,6 @@ impl Door {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const EMFILE: i32 = 24;
-
-    #[tokio::test]
-    async fn accepting_survives_a_lack_of_file_descriptors_and_pauses() {
-        let mut results = vec![
-            Ok("a connection"),
-            Err(io::Error::from_raw_os_error(EMFILE)),
-            Err(io::Error::from_raw_os_error(EMFILE)),
-        ];
-        let mut door = Door::default();
-        let start = tokio::time::Instant::now();
-        let accepted = door
-            .accept(|| std::future::ready(results.pop().unwrap()))
-            .await;
-        assert_eq!(accepted, "a connection");
-        assert!(start.elapsed() >= 2 * PAUSE);
-        assert!(!door.stuck);
-    }
-
-    #[tokio::test]
-    async fn a_client_that_gave_up_costs_no_pause() {
-        let mut results = vec![Ok(()), Err(io::ErrorKind::ConnectionAborted.into())];
-        let start = tokio::time::Instant::now();
-        Door::default()
-            .accept(|| std::future::ready(results.pop().unwrap()))
-            .await;
-        assert!(start.elapsed() < PAUSE);
-    }
 
     #[test]
     fn a_bind_error_is_one_line_with_address_cause_and_remedy() {

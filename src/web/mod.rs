@@ -6,11 +6,10 @@
 //! * [`bind`] takes an address, [`inherited`] those that systemd holds; [`serve`] answers on them
 //!   until it is told to stop.
 //! * `listener` accepts connections, as many as the limits allow, and drains them at the end.
-//! * `connection` speaks TLS and HTTP on one connection and cuts those that dribble.
+//! * `connection` speaks TLS and HTTP/1 on one connection and cuts those that dribble.
 //! * `guard` is TLS, passwords and what else the web configuration file asks for.
-//! * `streams` are the requests of an HTTP/2 connection.
 //! * `reload` coalesces the requests for a reload.
-//! * `routes` finds the answer to a request.
+//! * `routes` finds the answer to a request, `origin` says whether another site's page sent it.
 //! * `negotiate` reads `Accept` and `Accept-Encoding`.
 //! * `rendered` makes the bytes of the metrics, once for all who ask at the same time.
 //! * `paths` finds what shows accounts: `pages` for people, `api` as JSON.
@@ -28,6 +27,7 @@ mod guard;
 mod inherited;
 mod listener;
 mod negotiate;
+mod origin;
 mod pages;
 mod paths;
 mod probe;
@@ -35,7 +35,6 @@ mod reload;
 mod rendered;
 mod routes;
 mod shelf;
-mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +85,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// How many bytes of body a request may announce. None is ever used.
     pub body_bytes: u64,
-    /// How many connections a listener serves at once; more wait until one ends.
+    /// How many connections a listener serves at once; where there are more, the one that is most
+    /// dispensable is closed.
     pub connections: usize,
     /// How long answers that are under way at the stop may take to end.
     pub grace: Duration,
@@ -130,7 +130,7 @@ pub async fn serve(
             serves = audience.as_str(),
             "listening"
         );
-        if let Some(open) = site.left_open(audience, listener.local_addr()) {
+        if let Some(open) = site.left_open(listener.port(audience)) {
             tracing::warn!(
                 address = %listener.local_addr(),
                 "{open}: which accounts have a root key is nothing for strangers; name a file with \

@@ -4,7 +4,6 @@
 //! so nothing can be escaped from. Every answer is counted under a handler of a fixed set.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,11 +17,13 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::document::Document;
 use super::guard::{Refusal, WebConfig, WebConfigError};
-use super::listener::Audience;
+use super::listener::{Audience, Port};
 use super::negotiate::{self, Encoding};
+use super::origin;
 use super::paths::{Paths, View};
 use super::rendered::{self, Renderings, Variant};
 use super::{Limits, Reloads, Settings, api, pages};
@@ -83,13 +84,16 @@ impl Site {
         Self { guard, ..self }
     }
 
-    /// Reads the web configuration file again, where there is one. May block for reading it.
+    /// Reads the web configuration file again, where there is one.
     ///
     /// # Errors
     ///
-    /// When it is not good; then nothing changes.
-    pub fn reload_web_config(&self) -> Result<(), WebConfigError> {
-        self.guard.as_ref().map_or(Ok(()), |guard| guard.reload())
+    /// When it is not good, or takes long to read; then nothing changes.
+    pub async fn reload_web_config(&self) -> Result<(), WebConfigError> {
+        match &self.guard {
+            Some(guard) => guard.reload().await,
+            None => Ok(()),
+        }
     }
 
     /// What stands before the paths that an audience sees. Probes see nothing worth it.
@@ -101,12 +105,8 @@ impl Site {
     }
 
     /// What an address lacks that machines beyond this one can reach; `None` where nothing does.
-    pub(super) fn left_open(
-        &self,
-        audience: Audience,
-        address: SocketAddr,
-    ) -> Option<&'static str> {
-        if audience == Audience::Probes || address.ip().to_canonical().is_loopback() {
+    pub(super) fn left_open(&self, port: Port) -> Option<&'static str> {
+        if port.audience == Audience::Probes || port.is_loopback {
             return None;
         }
         let has = |what: fn(&WebConfig) -> bool| self.guard.as_deref().is_some_and(what);
@@ -125,6 +125,15 @@ impl Site {
 
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Counts a connection that was closed to make room for another.
+    pub(super) fn count_evicted(&self) {
+        self.store.exporter.evicted();
+    }
+
+    fn options(&self) -> Arc<metrics::Options> {
+        Arc::clone(&self.metrics.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts a request that was refused before it had a path.
@@ -149,7 +158,7 @@ impl Site {
             encoding: negotiate::encoding(headers),
         };
         let store = Arc::clone(&self.store);
-        let options = Arc::clone(&self.metrics.read().unwrap_or_else(PoisonError::into_inner));
+        let options = self.options();
         let shown = Arc::clone(&options);
         let made = self
             .renderings
@@ -271,16 +280,46 @@ impl Route {
     }
 }
 
+/// The connection that a request came on.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub port: Port,
+    /// The TLS settings that it was opened by.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+/// The web configuration has changed: a client may not be let in any more that was when it opened
+/// its connection. It is closed without an answer, so that who may still come just comes again.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the connection was opened by a web configuration that has changed since")]
+pub(super) struct Outdated;
+
 /// Answers a request that the web configuration lets in, and refuses any other, whatever its path.
 pub(super) async fn answer<B: Body>(
     site: &Site,
-    audience: Audience,
+    peer: &Peer,
     request: Request<B>,
-) -> Response<Full<Bytes>> {
+) -> Result<Response<Full<Bytes>>, Outdated> {
+    let audience = peer.port.audience;
+    if peer.port.is_loopback {
+        let options = site.options();
+        if !origin::is_for_loopback(&request, options.external_url.as_deref()) {
+            let reply = Reply::text(
+                StatusCode::MISDIRECTED_REQUEST,
+                "this address answers for localhost and web.external_url only; correct the Host \
+                 header, or set web.external_url",
+            );
+            site.count_refused(StatusCode::MISDIRECTED_REQUEST.as_u16());
+            return Ok(reply.with(CONNECTION, "close").0);
+        }
+    }
     let Some(guard) = site.guard(audience) else {
-        return answer_admitted(site, audience, request).await;
+        return Ok(answer_admitted(site, audience, request).await);
     };
     let rules = guard.current().await;
+    if rules.tls.as_ref().map(Arc::as_ptr) != peer.tls.as_ref().map(Arc::as_ptr) {
+        return Err(Outdated);
+    }
     let mut response = match rules.admit(request.headers()).await {
         Ok(()) => answer_admitted(site, audience, request).await,
         Err(refusal) => {
@@ -292,7 +331,7 @@ pub(super) async fn answer<B: Body>(
     for (name, value) in &rules.headers {
         response.headers_mut().insert(name, value.clone());
     }
-    response
+    Ok(response)
 }
 
 fn refused(refusal: Refusal) -> Reply {
@@ -302,8 +341,10 @@ fn refused(refusal: Refusal) -> Reply {
             "more requests than rate_limit allows; try again in a second",
         )
         .with(RETRY_AFTER, "1"),
+        // Who has no password has no use for the connection, and others may have.
         Refusal::Unauthorized => Reply::text(StatusCode::UNAUTHORIZED, "user and password, please")
-            .with(WWW_AUTHENTICATE, CHALLENGE),
+            .with(WWW_AUTHENTICATE, CHALLENGE)
+            .with(CONNECTION, "close"),
         Refusal::Busy => Reply::text(
             StatusCode::SERVICE_UNAVAILABLE,
             "too many passwords are being verified; try again in a second",
@@ -328,7 +369,12 @@ async fn answer_admitted<B: Body>(
         None => match &route {
             Route::Healthy => site.healthy(),
             Route::Ready => site.ready(),
-            Route::Reload => site.reload().await,
+            Route::Reload => {
+                match origin::foreign(request.headers(), site.options().external_url.as_deref()) {
+                    Some(why) => Reply::text(StatusCode::FORBIDDEN, why),
+                    None => site.reload().await,
+                }
+            }
             // The permit is given back when the bytes are made. One that were held while the
             // client reads would let slow clients lock out the scrapers.
             Route::Metrics | Route::View(_) => match site.requests.try_acquire() {
@@ -442,9 +488,9 @@ impl Reply {
         )
     }
 
-    /// Closes the connection where a body follows that nobody reads. HTTP/2 has no need of that.
+    /// Closes the connection where a body follows that nobody reads.
     fn closing_after<B: Body>(self, request: &Request<B>) -> Self {
-        if request.body().is_end_stream() || request.version() == Version::HTTP_2 {
+        if request.body().is_end_stream() {
             return self;
         }
         self.with(CONNECTION, "close")
@@ -495,25 +541,27 @@ mod tests {
             .header(HOST, "localhost")
             .body(Full::<Bytes>::default())
             .unwrap();
-        answer(site, audience, request).await
+        let peer = Peer {
+            port: port(audience, true),
+            tls: None,
+        };
+        answer(site, &peer, request).await.unwrap()
+    }
+
+    fn port(audience: Audience, is_loopback: bool) -> Port {
+        Port {
+            audience,
+            is_loopback,
+        }
     }
 
     #[test]
     fn an_address_that_strangers_reach_lacks_something_and_loopback_and_probes_do_not() {
         let site = site("/metrics", 1);
-        let lacks = |audience, address: &str| site.left_open(audience, address.parse().unwrap());
-        for address in [
-            "127.0.0.1:1",
-            "127.9.9.9:1",
-            "[::1]:1",
-            "[::ffff:127.0.0.1]:1",
-        ] {
-            assert_eq!(lacks(Audience::Everyone, address), None, "{address}");
-        }
-        for address in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
-            assert!(lacks(Audience::Everyone, address).is_some(), "{address}");
-            assert_eq!(lacks(Audience::Probes, address), None, "{address}");
-        }
+        let lacks = |audience, is_loopback| site.left_open(port(audience, is_loopback));
+        assert_eq!(lacks(Audience::Everyone, true), None);
+        assert!(lacks(Audience::Everyone, false).is_some());
+        assert_eq!(lacks(Audience::Probes, false), None);
     }
 
     #[tokio::test]
@@ -579,6 +627,36 @@ mod tests {
         assert_eq!(get(&site, READY).await.status(), 200);
         note(0, 0);
         assert_eq!(get(&site, READY).await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_page_of_another_site_cannot_reload() {
+        let (reloads, mut requests) = Reloads::channel();
+        let site = Site {
+            reloads: Some(reloads),
+            ..site("/metrics", 1)
+        };
+        let ask = async |name: &'static str, value: &'static str| {
+            let request = Request::post(RELOAD)
+                .header(HOST, "localhost:9100")
+                .header(name, value)
+                .body(Full::<Bytes>::default())
+                .unwrap();
+            let peer = Peer {
+                port: port(Audience::Everyone, true),
+                tls: None,
+            };
+            answer(&site, &peer, request).await.unwrap().status()
+        };
+        assert_eq!(ask("origin", "https://evil.example").await, 403);
+        assert_eq!(ask("sec-fetch-site", "cross-site").await, 403);
+        assert_eq!(ask("content-type", "text/plain").await, 403);
+        let reload = async {
+            requests.next().await;
+            requests.answer(async { Ok("done".to_owned()) }).await;
+        };
+        let own = ask("origin", "http://localhost:9100");
+        assert_eq!(tokio::join!(own, reload).0, 200);
     }
 
     #[test]

@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::server::{Folder, until};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::server::{Folder, PATIENCE, until};
 
 fn users(cost: u32) -> String {
     let hash = bcrypt::hash("right", cost).unwrap();
@@ -88,7 +93,12 @@ async fn a_changed_password_is_taken_by_itself() {
     assert_eq!(ask("prometheus:right").await.status, 401);
 
     folder.write("web.yml", "");
-    let error = server.site.reload_web_config().unwrap_err().to_string();
+    let error = server
+        .site
+        .reload_web_config()
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("basic_auth_users would be switched off"),
         "{error}"
@@ -121,4 +131,106 @@ async fn more_requests_than_the_rate_allows_are_told_to_come_back() {
         statuses.push(folder.curl(&[&server.http("/-/healthy")]).await.status);
     }
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scraper_with_the_password_is_served_among_idle_half_open_and_guessing_clients() {
+    let folder = Folder::new().web(&users(6));
+    let server = folder.serve().await;
+    let url = server.http("/metrics");
+    let right = ["-u", "prometheus:right", "--max-time", "1", &url];
+    assert_eq!(folder.curl(&right).await.status, 200);
+    // It keeps its connection between two scrapes.
+    let mut kept = TcpStream::connect(server.address).await.unwrap();
+    let scrape = request("prometheus:right", "");
+    kept.write_all(scrape.as_bytes()).await.unwrap();
+    kept.read_exact(&mut [0; 15]).await.unwrap();
+
+    let mut holding = Vec::new();
+    for number in 0..1_400 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        if number % 7 < 2 {
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nHo")
+                .await
+                .unwrap();
+        }
+        holding.push(stream);
+    }
+    let mut guessing = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let user = ["prometheus", "nobody"][number % 2];
+        let address = server.address;
+        guessing.spawn(async move {
+            for _ in 0..20 {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                let guess = request(&format!("{user}:wrong"), "Connection: close\r\n");
+                stream.write_all(guess.as_bytes()).await.unwrap();
+                let mut answer = Vec::new();
+                // It may have to give way, which is a reset.
+                let _ = stream.read_to_end(&mut answer).await;
+                let answer = String::from_utf8_lossy(&answer);
+                let status = answer.split(' ').nth(1).unwrap_or("none");
+                assert!(["401", "503", "none"].contains(&status), "{answer}");
+            }
+        });
+    }
+    // The file is read anew, with the same password in it.
+    folder.write(
+        "web.yml",
+        &format!(
+            "# touched\n{}",
+            std::fs::read_to_string(folder.path().join("web.yml")).unwrap()
+        ),
+    );
+    server.site.reload_web_config().await.unwrap();
+    for _ in 0..10 {
+        let answer = folder.curl(&right).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    kept.write_all(scrape.as_bytes()).await.unwrap();
+    let mut more = vec![0; 4096];
+    let mut text = Vec::new();
+    while !String::from_utf8_lossy(&text).contains("HTTP/1.1 200 OK") {
+        let read = kept.read(&mut more).await.unwrap();
+        assert!(read > 0, "its connection was closed for a stranger's");
+        text.extend_from_slice(&more[..read]);
+    }
+    guessing.join_all().await;
+}
+
+fn request(credentials: &str, headers: &str) -> String {
+    let credentials = STANDARD.encode(credentials);
+    format!(
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\n{headers}\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_refused_client_s_connection_is_closed() {
+    let folder = Folder::new().web(&users(4));
+    let server = folder.serve().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let guess = request("prometheus:wrong", "");
+    stream.write_all(guess.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer));
+    end.await.expect("the connection is closed").unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 401 "));
+}
+
+#[test]
+fn a_hash_that_would_keep_a_core_busy_for_hours_is_refused() {
+    for (cost, good) in [("14", true), ("15", false), ("31", false)] {
+        let hash = format!("$2y${cost}$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG");
+        let folder = Folder::new().web(&format!("basic_auth_users: {{prometheus: {hash}}}\n"));
+        let opened = folder.open();
+        assert_eq!(opened.is_ok(), good, "{cost}");
+        if let Err(error) = opened {
+            assert!(
+                error.contains(&format!("cost {cost} ")) && error.contains("14"),
+                "{error}"
+            );
+        }
+    }
 }

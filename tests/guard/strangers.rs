@@ -71,7 +71,10 @@ async fn garbage_in_place_of_a_handshake_is_hung_up_on_without_a_page() {
     let folder = folder();
     let server = folder.serve_within(patient).await;
     for (what, bytes) in [
-        ("HTTP", b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()),
+        (
+            "HTTP",
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
+        ),
         ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
         ("zeros", vec![0; 4096]),
         ("ones", vec![0xff; 4096]),

@@ -1,6 +1,17 @@
-//! TLS: versions, HTTP/2, clients' certificates, and certificates that are renewed.
+//! TLS: versions, clients' certificates, and certificates that are renewed or withdrawn.
 
-use crate::server::{Authority, Folder, until};
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::server::{Authority, Folder, PATIENCE, until};
 
 const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
 
@@ -11,44 +22,30 @@ fn folder(authority: &Authority) -> Folder {
 }
 
 #[tokio::test]
-async fn each_http_version_is_spoken_over_tls_and_plain_http_is_not() {
-    let folder = folder(&Authority::new()).web(TLS);
-    let server = folder.serve().await;
-    let url = server.https("/metrics");
-    for (flag, version) in [("--http2", "HTTP/2"), ("--http1.1", "HTTP/1.1")] {
-        let answer = folder.curl(&["--cacert", "ca.crt", flag, &url]).await;
-        assert_eq!((answer.status, answer.version()), (200, version));
-        assert!(answer.text.contains("aws_root_exporter_build_info"));
-        let head = folder
-            .curl(&["--cacert", "ca.crt", flag, "--head", &url])
-            .await;
-        assert_eq!(head.status, 200, "{head:?}");
-        assert!(
-            head.header("content-length")
-                .is_some_and(|length| length != "0")
-        );
+async fn http_1_1_is_spoken_over_tls_and_plain_http_is_not() {
+    for http2 in [true, false] {
+        let folder = folder(&Authority::new());
+        let folder = folder.web(&format!("{TLS}http_server_config: {{http2: {http2}}}\n"));
+        let server = folder.serve().await;
+        let url = server.https("/metrics");
+        // A client that would rather speak HTTP/2 is told by ALPN that it cannot.
+        for flag in ["--http2", "--http1.1"] {
+            let answer = folder.curl(&["--cacert", "ca.crt", flag, &url]).await;
+            assert_eq!((answer.status, answer.version()), (200, "HTTP/1.1"));
+            assert!(answer.text.contains("aws_root_exporter_build_info"));
+            let head = folder
+                .curl(&["--cacert", "ca.crt", flag, "--head", &url])
+                .await;
+            assert_eq!(head.status, 200, "{head:?}");
+            assert!(
+                head.header("content-length")
+                    .is_some_and(|length| length != "0")
+            );
+        }
+        assert_eq!(folder.curl(&[&server.http("/metrics")]).await.status, 0);
+        let health = format!("http://{}/-/healthy", server.health);
+        assert_eq!(folder.curl(&[&health]).await.status, 200);
     }
-    assert_eq!(folder.curl(&[&server.http("/metrics")]).await.status, 0);
-    let health = format!("http://{}/-/healthy", server.health);
-    assert_eq!(folder.curl(&[&health]).await.status, 200);
-}
-
-#[tokio::test]
-async fn http2_can_be_switched_off_and_is_there_without_tls() {
-    let off = format!("{TLS}http_server_config: {{http2: false}}\n");
-    let folder = folder(&Authority::new()).web(&off);
-    let server = folder.serve().await;
-    let answer = folder
-        .curl(&["--cacert", "ca.crt", "--http2", &server.https("/metrics")])
-        .await;
-    assert_eq!(answer.version(), "HTTP/1.1");
-
-    let plain = Folder::new().web("");
-    let server = plain.serve().await;
-    let answer = plain
-        .curl(&["--http2-prior-knowledge", &server.http("/metrics")])
-        .await;
-    assert_eq!((answer.status, answer.version()), (200, "HTTP/2"));
 }
 
 #[tokio::test]
@@ -201,7 +198,7 @@ async fn a_renewed_certificate_is_served_by_itself_and_a_broken_one_is_not() {
     assert_eq!(folder.curl(&["--cacert", "ca.crt", &url]).await.status, 200);
 
     folder.write("server.crt", "-----BEGIN CERTIFICATE-----\n");
-    assert!(server.site.reload_web_config().is_err());
+    assert!(server.site.reload_web_config().await.is_err());
     assert_eq!(folder.curl(&["--cacert", "ca.crt", &url]).await.status, 200);
 
     let folder = folder.certificate("server", &new);
@@ -216,7 +213,7 @@ async fn a_reload_takes_a_renewed_certificate_at_once() {
     let folder = folder(&old).authority("new-ca", &new).web(TLS);
     let server = folder.serve().await;
     let folder = folder.certificate("server", &new);
-    server.site.reload_web_config().unwrap();
+    server.site.reload_web_config().await.unwrap();
     let url = server.https("/-/healthy");
     let answer = folder.curl(&["--cacert", "new-ca.crt", &url]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -227,10 +224,75 @@ async fn protection_is_not_lost_while_the_exporter_runs() {
     let folder = folder(&Authority::new()).web(TLS);
     let server = folder.serve().await;
     folder.write("web.yml", "");
-    let error = server.site.reload_web_config().unwrap_err().to_string();
+    let error = server
+        .site
+        .reload_web_config()
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("tls_server_config would be switched off"),
         "{error}"
     );
     assert_eq!(folder.curl(&[&server.http("/metrics")]).await.status, 0);
+}
+
+/// Asks on an open connection; `None` where it is closed without an answer.
+async fn ask(stream: &mut TlsStream<TcpStream>) -> Option<String> {
+    let request = b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stream.write_all(request).await.ok()?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"OK\n") {
+        match timeout(PATIENCE, stream.read_buf(&mut answer))
+            .await
+            .unwrap()
+        {
+            Ok(0) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+    String::from_utf8(answer).ok()
+}
+
+#[tokio::test]
+async fn the_connection_of_a_client_whose_authority_is_withdrawn_ends_with_the_reload() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let verified =
+        "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.crt\n";
+    let folder = folder(&old)
+        .authority("clients", &old)
+        .client(&old, "prometheus@example.org")
+        .web(&format!("{TLS}{verified}"));
+    let server = folder.serve().await;
+    let path = |name: &str| folder.path().join(name);
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(path("ca.crt")).unwrap())
+        .unwrap();
+    let certificate = CertificateDer::from_pem_file(path("client.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(path("client.key")).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![certificate], key)
+        .unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let connect = async || {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        connector.connect(name, stream).await.unwrap()
+    };
+    let (mut asks_again, mut waits) = (connect().await, connect().await);
+    assert!(ask(&mut asks_again).await.is_some());
+    assert!(ask(&mut waits).await.is_some());
+
+    let folder = folder.authority("clients", &new);
+    server.site.reload_web_config().await.unwrap();
+    assert_eq!(ask(&mut asks_again).await, None);
+    let mut rest = Vec::new();
+    let end = timeout(PATIENCE, waits.read_to_end(&mut rest)).await;
+    assert!(end.is_ok() && rest.is_empty(), "{rest:?}");
+    drop(folder);
 }

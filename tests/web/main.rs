@@ -8,7 +8,6 @@
 
 #[path = "../client/mod.rs"]
 mod client;
-mod http2;
 mod strangers;
 mod support;
 
@@ -207,8 +206,8 @@ async fn what_is_not_http_is_a_bad_request() {
     for bytes in [
         "no http at all\r\n\r\n",
         "GET /metrics HTTP/1.1\r\n\r\n",
-        "GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-        "GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
     ] {
         let mut stream = server.connect().await;
         stream.write_all(bytes.as_bytes()).await.unwrap();
@@ -243,9 +242,9 @@ async fn a_body_is_not_wanted() {
 async fn a_body_is_never_read_as_the_next_request() {
     let server = Server::start().await;
     let mut stream = server.connect().await;
-    let smuggled = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+    let smuggled = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let request = format!(
-        "GET /-/healthy HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{smuggled}",
+        "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{smuggled}",
         smuggled.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -259,7 +258,7 @@ async fn a_connection_serves_request_after_request() {
     let mut stream = server.connect().await;
     for _ in 0..3 {
         stream
-            .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
+            .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .await
             .unwrap();
         let mut bytes = Vec::new();
@@ -310,25 +309,96 @@ async fn a_silent_and_an_idle_connection_are_closed() {
     let mut silent = server.connect().await;
     assert!(rest_of(&mut silent).await.is_empty());
     let mut idle = server.connect().await;
-    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n")
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     assert_eq!(Answer::parse(&rest_of(&mut idle).await).text(), "OK\n");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_only_hold_connections_keep_no_scraper_out() {
+    // Only room for a new one closes any of them.
+    let limits = Limits {
+        head_timeout: Duration::from_secs(3600),
+        idle_timeout: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let most = limits.connections;
+    let server = Server::with(limits, 100).await;
+    let mut holding = Vec::new();
+    for number in 0..1_000 {
+        let mut stream = server.connect().await;
+        if number % 2 == 0 {
+            let request = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            stream.read_exact(&mut [0; 12]).await.unwrap();
+        } else if number % 4 == 1 {
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nHo")
+                .await
+                .unwrap();
+        }
+        holding.push(stream);
+    }
+    let start = Instant::now();
+    let metrics = server.get("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    let name = "aws_root_exporter_http_connections_evicted_total ";
+    let counted = metrics
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix(name));
+    let evicted: usize = counted.unwrap().parse().unwrap();
+    assert_eq!(evicted, 1_001 - most);
+    // Those that have waited longest went.
+    assert!(rest_of(&mut holding[0]).await.len() < 1_000);
+    let last = holding.last_mut().unwrap();
+    last.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(Answer::parse(&rest_of(last).await).text(), "OK\n");
+}
+
 #[tokio::test]
-async fn more_connections_than_allowed_wait_for_their_turn() {
+async fn a_request_under_way_is_never_closed_for_another() {
     let limits = Limits {
         connections: 1,
-        ..short()
+        ..Limits::default()
     };
-    let server = Server::with(limits, 0).await;
-    let mut first = server.connect().await;
-    first.write_all(b"GET ").await.unwrap();
-    let start = Instant::now();
-    assert_eq!(server.get("/metrics").await.status, 200);
-    assert!(start.elapsed() >= Duration::from_millis(200));
-    assert!(rest_of(&mut first).await.is_empty());
+    let server = Server::with(limits, MANY).await;
+    let (mut slow, mut bytes) = slow_reader(&server).await;
+    slow.shutdown().await.unwrap();
+    assert_eq!(server.get("/-/healthy").await.status, 200);
+    bytes.extend(rest_of(&mut slow).await);
+    let whole = Answer::parse(&bytes);
+    let length = whole.body.len().to_string();
+    assert_eq!(whole.header("content-length"), Some(length.as_str()));
+}
+
+#[tokio::test]
+async fn a_listener_of_this_machine_alone_answers_for_its_own_names_alone() {
+    let server = Server::start().await;
+    for (host, status) in [
+        ("localhost", 200),
+        ("127.0.0.1:9100", 200),
+        ("[::1]", 200),
+        ("evil.example", 421),
+        ("10.0.0.1", 421),
+    ] {
+        for path in ["/metrics", "/api/v1/accounts", "/-/healthy"] {
+            let mut stream = server.connect().await;
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let answer = Answer::parse(&rest_of(&mut stream).await);
+            assert_eq!(answer.status, status, "{host} {path}");
+        }
+    }
 }
 
 /// Asks for more than fits into the sockets' buffers and takes only the first bytes.
@@ -337,7 +407,7 @@ async fn slow_reader(server: &Server) -> (TcpStream, Vec<u8>) {
     socket.set_recv_buffer_size(16 * 1024).unwrap();
     let mut stream = socket.connect(server.address).await.unwrap();
     stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut bytes = vec![0; 1024];

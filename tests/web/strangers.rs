@@ -18,7 +18,7 @@ const MANY: usize = 10_000;
 /// How many of them at once, so that the machine's own queue is not what is tested.
 const AT_ONCE: usize = 50;
 
-const WHOLE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+const WHOLE: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Sends the bytes, says that nothing more will come, and takes what there is.
 async fn half_closed(server: &Server, bytes: &[u8]) -> Vec<u8> {
@@ -33,7 +33,7 @@ async fn who_asks_and_then_closes_its_half_is_answered() {
     // So many accounts that the answer is not made yet when the end of the requests is seen.
     let server = Server::with(Limits::default(), 5_000).await;
     for path in ["/-/healthy", "/metrics", "/", "/api/v1/accounts"] {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let answer = Answer::parse(&half_closed(&server, request.as_bytes()).await);
         assert_eq!(answer.status, 200, "{path}");
         assert_eq!(
@@ -42,7 +42,7 @@ async fn who_asks_and_then_closes_its_half_is_answered() {
             "{path}: the answer is whole"
         );
     }
-    let two = [WHOLE, b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+    let two = [WHOLE, b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
     let both = half_closed(&server, &two).await;
     assert!(both.ends_with(b"OK\n"), "the second is answered too");
 }
@@ -60,7 +60,7 @@ async fn half_a_request_and_then_the_end_is_closed_at_once() {
         let refused = answer.starts_with(b"HTTP/1.1 400 ");
         assert!(answer.is_empty() || refused, "{end} bytes: {answer:?}");
     }
-    let body = b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf";
+    let body = b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf";
     let answer = Answer::parse(&half_closed(&server, body).await);
     assert_eq!(answer.status, 200, "a body is nothing to wait for");
 }

@@ -20,7 +20,6 @@ use super::{passwords, tls};
 pub(super) struct Judged {
     pub tls: Option<Arc<ServerConfig>>,
     pub certificates_verified: bool,
-    pub http2: bool,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// bcrypt hashes by user.
     pub users: BTreeMap<String, String>,
@@ -61,7 +60,9 @@ pub(super) struct TlsSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct HttpSection {
-    http2: Option<bool>,
+    /// Nothing hangs on it: HTTP/1.1 is all that is spoken, and every client speaks it.
+    #[serde(rename = "http2")]
+    _http2: Option<bool>,
     headers: Option<BTreeMap<String, String>>,
 }
 
@@ -87,15 +88,13 @@ pub(super) fn judge(path: &Path, read: &mut Read<'_>) -> Result<Judged, WebConfi
     let invalid = |problem: String| WebConfigError::invalid(path, problem);
     let tls = file.tls_server_config.unwrap_or_default();
     let http = file.http_server_config.unwrap_or_default();
-    let http2 = http.http2.unwrap_or(true);
     let users = users(file.basic_auth_users.unwrap_or_default()).map_err(invalid)?;
     let headers = headers(http.headers.unwrap_or_default()).map_err(invalid)?;
     let bucket = bucket(file.rate_limit).map_err(invalid)?;
-    let served = tls::judge(path, &tls, http2, read)?;
+    let served = tls::judge(path, &tls, read)?;
     Ok(Judged {
         certificates_verified: served.as_ref().is_some_and(|tls| tls.certificates_verified),
         tls: served.map(|tls| tls.config),
-        http2,
         headers,
         users,
         bucket,
@@ -133,10 +132,17 @@ fn users(users: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, St
                 "basic_auth_users: {user:?}: a user's name cannot have a colon; rename the user"
             ));
         }
-        if passwords::cost(hash).is_none() {
+        let Some(cost) = passwords::cost(hash) else {
             return Err(format!(
                 "basic_auth_users: {user:?}: the value is not a bcrypt hash; make one with \
                  `htpasswd -nBC 10 \"\"`"
+            ));
+        };
+        if cost > passwords::MOST {
+            return Err(format!(
+                "basic_auth_users: {user:?}: cost {cost} would keep a core busy for seconds or more at \
+                 each wrong password, and {} is the most; make one with `htpasswd -nBC 10 \"\"`",
+                passwords::MOST
             ));
         }
     }
@@ -253,7 +259,7 @@ mod tests {
         ] {
             let judged = judged(text).unwrap();
             assert!(judged.tls.is_none() && judged.users.is_empty(), "{text}");
-            assert!(judged.http2 && judged.bucket.is_none(), "{text}");
+            assert!(judged.bucket.is_none(), "{text}");
         }
     }
 

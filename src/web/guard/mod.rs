@@ -18,27 +18,34 @@ mod tls;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
 
 use self::bucket::Bucket;
 use self::file::Judged;
-use self::passwords::{Passwords, Verdict};
+use self::passwords::{Memory, Passwords, Verdict};
 
 pub use self::error::WebConfigError;
 
 /// How long what was read is taken for current before the files are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long reading the files may take before a request, or a reload, goes on without it.
+const READ_WITHIN: Duration = Duration::from_secs(2);
+
 /// The web configuration file, as it is now.
 pub struct WebConfig {
     path: PathBuf,
     current: RwLock<Arc<Rules>>,
+    tls_changed: watch::Sender<()>,
+    /// Outlives a change of the file.
+    memory: Arc<Memory>,
     /// What was read last, good or not, and when. Held while the files are read, on a thread of
     /// its own; who finds it held goes by what is current.
     seen: Arc<Mutex<Seen>>,
@@ -52,14 +59,14 @@ struct Seen {
 /// The content of the file and of those that it names; an error's text where one is unreadable.
 type Files = BTreeMap<PathBuf, Result<Vec<u8>, String>>;
 
+const TAKES_LONG: &str = "takes too long to read; see whether its disk answers";
+
 /// What the file asks for.
 pub(super) struct Rules {
     /// Without it the listener speaks plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether a client shows a certificate of a known authority, or is not served.
     pub certificates_verified: bool,
-    /// Whether HTTP/2 is spoken.
-    pub http2: bool,
     /// Set on every answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     passwords: Option<Passwords>,
@@ -135,10 +142,13 @@ impl WebConfig {
     ///
     /// When one of them cannot be read, or asks for what cannot be done. The text is one line.
     pub fn open(path: &Path) -> Result<Self, WebConfigError> {
-        let (files, rules) = read(path);
+        let memory = Arc::default();
+        let (files, rules) = read(path, &memory);
         Ok(Self {
             path: path.to_owned(),
             current: RwLock::new(Arc::new(rules?)),
+            tls_changed: watch::Sender::new(()),
+            memory,
             seen: Arc::new(Mutex::new(Seen {
                 at: Instant::now(),
                 files,
@@ -158,14 +168,28 @@ impl WebConfig {
         self.rules().asks_who_it_is()
     }
 
-    /// Reads the files again and goes by them from now on. May block for reading them.
+    /// Reads the files again and goes by them from now on.
     ///
     /// # Errors
     ///
-    /// When they are not good; then nothing changes. The text is one line.
-    pub fn reload(&self) -> Result<(), WebConfigError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        self.read_again(&mut seen, true)
+    /// When they are not good, or take long to read; then nothing changes. The text is one line.
+    pub async fn reload(self: &Arc<Self>) -> Result<(), WebConfigError> {
+        let read = async {
+            loop {
+                if let Some(read) = self.read_in_the_background(true).await {
+                    return read;
+                }
+                // Somebody else reads them.
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let read = timeout(READ_WITHIN, read).await;
+        read.unwrap_or_else(|_| Err(WebConfigError::invalid(&self.path, TAKES_LONG)))
+    }
+
+    /// Becomes ready where a connection may not be let in any more that was when it was opened.
+    pub(super) fn tls_changes(&self) -> watch::Receiver<()> {
+        self.tls_changed.subscribe()
     }
 
     /// The rules as of a second ago at most, and how they were before while another looks.
@@ -179,20 +203,38 @@ impl WebConfig {
             _ => false,
         };
         if due {
-            let this = Arc::clone(self);
-            let looked = tokio::task::spawn_blocking(move || {
-                let mut seen = this.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Err(error) = this.read_again(&mut seen, false) {
-                    tracing::error!(
-                        %error,
-                        "the web configuration has changed and is not good; it stays as it was"
-                    );
-                }
-            });
-            // A panic there has been logged by its hook; what is current stays.
-            let _ = looked.await;
+            let read = timeout(READ_WITHIN, self.read_in_the_background(false)).await;
+            let problem = match read {
+                Ok(Some(Err(error))) => Some(error),
+                Ok(_) => None,
+                Err(_) => Some(WebConfigError::invalid(&self.path, TAKES_LONG)),
+            };
+            if let Some(error) = problem {
+                tracing::error!(
+                    %error,
+                    "the web configuration cannot be read or is not good; it stays as it was"
+                );
+            }
         }
         self.rules()
+    }
+
+    /// Reads the files on a thread where that may hang; `None` where one does already.
+    async fn read_in_the_background(
+        self: &Arc<Self>,
+        asked: bool,
+    ) -> Option<Result<(), WebConfigError>> {
+        let this = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut seen = match this.seen.try_lock() {
+                Ok(seen) => seen,
+                Err(TryLockError::Poisoned(seen)) => seen.into_inner(),
+                Err(TryLockError::WouldBlock) => return None,
+            };
+            Some(this.read_again(&mut seen, asked))
+        });
+        // A panic there has been logged by its hook; what is current stays.
+        read.await.unwrap_or(Some(Ok(())))
     }
 
     pub(super) fn rules(&self) -> Arc<Rules> {
@@ -201,7 +243,7 @@ impl WebConfig {
 
     /// Reads the files. What was read before, good or not, is judged again only when `asked`.
     fn read_again(&self, seen: &mut Seen, asked: bool) -> Result<(), WebConfigError> {
-        let (files, rules) = read(&self.path);
+        let (files, rules) = read(&self.path, &self.memory);
         seen.at = Instant::now();
         let same = files == seen.files;
         seen.files = files;
@@ -221,14 +263,18 @@ impl WebConfig {
         }
         if !same {
             tracing::info!(file = %self.path.display(), "the web configuration has changed and is in use");
+            let has_tls = rules.tls.is_some();
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+            if has_tls {
+                self.tls_changed.send_replace(());
+            }
         }
         Ok(())
     }
 }
 
 /// Reads the file and judges it, and tells all that was read for it.
-fn read(path: &Path) -> (Files, Result<Rules, WebConfigError>) {
+fn read(path: &Path, memory: &Arc<Memory>) -> (Files, Result<Rules, WebConfigError>) {
     let mut files = Files::new();
     let mut read = |path: &Path| {
         let content = std::fs::read(path);
@@ -243,18 +289,45 @@ fn read(path: &Path) -> (Files, Result<Rules, WebConfigError>) {
         |Judged {
              tls,
              certificates_verified,
-             http2,
              headers,
              users,
              bucket,
          }| Rules {
             tls,
             certificates_verified,
-            http2,
             headers,
-            passwords: (!users.is_empty()).then(|| Passwords::new(users)),
+            passwords: (!users.is_empty()).then(|| Passwords::new(users, Arc::clone(memory))),
             bucket,
         },
     );
     (files, rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn files_that_cannot_be_read_to_the_end_cost_a_deadline_and_stay_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.yml");
+        std::fs::write(&path, "rate_limit: {interval: 1h, burst: 3}\n").unwrap();
+        let config = Arc::new(WebConfig::open(&path).unwrap());
+        // Another thread reads them, from a disk that hangs.
+        let (read, is_read) = std::sync::mpsc::channel::<()>();
+        let (begun, has_begun) = std::sync::mpsc::channel();
+        let seen = Arc::clone(&config.seen);
+        let reading = std::thread::spawn(move || {
+            let _reading = seen.lock().unwrap();
+            begun.send(()).unwrap();
+            let _ = is_read.recv();
+        });
+        has_begun.recv().unwrap();
+        assert!(config.current().await.bucket.is_some(), "at once");
+        let error = config.reload().await.unwrap_err().to_string();
+        assert!(error.contains("takes too long to read"), "{error}");
+        drop(read);
+        reading.join().unwrap();
+        config.reload().await.unwrap();
+    }
 }

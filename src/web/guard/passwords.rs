@@ -1,11 +1,11 @@
 //! `basic_auth_users`: who a client says it is, and whether that is so.
 //!
 //! bcrypt is slow on purpose, so that a password that was right once is remembered, by a keyed
-//! hash and never as itself. Whoever is not remembered pays for one bcrypt, known or not: the time
-//! tells nobody which users there are.
+//! hash and never as itself, and over changes of the file. Whoever is not remembered pays for one
+//! bcrypt of the highest cost in the file, known or not: the time tells nobody which users there are.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
@@ -13,9 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 use tokio::sync::Semaphore;
 
-/// How many passwords wait for their bcrypt at most. One is computed at a time, so that strangers
-/// who guess cost one core; whoever is remembered does not wait at all.
-const QUEUE: usize = 32;
+/// The highest cost of a bcrypt hash that is taken: about a second of a core.
+pub(super) const MOST: u32 = 14;
+
+/// How many passwords of a lane wait for their bcrypt at most.
+const QUEUE: usize = 16;
 
 /// Whether a client is whom it says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,34 +33,84 @@ pub(super) struct Passwords {
     users: BTreeMap<String, String>,
     /// The hash that takes longest to compare with: for users that there are not.
     decoy: String,
-    /// Made anew with each process and each change of the file. Without randomness there is none,
-    /// and nothing is remembered.
+    memory: Arc<Memory>,
+    /// For users that there are, so that no other keeps them waiting.
+    known: Lane,
+    unknown: Lane,
+}
+
+/// The passwords that were right.
+pub(super) struct Memory {
+    /// Made anew with each process. Without randomness there is none, and nothing is remembered.
     key: Option<hmac::Key>,
     /// What was right last, by user.
-    remembered: Arc<Mutex<HashMap<String, hmac::Tag>>>,
-    queue: Arc<Semaphore>,
+    remembered: Mutex<HashMap<String, hmac::Tag>>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let mut key = [0; 32];
+        let random = rand::fill(&mut key).ok();
+        Self {
+            key: random.map(|()| hmac::Key::new(hmac::HMAC_SHA256, &key)),
+            remembered: Mutex::default(),
+        }
+    }
+}
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, hmac::Tag>> {
+        let remembered = self.remembered.lock();
+        remembered.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has(&self, user: &str, proof: &[u8]) -> bool {
+        let Some(key) = &self.key else {
+            return false;
+        };
+        let remembered = self.lock();
+        let tag = remembered.get(user);
+        tag.is_some_and(|tag| hmac::verify(key, proof, tag.as_ref()).is_ok())
+    }
+
+    fn keep(&self, user: String, proof: &[u8]) {
+        if let Some(key) = &self.key {
+            self.lock().insert(user, hmac::sign(key, proof));
+        }
+    }
+}
+
+/// Where passwords wait for their bcrypt, of which one is computed at a time: strangers who guess
+/// cost one core for each lane. Whoever is remembered does not wait at all.
+struct Lane {
+    queue: Semaphore,
     computing: Arc<Semaphore>,
 }
 
+impl Lane {
+    fn new() -> Self {
+        Self {
+            queue: Semaphore::new(QUEUE),
+            computing: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
 impl Passwords {
-    /// `users` has one at least, and each hash is one that [`cost`] knows.
-    pub fn new(users: BTreeMap<String, String>) -> Self {
+    /// `users` has one at least, and each hash is one that [`cost`] knows. What `memory` holds of
+    /// users whose hash is another now is worth nothing.
+    pub fn new(users: BTreeMap<String, String>, memory: Arc<Memory>) -> Self {
         let decoy = users
             .values()
             .max_by_key(|hash| cost(hash))
             .cloned()
             .unwrap_or_default();
-        let mut key = [0; 32];
-        let random = rand::fill(&mut key);
         Self {
             users,
             decoy,
-            key: random
-                .ok()
-                .map(|()| hmac::Key::new(hmac::HMAC_SHA256, &key)),
-            remembered: Arc::default(),
-            queue: Arc::new(Semaphore::new(QUEUE)),
-            computing: Arc::new(Semaphore::new(1)),
+            memory,
+            known: Lane::new(),
+            unknown: Lane::new(),
         }
     }
 
@@ -68,54 +120,55 @@ impl Passwords {
             return Verdict::Unknown;
         };
         let hash = self.users.get(&user);
-        let proof = proof(&user, hash.unwrap_or(&self.decoy), &password);
-        if hash.is_some() && self.remembers(&user, &proof) {
+        let is_known = hash.is_some();
+        let hash = hash.unwrap_or(&self.decoy);
+        let proof = proof(&user, hash, &password);
+        let is_remembered = || is_known && self.memory.has(&user, &proof);
+        if is_remembered() {
             return Verdict::Known;
         }
-        let Ok(_waiting) = self.queue.try_acquire() else {
+        let lane = if is_known { &self.known } else { &self.unknown };
+        let Ok(_waiting) = lane.queue.try_acquire() else {
             return Verdict::Busy;
         };
         // Nobody closes the semaphore.
-        let Ok(permit) = Arc::clone(&self.computing).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(&lane.computing).acquire_owned().await else {
             return Verdict::Busy;
         };
         // Of many who came with the same password at once the first has paid.
-        if hash.is_some() && self.remembers(&user, &proof) {
+        if is_remembered() {
             return Verdict::Known;
         }
-        let known = hash.is_some();
-        let hash = hash.unwrap_or(&self.decoy).clone();
+        let (hash, dearest) = (hash.clone(), cost(&self.decoy));
         // The permit goes along, because the thread works on when the client goes away.
-        let right = tokio::task::spawn_blocking(move || {
-            let right = bcrypt::verify(&password, &hash).unwrap_or(false);
+        let is_right = tokio::task::spawn_blocking(move || {
+            let is_right = bcrypt::verify(&password, &hash).unwrap_or(false);
+            even_out(cost(&hash), dearest);
             drop(permit);
-            right
+            is_right
         })
         .await
         .unwrap_or(false);
-        if !(right && known) {
+        if !(is_right && is_known) {
             return Verdict::Unknown;
         }
-        if let Some(key) = &self.key {
-            let tag = hmac::sign(key, &proof);
-            self.remembered
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(user, tag);
-        }
+        self.memory.keep(user, &proof);
         Verdict::Known
     }
+}
 
-    fn remembers(&self, user: &str, proof: &[u8]) -> bool {
-        let Some(key) = &self.key else {
-            return false;
-        };
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(user)
-            .is_some_and(|tag| hmac::verify(key, proof, tag.as_ref()).is_ok())
+/// Takes the time by which the dearest hash takes longer than one of `cost`, so that nobody learns
+/// from it which users there are: each step of the cost doubles the work, and 2^a + 2^a + 2^(a+1) +
+/// … + 2^(b-1) = 2^b.
+fn even_out(cost: Option<u32>, dearest: Option<u32>) {
+    for cost in steps(cost, dearest) {
+        std::hint::black_box(bcrypt::bcrypt(cost, [0; 16], b"decoy\0"));
     }
+}
+
+fn steps(cost: Option<u32>, dearest: Option<u32>) -> impl Iterator<Item = u32> {
+    let known = cost.zip(dearest).into_iter();
+    known.flat_map(|(cost, dearest)| cost..dearest)
 }
 
 /// The cost of a bcrypt hash; `None` for what is not one.
@@ -165,6 +218,7 @@ mod tests {
                 ("empty".to_owned(), hash("")),
             ]
             .into(),
+            Arc::default(),
         )
     }
 
@@ -213,18 +267,50 @@ mod tests {
         let right = header("prometheus", "right");
         assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
         // Nothing can be computed now.
-        let _all = passwords.queue.try_acquire_many(32).unwrap();
+        let everything = u32::try_from(QUEUE).unwrap();
+        let _all = [&passwords.known, &passwords.unknown]
+            .map(|lane| lane.queue.try_acquire_many(everything).unwrap());
         assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
         let wrong = header("prometheus", "wrong");
         assert_eq!(passwords.verify(Some(&wrong)).await, Verdict::Busy);
         let nobody = header("nobody", "right");
         assert_eq!(passwords.verify(Some(&nobody)).await, Verdict::Busy);
+
+        // Another reading of the file, with the same hash and with another.
+        let again = Passwords::new(passwords.users.clone(), Arc::clone(&passwords.memory));
+        let _all = again.known.queue.try_acquire_many(everything).unwrap();
+        assert_eq!(again.verify(Some(&right)).await, Verdict::Known);
+        let mut users = passwords.users.clone();
+        users.insert("prometheus".to_owned(), bcrypt::hash("new", 4).unwrap());
+        let changed = Passwords::new(users, Arc::clone(&passwords.memory));
+        assert_eq!(changed.verify(Some(&right)).await, Verdict::Unknown);
+    }
+
+    #[tokio::test]
+    async fn who_guesses_names_keeps_no_user_waiting() {
+        let passwords = passwords();
+        let _guessing = passwords
+            .unknown
+            .queue
+            .try_acquire_many(u32::try_from(QUEUE).unwrap())
+            .unwrap();
+        let _computing = passwords.unknown.computing.try_acquire().unwrap();
+        let right = header("prometheus", "right");
+        assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
+    }
+
+    #[test]
+    fn a_cheap_hash_and_what_evens_it_out_are_the_work_of_the_dearest() {
+        for from in 4..=9 {
+            let evening: u64 = steps(Some(from), Some(9)).map(|cost| 1_u64 << cost).sum();
+            assert_eq!((1 << from) + evening, 1 << 9, "{from}");
+        }
     }
 
     #[test]
     fn the_decoy_is_as_costly_as_the_costliest() {
         let users = [4, 6, 5].map(|cost| (cost.to_string(), bcrypt::hash("x", cost).unwrap()));
-        let passwords = Passwords::new(users.into());
+        let passwords = Passwords::new(users.into(), Arc::default());
         assert_eq!(cost(&passwords.decoy), Some(6));
     }
 

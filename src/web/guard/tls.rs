@@ -24,7 +24,6 @@ pub(super) struct Tls {
 pub(super) fn judge(
     file: &Path,
     section: &TlsSection,
-    http2: bool,
     read: &mut Read<'_>,
 ) -> Result<Option<Tls>, WebConfigError> {
     let invalid = |key: &str, problem: String| {
@@ -86,11 +85,7 @@ pub(super) fn judge(
         .with_single_cert(chain, private)
         .map_err(|error| WebConfigError::invalid(&key.file, key_problem(&error)))?;
     config.ignore_client_order = section.prefer_server_cipher_suites.unwrap_or(true);
-    config.alpn_protocols = if http2 {
-        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
-    } else {
-        vec![b"http/1.1".to_vec()]
-    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Tls {
         config: Arc::new(config),
         certificates_verified,
