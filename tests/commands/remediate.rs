@@ -39,8 +39,8 @@ fn deletions(simulated: &Simulated) -> u64 {
 
 /// The flags that delete these keys.
 fn delete(keys: &[&str]) -> String {
-    let named: String = keys.iter().map(|key| format!(" --delete {key}")).collect();
-    format!("--account {ACCOUNT}{named} --confirm {ACCOUNT}")
+    let named = keys.join(" --delete ");
+    format!("--account {ACCOUNT} --delete {named} --confirm {ACCOUNT}")
 }
 
 /// A member with two keys that were not used lately.

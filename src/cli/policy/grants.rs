@@ -256,7 +256,7 @@ impl<'a> Grants<'a> {
 
     fn enter_listed_roles(&self) -> Vec<Value> {
         let roles = self.config.accounts.iter().filter_map(role_arn);
-        enter_each(roles.map(|(arn, _)| arn).collect())
+        enter_each(roles.map(|(arn, _)| arn))
     }
 
     /// The same rights in fewer characters: where many accounts have a role of one name, that name
@@ -272,7 +272,7 @@ impl<'a> Grants<'a> {
         }
         let few = |accounts: &BTreeMap<&str, &str>| accounts.len() < STATEMENT;
         let rest = by_name.values().filter(|accounts| few(accounts));
-        let mut statements = enter_each(rest.flat_map(|few| few.values().copied()).collect());
+        let mut statements = enter_each(rest.flat_map(|few| few.values().copied()));
         let named = by_name.iter().filter(|(_, accounts)| !few(accounts));
         statements.extend(named.enumerate().map(|(at, (role, accounts))| {
             let accounts: Vec<&&str> = accounts.keys().collect();
@@ -351,7 +351,8 @@ pub(super) fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-fn enter_each(roles: BTreeSet<&str>) -> Vec<Value> {
+fn enter_each<'a>(roles: impl Iterator<Item = &'a str>) -> Vec<Value> {
+    let roles: BTreeSet<&str> = roles.collect();
     let statement = json!({
         "Sid": "EnterListedRoles",
         "Effect": "Allow",
