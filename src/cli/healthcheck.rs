@@ -88,4 +88,31 @@ mod tests {
             assert_eq!(url(&config).unwrap().to_string(), expected);
         }
     }
+
+    #[test]
+    fn a_daemon_is_asked_by_tls_where_it_speaks_tls() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let names = ["localhost".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        std::fs::write(file("crt"), made.cert.pem()).unwrap();
+        std::fs::write(file("key"), made.signing_key.serialize_pem()).unwrap();
+        let tls = "tls_server_config:\n  cert_file: crt\n  key_file: key\n";
+        std::fs::write(file("web.yml"), tls).unwrap();
+        let of = |health: Option<&str>| {
+            let overrides = Overrides {
+                web_config_file: file("web.yml").to_str().map(str::to_owned),
+                health_listen_address: health.map(str::to_owned),
+                ..Overrides::default()
+            };
+            let config = load_without_file([], &overrides).unwrap();
+            url(&config).map(|url| url.to_string())
+        };
+        assert_eq!(of(None).unwrap(), "https://127.0.0.1:10057/-/healthy");
+        std::fs::remove_file(file("key")).unwrap();
+        assert!(of(None).is_err());
+        // The address for probes has no TLS and needs none of its files.
+        let health = of(Some("127.0.0.1:2")).unwrap();
+        assert_eq!(health, "http://127.0.0.1:2/-/healthy");
+    }
 }
