@@ -143,7 +143,7 @@ enum CliCommand {
     /// without MFA is, 3 when something could not be judged or a saved report is too old, 2 for wrong
     /// usage or configuration. 1 wins over 3. What is worst is printed first.
     ///
-    /// A saved report is judged as of the time it was made. A CSV does not say when that was: then
+    /// A saved report counts as of the time it was made. A CSV does not say when that was: then
     /// the time at which its file was last changed counts; what comes through a pipe counts as made
     /// now.
     #[command(after_help = examples::CHECK)]
@@ -305,7 +305,7 @@ pub struct CheckArgs {
     /// given again.
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
-    /// How old a saved report may be; an older one tells nothing but a key that it has.
+    /// How old a saved report may be; of an older one only keys and missing MFA count.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration,
         requires = "reports")]
     pub max_age: Duration,

@@ -1,5 +1,5 @@
 //! `healthcheck`: asks a running daemon whether it is healthy, where its configuration says that it
-//! listens. It never asks an address that nobody configured.
+//! listens. It never asks another address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `remediate`: shows the root keys of one account and, when told to, deletes those that are named.
+//! `remediate`: shows the root keys of one account and, when asked to, deletes those that are named.
 //!
 //! Run by a person with a person's credentials. Nothing is deleted without the key's id and the
 //! account's id twice; AWS is asked afresh before, and again after. Each step is audited, and how
@@ -265,7 +265,7 @@ impl Remediation<'_> {
         }
         let mut attempts = Vec::new();
         for key in &self.arguments.delete {
-            // What is not expected ends it: a person must look first.
+            // What is not expected ends it: a person must find out why first.
             let attempt = match attempts.last() {
                 Some((_, Err(_))) => Err(DeleteError::Refused(Failure::new(
                     Reason::Other,
@@ -327,7 +327,7 @@ impl Remediation<'_> {
             .iter()
             .filter(|(_, attempt)| !matches!(attempt, Err(DeleteError::Refused(_))))
             .map(|(key, _)| key.as_str());
-        let (still_there, failure) = self.look_for(in_question.collect()).await;
+        let (still_there, failure) = self.verify(in_question.collect()).await;
         let mut ends = Vec::new();
         for (key, attempt) in attempts {
             let end = match attempt {
@@ -356,7 +356,7 @@ impl Remediation<'_> {
 
     /// Asks AWS again until one of its lists was without each of these keys. Returns those that
     /// every list had, and why the last list failed, if it did.
-    async fn look_for<'k>(
+    async fn verify<'k>(
         &self,
         mut keys: BTreeSet<&'k str>,
     ) -> (BTreeSet<&'k str>, Option<Failure>) {

@@ -219,7 +219,7 @@ fn the_csv_has_one_line_an_account() {
 }
 
 #[test]
-fn a_report_that_is_too_old_tells_nothing_but_a_key() {
+fn of_a_report_that_is_too_old_only_what_is_wrong_counts() {
     let bench = bench();
     let check = |flags: &str, report: &str, age: i64| {
         bench.feed(

@@ -1,4 +1,4 @@
-//! Account ids, access key ids and partitions: the names by which AWS tells things apart.
+//! Account ids, access key ids and partitions: the names that AWS gives.
 
 use std::fmt;
 use std::str::FromStr;

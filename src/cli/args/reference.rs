@@ -24,7 +24,7 @@ Every command and flag, as `--help` tells them. A flag beats the environment
 | 3 | `check` | something could not be judged, a saved report that is too old among it, and nothing was found; or the command itself failed |
 | 1 | the daemon | it could not start (a taken port, a file it may not read), or one of its tasks ended |
 | 0 | `remediate` | it showed what there is, or there is nothing to do, or each key that was named is deleted and verified |
-| 1 | `remediate` | it could not look, or it deleted none of the keys that were named |
+| 1 | `remediate` | it could not list the keys, or it deleted none of the keys that were named |
 | 3 | `remediate` | all keys that were named are deleted, and not each is verified |
 | 4 | `remediate` | some of the keys that were named are deleted, others not |
 | 1 | `healthcheck` | the daemon is not healthy, or does not answer |

@@ -91,7 +91,7 @@ fn tell(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> Exit
         Ok(()) => ExitCode::from(code),
         Err(error) => {
             eprintln!("aws-root-exporter: check: cannot print: {error}");
-            // What nobody could read was not told.
+            // What could not be printed is not reported.
             ExitCode::from(if code == CLEAN { UNJUDGED } else { code })
         }
     }

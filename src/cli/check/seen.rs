@@ -15,7 +15,7 @@ use root_posture::{
     Timestamp, Values, judge,
 };
 
-/// What to do where a saved report tells nothing.
+/// What to do where a saved report is of no use.
 pub(super) const SAVE_AGAIN: &str = "save the report again: aws iam generate-credential-report, \
     then aws iam get-credential-report";
 

@@ -9,7 +9,7 @@ use super::grants::document;
 /// The most characters of a managed policy; an inline one of a role may have 10,240.
 const MOST: usize = 6_144;
 
-/// How many managed policies a role can have, as long as nobody asks AWS for more.
+/// How many managed policies a role can have, unless its quota was raised.
 pub(super) const POLICIES: usize = 10;
 
 /// Where a statement can have a list: each of its members grants by itself.
