@@ -379,6 +379,9 @@ pub enum PolicyKind {
     Remediate,
 }
 
+/// The default of `remediate --unused-for`.
+pub const UNUSED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// `remediate`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct RemediateArgs {

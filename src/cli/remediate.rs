@@ -196,7 +196,8 @@ impl Remediation<'_> {
             .iter()
             .filter_map(|key| self.why_it_stays(key, listed.at))
             .collect();
-        words::next_steps(&self.account, &listed.keys, &refused)
+        let flags = words::flags(self.arguments, self.config);
+        words::next_steps(&self.account, &listed.keys, &refused, &flags)
     }
 
     /// Why a key is not to be deleted, if so.
@@ -212,7 +213,7 @@ impl Remediation<'_> {
         } = &key.key;
         let id = check::shown(id);
         let unused_for = self.arguments.unused_for;
-        let within = humantime::format_duration(unused_for);
+        let within = words::span(unused_for);
         if !key.use_is_known {
             return Some(format!(
                 "AWS does not say when {id} was last used; try again, or add --even-if-used"

@@ -136,6 +136,31 @@ fn an_active_key_is_asked_after_first_and_deactivated_in_the_console() {
 }
 
 #[test]
+fn the_command_that_is_shown_does_what_was_shown() {
+    let (simulated, key) = with_key(30 * DAY);
+    let bench = simulated.bench();
+    bench.file("config.toml", "").file("it's.toml", "");
+    let command = format!("--account {ACCOUNT} --delete {key} --confirm {ACCOUNT}");
+    for (flags, shown) in [
+        ("", "\n"),
+        ("--unused-for 40d", " --unused-for 40d\n"),
+        ("--unused-for 90m", " --unused-for 5400s\n"),
+        (
+            "--unused-for 36h --config.file it's.toml",
+            " --unused-for 36h --config.file 'it'\\''s.toml'\n",
+        ),
+    ] {
+        bench
+            .run(&format!("remediate --account {ACCOUNT} {flags}"))
+            .exits(0)
+            .says(&format!("{command}{shown}"));
+    }
+    bench
+        .run(&format!("remediate --account {ACCOUNT} --unused-for 40d"))
+        .says("within the last 40d");
+}
+
+#[test]
 fn a_wrong_or_missing_confirmation_deletes_nothing() {
     let (simulated, key) = with_key(30 * DAY);
     for rest in [

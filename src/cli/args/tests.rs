@@ -313,7 +313,7 @@ fn deleting_needs_the_account_twice_and_the_keys_by_name() {
     };
     let shown = remediate(account);
     assert!(shown.delete.is_empty() && !shown.even_if_used);
-    assert_eq!(shown.unused_for, Duration::from_secs(24 * 60 * 60));
+    assert_eq!(shown.unused_for, UNUSED_FOR);
     let deletes = remediate(&format!(
         "{account} --delete AKIA1 --delete AKIA2 --confirm 000000000012 --audit-file a"
     ));

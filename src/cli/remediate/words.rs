@@ -4,12 +4,16 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
 
 use root_posture::{AccessKeyId, LastUse};
 
 use super::{End, Key};
 use crate::account::{Account, AccountId};
+use crate::cli::args::{RemediateArgs, UNUSED_FOR};
 use crate::cli::check::shown;
+use crate::config::{Config, DEFAULT_FILE};
 
 pub(super) fn nothing_to_do(id: AccountId) -> String {
     format!("Account {id} has no root access keys. There is nothing to do.\n")
@@ -53,8 +57,13 @@ fn last_used(used: &LastUse) -> String {
 }
 
 /// What a person does next: find out who uses a key, deactivate it, then delete it by its name.
-/// `refused` is why keys would not be deleted now.
-pub(super) fn next_steps(account: &Account, keys: &[Key], refused: &[String]) -> String {
+/// `refused` is why keys would not be deleted now, `flags` what the command needs beside the ids.
+pub(super) fn next_steps(
+    account: &Account,
+    keys: &[Key],
+    refused: &[String],
+    flags: &str,
+) -> String {
     let id = account.id;
     let fits = |key: &&Key| AccessKeyId::fits(&key.key.id);
     let mut text = "Nothing was changed.\n".to_owned();
@@ -88,7 +97,7 @@ pub(super) fn next_steps(account: &Account, keys: &[Key], refused: &[String]) ->
     for key in keys.iter().filter(fits) {
         let _ = writeln!(
             text,
-            "  aws-root-exporter remediate --account {id} --delete {} --confirm {id}",
+            "  aws-root-exporter remediate --account {id} --delete {} --confirm {id}{flags}",
             key.key.id
         );
     }
@@ -103,6 +112,31 @@ pub(super) fn next_steps(account: &Account, keys: &[Key], refused: &[String]) ->
         let _ = writeln!(text, "That would be refused now: {why}");
     }
     text
+}
+
+/// The flags without which a command that is pasted would do something else.
+pub(super) fn flags(arguments: &RemediateArgs, config: &Config) -> String {
+    let mut flags = String::new();
+    if arguments.unused_for != UNUSED_FOR {
+        let _ = write!(flags, " --unused-for {}", span(arguments.unused_for));
+    }
+    let file = config.source_file.as_deref();
+    if let Some(file) = file.filter(|file| *file != Path::new(DEFAULT_FILE)) {
+        // As a shell takes it literally.
+        let file = file.display().to_string().replace('\'', "'\\''");
+        let _ = write!(flags, " --config.file '{file}'");
+    }
+    flags
+}
+
+/// A duration as a flag takes it, in days where it is so many: months have no fixed length.
+pub(super) fn span(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match duration.as_secs() {
+        seconds if seconds > DAY && seconds.is_multiple_of(DAY) => format!("{}d", seconds / DAY),
+        seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        seconds => format!("{seconds}s"),
+    }
 }
 
 /// Where CloudTrail may have a key's calls: the Region of global services, and that of its last use.
