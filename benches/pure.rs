@@ -112,7 +112,7 @@ fn views(accounts: u64) -> Views {
                 region: "us-east-1".to_owned(),
                 access: Some(Access::Caller),
                 root_session: false,
-                labels: BTreeMap::from([("team".to_owned(), "payments".to_owned())]),
+                labels: Arc::new(BTreeMap::from([("team".to_owned(), "payments".to_owned())])),
             }),
             posture,
             onset: Onset::default(),
@@ -132,6 +132,7 @@ fn options() -> Options {
         users_aggregate: true,
         key_age_days: vec![90, 180, 365],
         unused_days: vec![45, 90],
+        external_url: None,
     }
 }
 

@@ -20,20 +20,20 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RULES = [ROOT / "deploy/prometheus" / f"{name}.rules.yml" for name in ("aws-root-exporter", "aws-iam-users")]
 JOB = 'job="aws-root-exporter"'
+SOURCES = ("credential_report", "account_summary")
 
 
 def families(accounts, alarming, now):
     """Every family that a rule asks about: name, the labels of each series, its value."""
     ids = [f"{number:012}" for number in range(1, accounts + 1)]
     bad = set(ids[:alarming])
-    sources = ("credential_report", "account_summary")
-
     def gauge(value_of, extra=("",)):
         return [(f'account="{a}"{more}', value_of(a)) for a in ids for more in extra]
 
     return {
         "aws_root_access_keys_active": gauge(lambda a: int(a in bad)),
         "aws_root_access_keys_present": gauge(lambda a: int(a in bad)),
+        "aws_root_access_keys_observed_timestamp_seconds": gauge(lambda a: now),
         "aws_root_mfa_enabled": gauge(lambda a: int(a not in bad)),
         "aws_root_password_enabled": gauge(lambda a: 1),
         "aws_root_signing_certificates_active": gauge(lambda a: int(a in bad)),
@@ -41,32 +41,44 @@ def families(accounts, alarming, now):
             lambda a: now - (3600 if a in bad else 9e6), (',key="1"',)),
         "aws_root_password_last_used_timestamp_seconds": gauge(lambda a: now - (3600 if a in bad else 9e6)),
         "aws_account_info": gauge(lambda a: 1, (',account_name="team-production",partition="aws"',)),
-        "aws_account_up": gauge(lambda a: 1, tuple(f',source="{s}"' for s in sources)),
+        "aws_account_up": gauge(lambda a: int(a not in bad), tuple(f',source="{s}"' for s in SOURCES)),
         "aws_account_last_success_timestamp_seconds": gauge(
-            lambda a: now + 3000, tuple(f',source="{s}"' for s in sources)),
-        "aws_credential_report_generated_timestamp_seconds": gauge(lambda a: now - 3600),
+            lambda a: now + (-9000 if a in bad else 3000), tuple(f',source="{s}"' for s in SOURCES)),
+        "aws_credential_report_generated_timestamp_seconds": gauge(
+            lambda a: now - (40_000 if a in bad else 3600)),
         "aws_iam_user_access_keys_active_older_than": gauge(lambda a: int(a in bad), (',days="90"',)),
         "aws_iam_user_credentials_unused_for": gauge(lambda a: int(a in bad), (',days="45"',)),
         "aws_iam_users_password_enabled_without_mfa": gauge(lambda a: int(a in bad)),
         "aws_iam_user_signing_certificates_active": gauge(lambda a: int(a in bad)),
         "aws_root_exporter_shard_index": [("", 0)],
         "aws_root_exporter_shard_total": [("", 1)],
+        "aws_root_exporter_external_url_info": [('url="https://exporter.example.com"', 1)],
     }
 
 
-# What the rules themselves would have written in a day of alarms, and how often.
-RECORDED = {
-    "account:aws_root_access_keys_active:recent": (1, 30),
-    "account:aws_root_access_keys_present:recent": (1, 30),
-    "account:aws_root_mfa_disabled:recent": (1, 30),
-    "account:aws_root_signing_certificates_active:recent": (1, 30),
-    "account:aws_root_access_key_last_used_timestamp_seconds:recent": (None, 30),
-    "account:aws_root_password_last_used_timestamp_seconds:recent": (None, 30),
-    "account:aws_iam_user_access_keys_active_older_than_90d:recent": (1, 300),
-    "account:aws_iam_user_credentials_unused_for_45d:recent": (1, 300),
-    "account:aws_iam_users_password_enabled_without_mfa:recent": (1, 300),
-    "account:aws_iam_user_signing_certificates_active:recent": (1, 300),
-}
+def recorded():
+    """What the rules themselves would have written in a day of alarms: labels, value, and how often."""
+    every = {}
+    for facts, fact, step in (
+        ("aws_root", "AWSRootAccessKeyActive", 30), ("aws_root", "AWSRootAccessKeyPresent", 30),
+        ("aws_root", "AWSRootMFADisabled", 30), ("aws_root", "AWSRootSigningCertificateActive", 30),
+        ("aws_iam_users", "AWSIAMUserAccessKeyOld", 300), ("aws_iam_users", "AWSIAMUserCredentialUnused", 300),
+        ("aws_iam_users", "AWSIAMUserConsoleWithoutMFA", 300), ("aws_iam_users", "AWSIAMUserSigningCertificateActive", 300),
+    ):
+        labels = f'fact="{fact}"'
+        every.setdefault(f"fact:{facts}:alarm_observed", []).append((f'{labels},{JOB},instance="before"', None, step))
+        every.setdefault(f"fact:{facts}:value", []).append((labels, 1, step))
+        every.setdefault(f"fact:{facts}:since", []).append((labels, None, step))
+    for problem, more in (
+        ("AWSAccountUnreadable", ("",)), ("AWSRootEvidenceStale", ("",)), ("AWSCredentialReportStale", ("",)),
+        ("AWSAccountRefreshFailing", tuple(f',source="{s}"' for s in SOURCES)),
+    ):
+        for labels in (f'problem="{problem}"{extra}' for extra in more):
+            every.setdefault("problem:aws:since", []).append((labels, None, 30))
+            every.setdefault("problem:aws:seconds", []).append((labels, 3600, 30))
+    for name in ("aws_root_access_key_last_used_timestamp_seconds", "aws_root_password_last_used_timestamp_seconds"):
+        every[f"account:{name}:recent"] = [("", None, 30)]
+    return every
 
 # Ranges over every account reach back two hours (AWSAccountsMissing); everything else is asked as of now.
 RANGED = {"aws_account_info": 2.1, "aws_root_exporter_shard_index": 2.1}
@@ -82,12 +94,13 @@ def write_day(path, found, alarming, now, instance):
                 comma = "," if labels else ""
                 line = f'{name}{{{labels}{comma}{JOB},instance="{instance}"}} {value} '
                 out.writelines(f"{line}{at}\n" for at in times)
-        for name, (value, step) in RECORDED.items():
+        for name, series in recorded().items():
             out.write(f"# TYPE {name} gauge\n")
-            value = now - 3600 if value is None else value
-            for number in range(1, alarming + 1):
-                line = f'{name}{{account="{number:012}"}} {value} '
-                out.writelines(f"{line}{at}\n" for at in range(now - 86400, now, step))
+            for labels, value, step in series:
+                value = now - 3600 if value is None else value
+                for number in range(1, alarming + 1):
+                    line = f'{name}{{account="{number:012}"{"," if labels else ""}{labels}}} {value} '
+                    out.writelines(f"{line}{at}\n" for at in range(now - 86400, now, step))
         out.write("# EOF\n")
 
 
@@ -175,7 +188,7 @@ def collect(port, rounds):
     """The durations of so many evaluations of every group, once samples of the scrape are there."""
     took, seen, ready = {}, set(), False
     deadline = time.monotonic() + 120 + rounds * 30
-    while len(took) < 4 or min(len(times) for times in took.values()) < rounds:
+    while len(took) < 3 or min(len(times) for times in took.values()) < rounds:
         if time.monotonic() > deadline:
             raise SystemExit(f"Prometheus did not evaluate often enough: {took}")
         time.sleep(1)

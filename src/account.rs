@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use root_posture::{AccountId, AccountIdError, Partition};
 
@@ -63,7 +64,7 @@ pub struct Account {
     /// Whether it is read by root sessions, which centralized root access gives.
     pub root_session: bool,
     /// Labels of `aws_account_info`, without their `label_` prefix.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Arc<BTreeMap<String, String>>,
 }
 
 impl Account {

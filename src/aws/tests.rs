@@ -1,7 +1,5 @@
 //! Sessions and calls over the simulated AWS, with a clock that the tests move.
 
-use std::collections::BTreeMap;
-
 use root_posture::{Counts, Summary};
 
 use super::*;
@@ -99,7 +97,7 @@ fn account() -> Account {
             external_id: None,
         }),
         root_session: true,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use root_posture::AccessKeyId;
 
 use crate::account::AccountId;
 use crate::build::{REVISION, RUSTC, VERSION};
-use crate::config::{LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
+use crate::config::{BaseUrl, LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
 use crate::web::ProbeUrl;
 
 use self::daemon::{PlaceArgs, ServeArgs, WebArgs};
@@ -429,6 +429,9 @@ pub struct PrintArgs {
     /// Which file.
     #[arg(value_enum)]
     pub file: PrintFile,
+    /// With rules: the URL under which the runbooks are read [default: this project's].
+    #[arg(long, value_name = "BASE")]
+    pub runbook_url: Option<BaseUrl>,
 }
 
 /// What `print` can print.
@@ -436,6 +439,8 @@ pub struct PrintArgs {
 pub enum PrintFile {
     /// Prometheus alerting and recording rules.
     Rules,
+    /// The same for IAM users.
+    IamUsersRules,
     /// An example of Alertmanager's configuration.
     Alertmanager,
     /// The Grafana dashboard.
@@ -475,7 +480,7 @@ impl Cli {
                 healthcheck.place.apply(&mut overrides);
                 Command::Healthcheck(healthcheck.asked)
             }
-            Some(CliCommand::Print(print)) => Command::Print(print),
+            Some(CliCommand::Print(print)) => print.judged()?,
             Some(CliCommand::Completions { shell }) => Command::Completions(shell),
             Some(CliCommand::Man { command }) => Command::Man(command),
         };
@@ -505,6 +510,18 @@ impl RemediateArgs {
             ));
         }
         Ok(Command::Remediate(self))
+    }
+}
+
+impl PrintArgs {
+    fn judged(self) -> Result<Command, clap::Error> {
+        let has_runbooks = matches!(self.file, PrintFile::Rules | PrintFile::IamUsersRules);
+        if self.runbook_url.is_some() && !has_runbooks {
+            return Err(conflict(
+                "'--runbook-url' goes with rules; the other files name no runbook".to_owned(),
+            ));
+        }
+        Ok(Command::Print(self))
     }
 }
 

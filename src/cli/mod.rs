@@ -86,7 +86,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             },
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Print(print) => print::run(print.file),
+        Command::Print(print) => print::run(print),
         Command::Completions(shell) => print(&reference::completions(*shell)),
         Command::Man(command) => {
             if let Some(page) = reference::man(command.as_deref()) {

@@ -309,7 +309,7 @@ mod tests {
                         region: "us-east-1".to_owned(),
                         access: access.cloned(),
                         root_session,
-                        labels: [].into(),
+                        labels: Arc::default(),
                     })
                 })
                 .collect(),

@@ -243,6 +243,7 @@ mod tests {
             },
             ..Config::default()
         };
+        new.web.external_url = Some("https://exporter.example.com".parse().unwrap());
         assert!(fixed_settings(&running, &new).is_empty());
         new.aws.region = "eu-central-1".to_owned();
         new.state.path = Some("state.redb".into());

@@ -7,7 +7,7 @@
 mod audit;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +108,7 @@ fn target(id: AccountId, config: &Config) -> Account {
         ),
         access: listed.and_then(|account| account.access.clone()),
         root_session: true,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     }
 }
 

@@ -283,6 +283,7 @@ pub(super) fn metrics_options(config: &Config) -> metrics::Options {
         users_aggregate: config.users.aggregate,
         key_age_days: config.users.key_age_days.clone(),
         unused_days: config.users.unused_days.clone(),
+        external_url: config.web.external_url.as_ref().map(ToString::to_string),
     }
 }
 

@@ -55,7 +55,7 @@ fn account(entry: &Table<'_>, default_region: &str) -> Option<Account> {
         region,
         access: Some(access),
         root_session: false,
-        labels,
+        labels: labels.into(),
     })
 }
 

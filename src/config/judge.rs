@@ -149,6 +149,7 @@ fn web(table: &Table<'_>) -> Web {
             values::number(value, 1, 100_000)
         }),
         health_listen_address: table.read_optional("health_listen_address", values::socket_address),
+        external_url: table.read_optional("external_url", values::base_url),
         listen_addresses,
     };
     if matches!(table.get("listen_address"), Some(Value::Array(_, list)) if list.is_empty()) {

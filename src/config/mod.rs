@@ -5,6 +5,7 @@
 //! and the flags are handed in, no other file is opened, no address is bound, nobody is asked.
 
 mod accounts;
+mod base_url;
 mod error;
 mod judge;
 mod settings;
@@ -19,6 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{ConfigError, ConfigErrors};
 pub use sources::{ENVIRONMENT_PREFIX, Overrides};
 pub use values::parse_duration;
@@ -76,6 +78,8 @@ pub struct Web {
     pub max_requests: usize,
     /// A second listener for probes alone.
     pub health_listen_address: Option<SocketAddr>,
+    /// Where people open the pages; alerts link to it.
+    pub external_url: Option<BaseUrl>,
 }
 
 impl Default for Web {
@@ -86,6 +90,7 @@ impl Default for Web {
             config_file: None,
             max_requests: 40,
             health_listen_address: None,
+            external_url: None,
         }
     }
 }

@@ -51,6 +51,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Text,
         "--web.health-listen-address",
     ),
+    flagged("web", "external_url", Kind::Text, "--web.external-url"),
     flagged("log", "level", Kind::Text, "--log.level"),
     flagged("log", "format", Kind::Text, "--log.format"),
     flagged(

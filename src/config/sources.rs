@@ -29,6 +29,8 @@ pub struct Overrides {
     pub max_requests: Option<u32>,
     /// `--web.health-listen-address`.
     pub health_listen_address: Option<String>,
+    /// `--web.external-url`.
+    pub external_url: Option<String>,
     /// `--shard.index`.
     pub shard_index: Option<u32>,
     /// `--shard.total`.
@@ -267,6 +269,7 @@ pub(super) fn flags(overrides: &Overrides) -> Layer {
             "health_listen_address",
             text(&overrides.health_listen_address),
         ),
+        ("web", "external_url", text(&overrides.external_url)),
         ("shard", "index", number(overrides.shard_index)),
         ("shard", "total", number(overrides.shard_total)),
         ("log", "level", text(&overrides.log_level)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use figment::value::Value;
 
-use super::{LogFormat, MemberAccess};
+use super::{BaseUrl, BaseUrlError, LogFormat, MemberAccess};
 use crate::account::{AccountId, Secret};
 
 type Parsed<T> = Result<T, String>;
@@ -191,6 +191,12 @@ pub(super) fn telemetry_path(value: &Value) -> Parsed<String> {
         )),
         Some(_) => Ok(path),
     }
+}
+
+pub(super) fn base_url(value: &Value) -> Parsed<BaseUrl> {
+    text(value)?
+        .parse()
+        .map_err(|error: BaseUrlError| error.to_string())
 }
 
 pub(super) fn log_level(value: &Value) -> Parsed<tracing::Level> {

@@ -124,8 +124,10 @@ fn account(
             MemberAccess::Both => (Some(role()), true),
         }
     };
-    let mut labels = member.tags.clone();
-    labels.retain(|key, _| settings.tag_labels.contains(key));
+    let mut labels = Arc::clone(&member.tags);
+    if !labels.keys().all(|key| settings.tag_labels.contains(key)) {
+        Arc::make_mut(&mut labels).retain(|key, _| settings.tag_labels.contains(key));
+    }
     Account {
         id,
         name: member.name.clone(),
@@ -228,7 +230,7 @@ mod tests {
             region: "eu-central-1".to_owned(),
             access: Some(Access::Profile("legacy".to_owned())),
             root_session: false,
-            labels: std::collections::BTreeMap::new(),
+            labels: Arc::default(),
         });
         let list = assemble(&config, &known(3)).unwrap();
         let three: Vec<_> = list.accounts.iter().filter(|one| one.id == id(3)).collect();
@@ -276,7 +278,7 @@ mod tests {
             region: "us-east-1".to_owned(),
             access: Some(Access::Caller),
             root_session: false,
-            labels: std::collections::BTreeMap::new(),
+            labels: Arc::default(),
         });
         let list = assemble(&config, &Known::default()).unwrap();
         assert_eq!(list.accounts.len(), 1);

@@ -452,7 +452,7 @@ impl Discovery {
             && let Some(member) = Arc::make_mut(organization).members.get_mut(&id)
         {
             tags.retain(|key, _| keys.contains(key));
-            member.tags = tags;
+            member.tags = Arc::new(tags);
             member.tags_at = Some(self.clock.now());
         }
         if progress.tags.is_over() || now.since(progress.labelled) >= TAGS_TOGETHER {

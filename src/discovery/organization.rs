@@ -366,7 +366,8 @@ mod tests {
     fn a_renamed_account_keeps_its_tags() {
         let mut lists = Lists::default();
         lists.merge(list(1..=3));
-        let tags = BTreeMap::from([("team".to_owned(), "payments".to_owned())]);
+        let tags =
+            std::sync::Arc::new(BTreeMap::from([("team".to_owned(), "payments".to_owned())]));
         let known = lists.known.as_mut().unwrap();
         known
             .members

@@ -26,6 +26,16 @@ pub(super) static FAMILIES: &[Family] = &[
         ..EXPORTER
     },
     Family {
+        name: "aws_root_exporter_external_url_info",
+        help: "Always 1. Names the URL under which people open the exporter's pages, without a slash at its end. Absent unless web.external_url is set.",
+        labels: &["url"],
+        samples: Samples::Once(|facts, out| match &facts.external_url {
+            Some(url) => out.gauge([url], 1),
+            None => Ok(()),
+        }),
+        ..EXPORTER
+    },
+    Family {
         name: "aws_root_exporter_config_last_reload_successful",
         help: "Whether the last reload of the configuration worked (1) or failed, so that an older one runs (0).",
         samples: Samples::Once(|facts, out| out.gauge([], u32::from(facts.exporter().reload.0))),

@@ -25,6 +25,7 @@ pub(super) struct Facts {
     /// Days with their texts, ascending and each once.
     pub key_age_days: Vec<(u32, String)>,
     pub unused_days: Vec<(u32, String)>,
+    pub external_url: Option<String>,
     pub process: Option<ProcessFigures>,
 }
 
@@ -57,6 +58,7 @@ impl Facts {
             users_aggregate: options.users_aggregate,
             key_age_days: with_texts(&options.key_age_days),
             unused_days: with_texts(&options.unused_days),
+            external_url: options.external_url.clone(),
             process: ProcessFigures::read(),
             snapshot,
         }

@@ -66,6 +66,8 @@ pub struct Options {
     pub key_age_days: Vec<u32>,
     /// `users.unused_days`: the days of disuse that credentials of IAM users are counted by.
     pub unused_days: Vec<u32>,
+    /// `web.external_url`: where people open the exporter's pages.
+    pub external_url: Option<String>,
 }
 
 /// All families, in the order in which they are exposed.

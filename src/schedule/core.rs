@@ -39,7 +39,7 @@ struct Run {
 /// All accounts, their plans and what they wait for.
 pub(super) struct Core {
     settings: Settings,
-    accounts: HashMap<AccountId, Monitored>,
+    accounts: HashMap<AccountId, Box<Monitored>>,
     agenda: Agenda,
     /// When accounts have to be judged again although nothing was observed.
     reviews: BTreeSet<(Moment, AccountId)>,
@@ -260,7 +260,10 @@ impl Core {
             return;
         }
         let now = self.now();
-        let series = self.accounts.get(&id).map_or(0, Monitored::detail_series);
+        let series = self
+            .accounts
+            .get(&id)
+            .map_or(0, |account| account.detail_series());
         let others = self.detail_series - series;
         let room = self.settings.max_detail_series.saturating_sub(others);
         self.change(id, |account, settings| {
@@ -382,7 +385,7 @@ impl Core {
         self.detail_series += monitored.detail_series();
         self.attempted += usize::from(monitored.is_attempted());
         self.gate.restore(monitored.view());
-        self.accounts.insert(id, monitored);
+        self.accounts.insert(id, Box::new(monitored));
     }
 
     /// Hands all that is known to the gate, as the last thing.

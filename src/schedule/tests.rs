@@ -2,7 +2,7 @@
 //! says. Nothing here waits for real time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ fn account(number: u64) -> Arc<Account> {
             external_id: None,
         }),
         root_session: true,
-        labels: BTreeMap::new(),
+        labels: Arc::default(),
     })
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -403,7 +404,7 @@ fn id_of(key: &str) -> Result<AccountId, redb::Error> {
     key.parse::<AccountId>().map_err(corrupted)
 }
 
-fn corrupted(what: impl ToString) -> redb::Error {
+fn corrupted(what: impl Display) -> redb::Error {
     redb::Error::Corrupted(what.to_string())
 }
 

@@ -248,7 +248,7 @@ mod tests {
                 region: "us-east-1".to_owned(),
                 access: Some(Access::Caller),
                 root_session: false,
-                labels: [].into(),
+                labels: Arc::default(),
             }),
             posture: Posture::default(),
             onset: Onset::default(),

@@ -307,7 +307,7 @@ mod tests {
                 region: "us-east-1".to_owned(),
                 access: Some(Access::Caller),
                 root_session: false,
-                labels: BTreeMap::new(),
+                labels: Arc::default(),
             }),
             posture: Posture {
                 keys_active: keys.map(metric),

@@ -2,6 +2,7 @@
 //! does not answer.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use root_posture::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub struct KnownMember {
     /// Whether it is in use: active, or its closure is pending.
     pub living: bool,
     /// Its tags, as far as they become labels.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Arc<BTreeMap<String, String>>,
     /// When its tags were read, by the local clock; `None` for never.
     pub tags_at: Option<Timestamp>,
 }

@@ -250,7 +250,7 @@ mod tests {
                 region: "us-east-1".to_owned(),
                 access: None,
                 root_session: true,
-                labels: [].into(),
+                labels: Arc::default(),
             };
             let figure = Metric {
                 value: keys,

@@ -23,10 +23,40 @@ fn the_printed_configuration_is_the_commented_one_and_is_good() {
 fn the_other_files_are_the_repository_s() {
     for (name, path) in [
         ("rules", "deploy/prometheus/aws-root-exporter.rules.yml"),
+        (
+            "iam-users-rules",
+            "deploy/prometheus/aws-iam-users.rules.yml",
+        ),
         ("alertmanager", "deploy/alertmanager/alertmanager.yml"),
         ("dashboard", "grafana/aws-root-exporter.json"),
     ] {
         let printed = Bench::new().run(&format!("print {name}")).exits(0).out;
         assert!(printed == repository(path), "{name} differs from {path}");
+    }
+}
+
+#[test]
+fn the_rules_are_printed_with_the_runbooks_of_one_s_own() {
+    for file in ["rules", "iam-users-rules"] {
+        let bench = Bench::new();
+        let line = format!("print {file} --runbook-url https://wiki.example.com/aws/");
+        let printed = bench.run(&line).exits(0).out;
+        let own = printed
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("runbook_url: "))
+            .map(|url| url.strip_prefix("https://wiki.example.com/aws/").unwrap());
+        let alerts = printed
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- alert: "));
+        let pages: Vec<String> = alerts.map(|alert| format!("{alert}.md")).collect();
+        assert!(!pages.is_empty());
+        assert_eq!(own.collect::<Vec<_>>(), pages);
+        // Nothing else differs.
+        let rules = bench.run(&format!("print {file}")).exits(0).out;
+        let others = |text: &str| {
+            let lines = text.lines().filter(|line| !line.contains("runbook_url: "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(others(&printed), others(&rules));
     }
 }

@@ -412,6 +412,29 @@ fn a_wrong_setting_of_the_process_is_told_with_place_value_and_remedy() {
              /; write it like \"/metrics\"",
         ),
         (
+            "web.external_url = \"exporter.example.com\"",
+            "web.external_url: is not a URL; write it like \"https://exporter.example.com\"",
+        ),
+        (
+            "web.external_url = \"localhost:10057\"",
+            "web.external_url: begins with neither http:// nor https://; write it like \
+             \"https://exporter.example.com\"",
+        ),
+        (
+            "web.external_url = \"https://ada:hush@exporter.example.com\"",
+            "web.external_url: has a user or a password in it, which everybody who reads an alert \
+             would see; leave them out",
+        ),
+        (
+            "web.external_url = \"https://exporter.example.com/?a=b\"",
+            "web.external_url: has a query (?) or a fragment (#); leave it out: paths are appended \
+             to the URL",
+        ),
+        (
+            "web.external_url = \"\"",
+            "web.external_url: \"\" is empty; leave the setting out instead",
+        ),
+        (
             "log.level = \"loud\"",
             "log.level: \"loud\" is none of error, warn, info, debug, trace",
         ),

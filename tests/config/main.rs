@@ -81,6 +81,8 @@ fn the_shipped_file_in_full_shows_defaults_and_examples() {
     let config = load_file(&shipped_file_in_full(), &[]).unwrap();
     let default = Config::default();
     assert!(config.web.config_file.is_some());
+    let external_url = config.web.external_url.as_ref().unwrap();
+    assert_eq!(external_url.as_str(), "https://exporter.example.com");
     assert_eq!(config.web.listen_addresses, default.web.listen_addresses);
     assert_eq!(config.web.telemetry_path, default.web.telemetry_path);
     assert_eq!(config.web.max_requests, default.web.max_requests);
@@ -112,7 +114,7 @@ fn the_shipped_file_in_full_shows_defaults_and_examples() {
         })
     );
     assert_eq!(
-        production.labels,
+        *production.labels,
         BTreeMap::from([("team".to_owned(), "payments".to_owned())])
     );
     assert_eq!(legacy.access, Some(Access::Profile("legacy".to_owned())));
@@ -143,6 +145,7 @@ fn every_flag_reaches_its_setting() {
         telemetry_path: Some("/m".to_owned()),
         max_requests: Some(3),
         health_listen_address: Some("127.0.0.1:4".to_owned()),
+        external_url: Some("https://exporter.example.com/aws/".to_owned()),
         shard_index: Some(0),
         shard_total: Some(1),
         log_level: Some("trace".to_owned()),
@@ -157,6 +160,10 @@ fn every_flag_reaches_its_setting() {
     assert_eq!(
         config.web.health_listen_address,
         Some("127.0.0.1:4".parse().unwrap())
+    );
+    assert_eq!(
+        config.web.external_url.unwrap().as_str(),
+        "https://exporter.example.com/aws"
     );
     assert_eq!(config.log.level, tracing::Level::TRACE);
     assert_eq!(config.log.format, LogFormat::Json);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
 
-use crate::support::paging::{ALERT, HERO, OTHER, Way};
+use crate::support::paging::{ALERT, EXTERNAL_URL, HERO, OTHER, Way};
 use crate::support::simulated::id;
 use crate::support::{PATIENCE, eventually};
 
@@ -57,7 +57,7 @@ fn a_key_pages_until_it_is_gone_whatever_is_away() {
     });
     eventually(PATIENCE, || {
         let unknown = format!(
-            "count(ALERTS{{alertname=\"AWSRootPostureUnknown\",account=\"{other}\"}}) or vector(0)"
+            "count(problem:aws:now{{problem=\"AWSRootPostureUnknown\",account=\"{other}\"}} == 1) or vector(0)"
         );
         way.shows(&unknown, "1")
     });
@@ -79,6 +79,32 @@ fn a_key_pages_until_it_is_gone_whatever_is_away() {
     assert!(took < RESOLVE, "the end of the page took {took:?}");
 }
 
+#[test]
+fn one_page_and_one_end_while_one_scrape_in_five_fails() {
+    let way = Way::start_behind_a_bad_proxy();
+    way.fail_scrapes(1);
+
+    let created = way.create_key();
+    let (page, _) = way.told_since(created, "firing");
+    names_the_account(&page);
+    // At steps of 2 s these are 50 s and more: three of Alertmanager's group intervals.
+    way.fail_scrapes(5);
+    way.shows(FIRING, "1").unwrap();
+    way.stands();
+
+    let deleted = way.delete_keys();
+    way.told_since(deleted, "resolved");
+    way.fail_scrapes(5);
+    way.shows(&format!("{FIRING} or vector(0)"), "0").unwrap();
+    assert_eq!(way.notifications("firing"), 1, "{:#?}", way.webhook.told());
+    assert_eq!(
+        way.notifications("resolved"),
+        1,
+        "{:#?}",
+        way.webhook.told()
+    );
+}
+
 fn names_the_account(page: &crate::support::webhook::Told) {
     let text = |key: &str| page.annotations[key].as_str().unwrap_or_default();
     assert_eq!(page.receiver, "pager");
@@ -88,6 +114,8 @@ fn names_the_account(page: &crate::support::webhook::Told) {
         text("description").contains("012345678901 (payments)"),
         "{page:?}"
     );
+    let link = format!("Its page: {EXTERNAL_URL}/accounts/012345678901");
+    assert!(text("description").ends_with(&link), "{page:?}");
     let runbook = text("runbook_url");
     let name = format!("{ALERT}.md");
     assert!(runbook.ends_with(&name), "{page:?}");

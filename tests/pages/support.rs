@@ -83,7 +83,7 @@ pub fn account(id: &str, name: &str) -> AccountView {
             region: "us-east-1".to_owned(),
             access: Some(Access::Caller),
             root_session: false,
-            labels: [].into(),
+            labels: Arc::default(),
         }),
         posture: Posture::default(),
         report: None,

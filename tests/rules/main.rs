@@ -10,7 +10,9 @@
 mod cases;
 mod routes;
 mod runbooks;
+mod samples;
 mod scenarios;
+mod scrapes;
 mod style;
 mod support;
 mod timeline;

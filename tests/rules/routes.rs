@@ -112,6 +112,25 @@ fn an_alert_inhibits_others_of_its_account_only() {
 }
 
 #[test]
+fn alertmanager_remembers_what_it_sent_until_it_repeats_it() {
+    fn intervals(route: &Value, found: &mut Vec<String>) {
+        found.extend(route["repeat_interval"].as_str().map(str::to_owned));
+        for below in route["routes"].as_array().into_iter().flatten() {
+            intervals(below, found);
+        }
+    }
+    let mut found = Vec::new();
+    intervals(&yaml(CONFIG)["route"], &mut found);
+    assert!(found.len() > 4, "{found:?}");
+    for interval in found {
+        let hours = interval.strip_suffix('h').expect("hours");
+        let hours: u32 = hours.parse().expect("whole hours");
+        // 120 h is the default of --data.retention.
+        assert!(hours < 120, "{interval}");
+    }
+}
+
+#[test]
 fn no_secret_stands_in_the_example() {
     fn walk(value: &Value) {
         match value {

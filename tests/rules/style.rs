@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{RULES, content, repository, yaml};
 
-/// Where the runbooks are read. docs/alerts.md says how to put another place into the files.
+/// Where the runbooks are read, unless the rules are printed with another place.
 const RUNBOOKS: &str =
     "https://github.com/aws-root-exporter/aws-root-exporter/blob/main/deploy/runbooks/";
 
@@ -28,6 +28,7 @@ const ALERTS: &[(&str, &str, &str)] = &[
     ("AWSAccountsMissing", "10m", "warning"),
     ("AWSOrganizationDiscoveryFailing", "30m", "warning"),
     ("AWSRootExporterDown", "5m", "critical"),
+    ("AWSRootExporterLabelsOverwritten", "0s", "warning"),
     ("AWSRootExporterReloadFailed", "5m", "warning"),
     ("AWSRootExporterStateNotSaved", "15m", "warning"),
     ("AWSRootExporterOverloaded", "15m", "warning"),
@@ -119,12 +120,52 @@ fn promtool_takes_rules_and_example() {
     );
 }
 
+/// After how long an alert fires: its `for`, or for how long its problem must have been there.
+fn pause(rule: &Value) -> String {
+    let seconds = text(rule, "expr")
+        .split_once(":seconds{")
+        .and_then(|(_, rest)| rest.split_once(">= "))
+        .map(|(_, rest)| rest.lines().next().unwrap_or_default());
+    let Some(seconds) = seconds else {
+        return text(rule, "for").to_owned();
+    };
+    assert_eq!(rule["for"], "0s", "a problem's time is in its expression");
+    let seconds: u32 = seconds.trim().parse().expect("seconds");
+    format!("{}m", seconds / 60)
+}
+
+#[test]
+fn every_scrape_configuration_keeps_the_label_account() {
+    for file in [
+        "deploy/prometheus/prometheus.yml",
+        "deploy/compose/prometheus.yml",
+    ] {
+        let config = yaml(file);
+        let jobs = config["scrape_configs"].as_array().unwrap();
+        let job = jobs.iter().find(|j| j["job_name"] == "aws-root-exporter");
+        assert_eq!(job.expect("the job")["honor_labels"], true, "{file}");
+    }
+    let monitor = yaml("deploy/kubernetes/base/service-monitor.yaml");
+    assert_eq!(monitor["spec"]["endpoints"][0]["honorLabels"], true);
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let job = readme.split("job_name: aws-root-exporter").nth(1).unwrap();
+    assert!(job.lines().nth(1).unwrap().contains("honor_labels: true"));
+}
+
+#[test]
+fn two_prometheus_send_the_same_alerts() {
+    let config = yaml("deploy/prometheus/prometheus.yml");
+    let relabel = &config["alerting"]["alert_relabel_configs"][0];
+    assert_eq!(relabel["action"], "labeldrop");
+    assert_eq!(relabel["regex"], "(prometheus_)?replica");
+}
+
 #[test]
 fn the_alerts_are_those_of_the_contract() {
     let found: Vec<_> = alerts()
         .into_iter()
         .map(|(name, rule)| {
-            let pause = text(&rule, "for").to_owned();
+            let pause = pause(&rule);
             let severity = text(&rule["labels"], "severity").to_owned();
             (name, pause, severity)
         })
@@ -175,15 +216,16 @@ fn names_labels_and_annotations_are_in_style() {
             description.ends_with('.') || description.ends_with("}}"),
             "{name}: {description}"
         );
-        if text(&rule, "expr").contains("account:")
-            || text(&rule, "expr").contains("account_source:")
-        {
+        if text(&rule, "expr").contains("by (account") {
             assert!(
                 description.starts_with(
                     "AWS account {{ $labels.account }} ({{ with printf \"aws_account_info{"
                 ),
                 "{name} names the account by id and name"
             );
+            // An account that is not monitored has no page.
+            let linked = description.contains("aws_root_exporter_external_url_info");
+            assert_eq!(linked, name != "AWSAccountsMissing", "{name}");
         }
         assert_eq!(
             text(annotations, "runbook_url"),
@@ -212,16 +254,41 @@ fn recording_rules_are_named_by_level_metric_and_operation_and_all_used() {
         .collect();
     let mut used = BTreeSet::new();
     for rule in &rules {
-        let words = metrics_in(text(rule, "expr"));
-        if rule.get("alert").is_some() {
-            used.extend(words.into_iter().filter(|word| word.contains(':')));
-        }
+        let own = rule["record"].as_str();
+        let words = metrics_in(text(rule, "expr")).into_iter();
+        used.extend(words.filter(|word| word.contains(':') && own != Some(word)));
     }
     for name in &recorded {
         assert_eq!(name.split(':').count(), 3, "{name}");
     }
+    // Since when an alert stands is in its description only.
     let used: BTreeSet<_> = used.iter().map(String::as_str).collect();
-    assert_eq!(recorded, used);
+    let unused: Vec<_> = recorded.difference(&used).collect();
+    assert!(
+        unused.iter().all(|name| name.ends_with(":since")),
+        "{unused:?}"
+    );
+    assert!(used.is_subset(&recorded), "{used:?}");
+}
+
+#[test]
+fn facts_and_problems_are_named_by_their_alerts() {
+    let alerts = alerts();
+    for rule in rules() {
+        let Some(labels) = rule["labels"].as_object() else {
+            continue;
+        };
+        for kind in ["fact", "problem"] {
+            if let Some(name) = labels.get(kind) {
+                let name = name.as_str().unwrap();
+                let expression = text(&alerts[name], "expr");
+                assert!(
+                    expression.contains(&format!("{{{kind}=\"{name}\"}}")),
+                    "{name} asks for its own {kind}: {expression}"
+                );
+            }
+        }
+    }
 }
 
 #[test]

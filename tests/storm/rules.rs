@@ -330,20 +330,23 @@ impl<'a> Rules<'a> {
             // Neither value is fine, so neither expires.
             return Ok(());
         }
-        let Some(live) = self.answers.iter().rfind(|answer| answer.is_live()) else {
+        let mut live = self.answers.iter().filter(|answer| answer.is_live());
+        // The file of a restart counts in whole seconds.
+        let lasts = STALENESS + Duration::from_secs(2);
+        let is_recent = |answer: &Answer| answer.at + lasts > self.scrape.begun;
+        // What a kill lost outdates no report.
+        let Some(known) = live.clone().rfind(|answer| self.is_known(answer)) else {
             return Ok(());
         };
-        // The file of a restart counts in whole seconds.
-        let is_recent = live.at + STALENESS + Duration::from_secs(2) > self.scrape.begun;
         let has_newer_report = self
             .by(Source::Report)
-            .any(|report| report.generated >= Some(live.second - 2));
-        if is_recent || has_newer_report {
+            .any(|report| report.generated >= Some(known.second - 2));
+        if live.any(is_recent) || has_newer_report {
             return Ok(());
         }
         Err(format!(
             "the last live answer is {:?} old",
-            self.scrape.begun - live.at
+            self.scrape.begun - known.at
         ))
     }
 

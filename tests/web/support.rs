@@ -87,7 +87,7 @@ pub fn account(number: u64) -> AccountView {
             region: "us-east-1".to_owned(),
             access: Some(Access::Caller),
             root_session: false,
-            labels: [("team".to_owned(), "payments".repeat(20))].into(),
+            labels: Arc::new([("team".to_owned(), "payments".repeat(20))].into()),
         }),
         posture: Posture::default(),
         report: None,

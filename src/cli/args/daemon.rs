@@ -36,6 +36,9 @@ pub(super) struct WebArgs {
     /// Requests answered at the same time [default: 40].
     #[arg(long = "web.max-requests", value_name = "N")]
     max_requests: Option<u32>,
+    /// Where people open the exporter's pages, for the links in alerts [default: none].
+    #[arg(long = "web.external-url", value_name = "URL")]
+    external_url: Option<String>,
 }
 
 /// Where the daemon listens, and whether it speaks TLS there.
@@ -104,6 +107,7 @@ impl WebArgs {
         given.extend(named([
             (self.telemetry_path.is_some(), "--web.telemetry-path"),
             (self.max_requests.is_some(), "--web.max-requests"),
+            (self.external_url.is_some(), "--web.external-url"),
         ]));
         given
     }
@@ -112,6 +116,7 @@ impl WebArgs {
         self.place.apply(overrides);
         set(&mut overrides.telemetry_path, self.telemetry_path);
         set(&mut overrides.max_requests, self.max_requests);
+        set(&mut overrides.external_url, self.external_url);
     }
 }
 

@@ -45,7 +45,8 @@ Examples:
 pub(super) const PRINT: &str = "\
 Examples:
   aws-root-exporter print config > config.toml
-  aws-root-exporter print rules > /etc/prometheus/rules/aws-root-exporter.rules.yml";
+  aws-root-exporter print rules > /etc/prometheus/rules/aws-root-exporter.rules.yml
+  aws-root-exporter print rules --runbook-url https://wiki.example.com/runbooks";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -35,7 +35,7 @@ fn no_command_is_the_daemon() {
 fn the_daemon_s_flags_work_before_and_after_serve() {
     let flags = "--web.listen-address 0.0.0.0:1 --web.listen-address [::1]:2 \
         --web.config.file w --web.telemetry-path /m --web.max-requests 3 \
-        --web.health-listen-address 0.0.0.0:4 --shard.index 5 --shard.total 6 \
+        --web.health-listen-address 0.0.0.0:4 --web.external-url https://e --shard.index 5 --shard.total 6 \
         --log.level debug --log.format json --config.enable-auto-reload --config.file f";
     let text = |text: &str| Some(text.to_owned());
     let expected = Invocation {
@@ -47,6 +47,7 @@ fn the_daemon_s_flags_work_before_and_after_serve() {
             telemetry_path: text("/m"),
             max_requests: Some(3),
             health_listen_address: text("0.0.0.0:4"),
+            external_url: text("https://e"),
             shard_index: Some(5),
             shard_total: Some(6),
             log_level: text("debug"),
@@ -74,6 +75,24 @@ fn the_demo_takes_the_flags_of_web_and_log() {
     let (accounts, seed) = (12, 1);
     let default = Command::Demo(DemoArgs { accounts, seed });
     assert_eq!(of("demo").unwrap().command, default);
+}
+
+#[test]
+fn the_runbooks_url_goes_with_rules_alone() {
+    for file in ["rules", "iam-users-rules"] {
+        let line = format!("print {file} --runbook-url https://example.com/runbooks/");
+        let Command::Print(print) = of(&line).unwrap().command else {
+            panic!("{line} prints");
+        };
+        let url = print.runbook_url.unwrap();
+        assert_eq!(url.as_str(), "https://example.com/runbooks");
+    }
+    for file in ["alertmanager", "dashboard", "config"] {
+        let error = refused(&format!("print {file} --runbook-url https://example.com"));
+        assert!(error.contains("'--runbook-url' goes with rules"), "{error}");
+    }
+    let error = refused("print rules --runbook-url wiki.example.com");
+    assert!(error.contains("is not a URL"), "{error}");
 }
 
 #[test]
@@ -220,7 +239,7 @@ fn value(arg: &clap::Arg) -> String {
         "max_age" | "unused_for" => "1h",
         "hub" => "arn:aws:iam::000000000012:role/x",
         "organization" => "o-a1b2c3d4e5",
-        "url" => "http://h",
+        "url" | "external_url" | "runbook_url" => "http://h",
         _ => "1",
     };
     possible

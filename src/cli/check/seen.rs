@@ -271,6 +271,6 @@ fn account(config: &Config, id: AccountId, region: &str) -> Account {
         region: region.to_owned(),
         access: Some(Access::Caller),
         root_session: false,
-        labels: std::collections::BTreeMap::new(),
+        labels: Arc::default(),
     })
 }

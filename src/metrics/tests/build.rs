@@ -34,7 +34,7 @@ pub fn account(id: &str, name: &str) -> AccountView {
             region: "us-east-1".to_owned(),
             access: Some(Access::Caller),
             root_session: false,
-            labels: [].into(),
+            labels: Arc::default(),
         }),
         posture: Posture::default(),
         report: None,
@@ -49,7 +49,8 @@ pub fn labelled(id: &str, labels: &[(&str, &str)]) -> AccountView {
     Arc::make_mut(&mut view.account).labels = labels
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
+        .collect::<std::collections::BTreeMap<_, _>>()
+        .into();
     view
 }
 
@@ -200,6 +201,7 @@ pub fn everything() -> Options {
         users_aggregate: true,
         key_age_days: vec![90, 365],
         unused_days: vec![45],
+        external_url: Some("https://exporter.example.com".to_owned()),
     }
 }
 

@@ -308,6 +308,16 @@ fn a_number_of_days_that_is_configured_twice_is_exposed_once() {
 }
 
 #[test]
+fn the_external_url_is_exported_where_it_is_set() {
+    let family = "aws_root_exporter_external_url_info";
+    let text = rendered(&rich(), &everything(), Format::Text);
+    let line = format!("{family}{{url=\"https://exporter.example.com\"}} 1");
+    assert!(text.lines().any(|it| it == line), "{text}");
+    let text = rendered(&rich(), &Options::default(), Format::Text);
+    assert!(!text.contains(family), "{text}");
+}
+
+#[test]
 fn users_in_numbers_are_off_unless_asked_for() {
     let text = rendered(
         &with_report(report(None)),

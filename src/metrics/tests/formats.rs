@@ -255,7 +255,7 @@ proptest! {
     ) {
         let view = |(id, (name, labels)): (&u64, &(String, BTreeMap<String, String>))| {
             let mut view: AccountView = account(&format!("{id:012}"), name);
-            Arc::make_mut(&mut view.account).labels = labels.clone();
+            Arc::make_mut(&mut view.account).labels = Arc::new(labels.clone());
             view
         };
         let snapshot = snapshot(accounts.iter().map(view).collect());

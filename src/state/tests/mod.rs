@@ -79,7 +79,7 @@ fn view(number: u64, keys: u8) -> AccountView {
             region: "us-east-1".to_owned(),
             access: Some(Access::Caller),
             root_session: false,
-            labels: BTreeMap::new(),
+            labels: Arc::default(),
         }),
         posture: Posture {
             keys_active: Some(Metric {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use root_posture::{Counts, Topic, Values};
+use root_posture::{Counts, Summary, Topic, Values};
 
 /// An access key or a signing certificate, where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Change {
 }
 
 impl State {
-    pub fn of(&self, topic: Topic) -> Counts {
+    pub fn of(self, topic: Topic) -> Counts {
         let count = |slots: [Credential; 2]| Counts {
             present: number(slots, |it| it != Credential::Absent),
             active: number(slots, |it| it == Credential::Active),
@@ -46,28 +46,20 @@ impl State {
     }
 
     /// What a list, or a report, says of these topics.
-    pub fn values(&self, topics: impl IntoIterator<Item = Topic>) -> Values {
-        let topics = topics.into_iter();
-        topics.fold(Values::default(), |values, topic| {
-            values.with(topic, Some(self.of(topic)))
-        })
+    pub fn values(self, topics: impl IntoIterator<Item = Topic>) -> Values {
+        only(topics, |topic| Some(self.of(topic)))
     }
 
-    /// What a summary says. Whether it counts beyond one is not known.
-    pub fn summary(&self, topics: impl IntoIterator<Item = Topic>, most: u8) -> Values {
-        let topics = topics.into_iter();
-        topics.fold(Values::default(), |values, topic| {
-            let value = self.of(topic);
-            let counted = Counts {
-                present: value.present.min(most),
-                active: 0,
-            };
-            let said = match topic {
-                Topic::Keys | Topic::Certificates => counted,
-                Topic::MfaOff | Topic::Password => value,
-            };
-            values.with(topic, Some(said))
-        })
+    /// What a summary says of these topics. Whether it counts beyond one is not known.
+    pub fn summary(self, topics: impl IntoIterator<Item = Topic>, most: u8) -> Values {
+        let count = |topic| Some(self.of(topic).present.min(most));
+        let all = Values::from(Summary {
+            keys: count(Topic::Keys),
+            certificates: count(Topic::Certificates),
+            mfa: Some(self.mfa),
+            password: Some(self.password),
+        });
+        only(topics, |topic| all.get(topic))
     }
 
     /// A key is born active, so nothing absent becomes inactive.
@@ -85,6 +77,13 @@ impl State {
             Change::Password(there) => self.password = there,
         }
     }
+}
+
+fn only(topics: impl IntoIterator<Item = Topic>, said: impl Fn(Topic) -> Option<Counts>) -> Values {
+    let topics = topics.into_iter();
+    topics.fold(Values::default(), |values, topic| {
+        values.with(topic, said(topic))
+    })
 }
 
 fn number(slots: [Credential; 2], is_such: impl Fn(Credential) -> bool) -> u8 {

@@ -28,7 +28,8 @@ pub struct Step<'w> {
 pub type Check = Result<(), String>;
 
 pub fn check(step: &Step) -> Check {
-    let rules: [(&str, fn(&Step) -> Check); 15] = [
+    type Rule = fn(&Step) -> Check;
+    let rules: [(&str, Rule); 18] = [
         ("values are bounded", may::values_are_bounded),
         (
             "a positive value stands on a claim",
@@ -47,6 +48,10 @@ pub fn check(step: &Step) -> Check {
             may::the_source_said_so_at_that_time,
         ),
         (
+            "the keys are shown by who knows them",
+            may::the_keys_are_shown_by_who_knows_them,
+        ),
+        (
             "no page for what never was",
             may::no_page_for_what_never_was,
         ),
@@ -59,6 +64,14 @@ pub fn check(step: &Step) -> Check {
             may::a_zero_after_a_key_has_a_reason,
         ),
         ("a review has a reason", may::a_review_has_a_reason),
+        (
+            "a report that is contradicted raises nothing",
+            may::a_report_that_is_contradicted_raises_nothing,
+        ),
+        (
+            "a claim counts until it is refuted",
+            must::a_claim_counts_until_it_is_refuted,
+        ),
         ("one witness raises at once", must::one_witness_raises),
         ("a settled list decides", must::a_settled_list_decides),
         ("a settled none decides", must::a_settled_none_decides),

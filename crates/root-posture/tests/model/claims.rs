@@ -3,6 +3,7 @@
 
 use root_posture::{LATE, LiveSource, Moment};
 
+use crate::support::answers::Streak;
 use crate::support::{Answers, Log, Shown};
 
 /// The claims about one value.
@@ -25,7 +26,7 @@ impl Claims<'_> {
             self.answers(LiveSource::Summary),
             self.answers(LiveSource::List),
         );
-        let refuted_by = list.confirmed().and_then(|it| it.twice_since());
+        let refuted_by = list.confirmed().and_then(Streak::twice_since);
         if self.failed_for_good(LiveSource::Summary, refuted_by) {
             return 0;
         }
@@ -33,7 +34,7 @@ impl Claims<'_> {
         let none = streaks
             .iter()
             .rposition(|it| it.is_confirmed() && it.value.present == 0);
-        let confirmed = streaks.iter().rposition(|it| it.is_confirmed());
+        let confirmed = streaks.iter().rposition(Streak::is_confirmed);
         let mut most = 0;
         for (index, streak) in streaks.iter().enumerate() {
             let came_after_none = none.is_none_or(|none| index >= none);
@@ -55,7 +56,7 @@ impl Claims<'_> {
             self.answers(LiveSource::Summary),
             self.answers(LiveSource::List),
         );
-        let refuted_by = summary.confirmed_none().and_then(|it| it.twice_since());
+        let refuted_by = summary.confirmed_none().and_then(Streak::twice_since);
         if self.failed_for_good(LiveSource::List, refuted_by) {
             return 0;
         }
@@ -72,7 +73,7 @@ impl Claims<'_> {
         let summary = summary.filter(|it| it.value.present == 0);
         let against: Vec<Moment> = summary
             .chain(&self.answers(LiveSource::List).0)
-            .filter_map(|it| it.twice_since())
+            .filter_map(Streak::twice_since)
             .collect();
         let reports = self.log.reports.iter().rev();
         let reports = reports.take(if self.is_held { 2 } else { 1 });
@@ -104,16 +105,16 @@ impl Claims<'_> {
     }
 
     /// Whether a list that stands, or the report, is newer.
-    fn is_explained_since(&self, last: Moment) -> bool {
+    fn is_explained_since(&self, counted: Moment) -> bool {
         let topic = self.shown.topic;
         let list = self.answers(LiveSource::List);
         let by_list = self.log.is_current(LiveSource::List, topic)
-            && list.newest().is_some_and(|newest| newest.last >= last);
+            && list.newest().is_some_and(|newest| newest.last >= counted);
         let none_refutes = self.answers(LiveSource::Summary).confirmed_none().is_some();
         let by_report = !self.is_held
             && !none_refutes
             && list.newest().is_none()
-            && (self.log.report(topic)).is_some_and(|(report, _)| report.generated >= last);
+            && (self.log.report(topic)).is_some_and(|(report, _)| report.generated >= counted);
         by_list || by_report
     }
 }

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use root_posture::{Evidence, LATE, LiveSource, MOST, Posture, Topic};
 
 use crate::assertions::{Check, Step, check};
+use crate::clock::Clock;
 use crate::reference::{Heard, World};
 use crate::strategy::{HOUR, MINUTE, Scenario};
 use crate::support::{Shown, moved};
 use crate::sut::Sut;
-use crate::transition::{Ask, Outcome, Transition};
+use crate::transition::{Ask, Outcome, Transition, seconds};
 
 /// Runs a scenario. `story` gets a line for each thing that happens.
 pub fn run(scenario: &Scenario, story: Option<&mut String>) -> Check {
@@ -202,8 +203,8 @@ impl Driver<'_> {
     fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
         if let Some(story) = self.story.take() {
             let line = line(self);
-            let at = (self.world.clock.truth() - crate::clock::Clock::START) as f64 / 1000.0;
-            let _: Result<_, _> = writeln!(story, "{at:>10.3} {line}");
+            let at = seconds(self.world.clock.truth() - Clock::START);
+            let _: Result<_, _> = writeln!(story, "{at:>12} {line}");
             self.story = Some(story);
         }
     }

@@ -292,13 +292,15 @@ impl World {
         self.awaiting.summary || self.awaiting.list || self.awaiting.report
     }
 
-    /// Until when a first start may wait for a report that explains what a summary counts.
+    /// Until when a first start waits for a report that explains what a summary counts.
     pub fn first_report_until(&self) -> Option<Moment> {
         let summary = self.log.answers(LiveSource::Summary, Topic::Keys);
         let list = self.log.answers(LiveSource::List, Topic::Keys);
-        let counts = summary.newest().is_some_and(|it| it.value.present > 0);
-        let may = counts && list.newest().is_none() && self.log.reports.is_empty();
-        self.report_started.filter(|_| may).map(|at| at + COLD_WAIT)
+        let counts = matches!(summary.0.as_slice(), [only] if only.value.present > 0);
+        let waits = counts && list.newest().is_none() && self.log.reports.is_empty();
+        self.report_started
+            .filter(|_| waits)
+            .map(|at| at + COLD_WAIT)
     }
 
     fn stop_awaiting(&mut self, source: LiveSource) {

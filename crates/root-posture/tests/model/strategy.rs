@@ -114,7 +114,7 @@ fn rounds() -> impl Strategy<Value = Vec<Transition>> {
         any::<bool>(),
     );
     (1..4_usize, asked).prop_map(|(times, (summary, list, swap))| {
-        let mut round = vec![
+        let mut round = [
             Transition::Interval,
             Transition::Ask(summary),
             Transition::Ask(list),

@@ -120,6 +120,7 @@ impl fmt::Display for Transition {
     }
 }
 
-fn seconds(millis: i64) -> String {
+/// Milliseconds as people read them.
+pub fn seconds(millis: i64) -> String {
     format!("{}.{:03} s", millis / 1000, (millis % 1000).abs())
 }

@@ -6,6 +6,7 @@ use root_posture::{
     Answer, Counts, Evidence, LATE, Limits, LiveSource, Moment, ReportClaim, Topic,
 };
 
+use super::answers::Streak;
 use super::{Answers, Shown};
 
 /// All evidence of one account.
@@ -96,10 +97,17 @@ impl Log {
 
     /// The most keys that a list or a report knew of that still explains what a summary counts
     /// that was asked at `asked`; more than that is new. What a list said counts until it has
-    /// confirmed another answer, or a report is clearly later.
+    /// confirmed another answer, or a report is clearly later; where no list answers, only what the
+    /// summary's own none did not refute.
     pub fn known_lately(&self, topic: Topic, asked: Moment) -> u8 {
-        let start = asked - LATE;
-        let streaks = &self.answers(LiveSource::List, topic).0;
+        let list = self.answers(LiveSource::List, topic);
+        let failed = self.failed(LiveSource::List, topic);
+        let list_answers = list.newest().is_some_and(|newest| failed < newest.last);
+        let none = self.answers(LiveSource::Summary, topic).confirmed_none();
+        let none = none.filter(|_| !list_answers);
+        let none_since = none.and_then(Streak::twice_since);
+        let start = none.map_or(asked - LATE, |none| none.last.max(asked - LATE));
+        let streaks = &list.0;
         let listed = streaks.iter().enumerate().filter(|(index, streak)| {
             let mut later = streaks.iter().skip(index + 1);
             let confirmed = later.find_map(|streak| streak.counted.get(1));
@@ -109,11 +117,19 @@ impl Log {
             });
             let superseded = superseded.map(|report| report.received);
             let ended = superseded.iter().chain(confirmed).min();
-            ended.is_none_or(|ended| *ended > start) || streak.last > start
+            let is_baseline = ended.is_none_or(|ended| *ended > start) || streak.last > start;
+            is_baseline && none_since <= Some(streak.last)
         });
+        // A list that found a key again contradicts the none.
+        let stands = list
+            .newest()
+            .is_some_and(|newest| none_since <= Some(newest.last));
+        let unsettled = list.unsettled().iter().filter(|_| stands);
         let reports = self.reports.iter().rev().take(2);
+        let reports = reports.filter(|report| none_since < Some(report.received));
         let reported = reports.filter_map(|report| report.values.get(topic));
-        let known = listed.map(|(_, streak)| streak.value).chain(reported);
+        let listed = listed.map(|(_, streak)| streak).chain(unsettled);
+        let known = listed.map(|streak| streak.value).chain(reported);
         known.map(|value| value.present).max().unwrap_or(0)
     }
 

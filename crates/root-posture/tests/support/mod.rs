@@ -1,6 +1,6 @@
 //! What the tests over random evidence share: a restart, and the plain list of what was answered.
 
-mod answers;
+pub mod answers;
 mod log;
 mod restart;
 mod shown;

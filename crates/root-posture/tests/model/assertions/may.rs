@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use root_posture::{Evidence, LATE, LiveSource, MOST, Source, Topic};
+use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, ReportClaim, Source, Topic};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::clock::Clock;
 use crate::reference::Heard;
 use crate::strategy::MINUTE;
 use crate::support::Shown;
+use crate::support::answers::Streak;
 
 pub fn values_are_bounded(step: &Step) -> Check {
     for shown in Shown::ALL {
@@ -63,16 +64,14 @@ pub fn a_zero_is_supported(step: &Step) -> Check {
     Ok(())
 }
 
-/// Nothing before each source in use has answered or failed, and everything after, but for the
-/// two minutes in which a report may explain what a summary counts.
+/// Nothing before each source in use has answered or failed, nor in the two minutes in which a
+/// report may explain what a summary counts; and everything after.
 pub fn a_first_start_is_waited_for(step: &Step) -> Check {
-    if step.world.awaits() {
+    let until = step.world.first_report_until();
+    if step.world.awaits() || until.is_some_and(|until| step.now() < until) {
         return ensure(is_empty(&step.after), || {
-            format!("{:?} are awaited", step.world.awaiting)
+            format!("{:?}, a report until {until:?}", step.world.awaiting)
         });
-    }
-    if (step.world.first_report_until()).is_some_and(|until| step.now() < until) {
-        return Ok(());
     }
     for shown in Shown::ALL {
         let is_said = step.world.heard.iter().any(|heard| heard.says(shown.topic));
@@ -103,6 +102,51 @@ pub fn the_source_said_so_at_that_time(step: &Step) -> Check {
     ensure(dates.max() <= Some(newest), || {
         "evidence of the future".to_owned()
     })
+}
+
+/// The keys are shown one by one by the list where it covers what the report in force says, else by
+/// the report, and by none where only a summary counts.
+pub fn the_keys_are_shown_by_who_knows_them(step: &Step) -> Check {
+    if step.is_cold() || step.after.review_at.is_some() {
+        return Ok(());
+    }
+    let log = &step.world.log;
+    let report = log.report(Topic::Keys);
+    let since = report.map(|(report, _)| report.generated - LATE);
+    let list = log.answers(LiveSource::List, Topic::Keys).unsettled();
+    let list = list.iter().filter(|it| since <= Some(it.last));
+    let listed = list.map(|it| it.value).reduce(Counts::max);
+    let reported = report.map(|(_, value)| value);
+    let covers = |listed: Counts| reported.is_none_or(|reported| listed.max(reported) == listed);
+    let newest = log.answers(LiveSource::List, Topic::Keys).newest();
+    let newest = newest.filter(|_| log.is_current(LiveSource::List, Topic::Keys));
+    let is_known = match step.after.keys_by {
+        Some(Source::RootSession) => listed.is_some(),
+        Some(Source::CredentialReport) => {
+            reported.is_some() && !newest.is_some_and(|newest| covers(newest.value))
+        }
+        Some(Source::AccountSummary) => false,
+        None => newest.is_none(),
+    };
+    let is_covered = listed.is_none_or(covers);
+    let is_refuted = reported.is_none() || is_refuted(step, Topic::Keys);
+    let is_right = step.after.keys_by != Some(Source::RootSession) || is_covered || is_refuted;
+    ensure(is_known && is_right, || {
+        format!(
+            "{:?}, listed {listed:?}, reported {reported:?}",
+            step.after.keys_by
+        )
+    })
+}
+
+/// Whether two answers since its receipt refute the newest report.
+fn is_refuted(step: &Step, topic: Topic) -> bool {
+    let log = &step.world.log;
+    let [summary, list] = LiveSource::ALL.map(|source| log.answers(source, topic));
+    let nones = summary.0.iter().filter(|it| it.value.present == 0);
+    let mut against = nones.chain(&list.0).filter_map(Streak::twice_since);
+    log.report(topic)
+        .is_some_and(|(report, _)| against.any(|twice| twice >= report.received))
 }
 
 /// A page for a key that was at no time active since the newest list or report before what a summary
@@ -136,17 +180,24 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     };
     // A stale "1" of a summary after its own confirmed none, and no list to ask.
     let summary = world.log.answers(LiveSource::Summary, Topic::Keys);
-    let is_after_none =
-        summary.confirmed_none().is_some() && !world.log.is_current(LiveSource::List, Topic::Keys);
-    // What a list or report said explains a count for 15 minutes before the summary's newest answer.
+    let has_said_none = summary.confirmed_none().is_some();
+    let is_after_none = has_said_none && !world.log.is_current(LiveSource::List, Topic::Keys);
+    // What a list said explains a count for 15 minutes before the summary's newest answer, and what a
+    // report said does so until the summary has confirmed a none.
     let newest = |of: &dyn Fn(&Heard) -> bool| {
         let heard = heard().filter(|heard| of(heard));
-        heard.filter_map(|heard| heard.content_at).max()
+        heard.filter_map(Heard::date).max()
     };
     let is_explained_no_more = |nth: u8| {
-        let told = newest(&|heard| !is_count(&heard) && count(heard) >= nth)?;
-        let margin = i64::try_from(3 * world.limits.interval.as_millis()).unwrap();
-        Some(told + 15 * MINUTE - margin <= newest(&|heard| is_count(&heard))?)
+        let explains = |heard: &Heard| match heard.source() {
+            Some(Source::AccountSummary) => false,
+            Some(Source::CredentialReport) => !has_said_none && count(heard) >= nth,
+            _ => count(heard) >= nth,
+        };
+        let counted = newest(&|heard| is_count(&heard))?;
+        // The times on answers are whole seconds, and up to half a minute after the asking.
+        let window = Duration::from_secs(15 * 60 - 31);
+        Some(newest(&explains).map_or(has_said_none, |told| told.plus(window) <= counted))
     };
     let is_known = (1..=MOST)
         .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
@@ -224,7 +275,7 @@ pub fn a_zero_after_a_key_has_a_reason(step: &Step) -> Check {
         let none = log
             .answers(LiveSource::Summary, shown.topic)
             .confirmed_none();
-        let none_since = none.and_then(|none| none.twice_since());
+        let none_since = none.and_then(Streak::twice_since);
         let failed = log.failed(LiveSource::List, shown.topic);
         let list = log
             .answers(LiveSource::List, shown.topic)
@@ -245,29 +296,59 @@ pub fn a_zero_after_a_key_has_a_reason(step: &Step) -> Check {
     Ok(())
 }
 
-/// A review is announced only for the end of a hold, four intervals after a report that a live
-/// source contradicts, or for the end of the wait for a first one.
+/// A report is held, and a review announced for the end of that after four intervals, only where a
+/// live source contradicts it that had confirmed its answer before it came, answered in the 15
+/// minutes before it was generated and did not fail since. Else a review is the end of the wait for
+/// a first report.
 pub fn a_review_has_a_reason(step: &Step) -> Check {
     let Some(review_at) = step.after.review_at else {
         return Ok(());
     };
-    let log = &step.world.log;
-    let hold = step.world.limits.interval * 4;
-    let is_held = log.reports.iter().rev().take(2).any(|report| {
-        let mut sources = LiveSource::ALL.into_iter();
-        let contradicts = sources.any(|source| {
-            report.values.iter().any(|(topic, reported)| {
-                let newest = log.answers(source, topic).newest();
-                newest.is_some_and(|newest| {
-                    newest.value.present < reported.present
-                        || source == LiveSource::List && newest.value.active < reported.active
-                })
-            })
-        });
-        contradicts && review_at == report.received + hold
+    let reports = step.world.log.reports.iter().rev().take(2);
+    let mut held = reports.filter(|report| {
+        let mut topics = report.values.iter().map(|(topic, _)| topic);
+        topics.any(|topic| is_held(step, report, topic))
     });
+    let longest = step.world.limits.interval * 4;
+    let is_held = held.any(|report| review_at == report.received + longest);
     let is_awaited = step.is_cold() && step.world.first_report_until() == Some(review_at);
     ensure(review_at > step.now() && (is_held || is_awaited), || {
         format!("at {review_at:?}, now is {:?}", step.now())
+    })
+}
+
+/// A report that describes what was just deleted raises nothing before it is clear what it is.
+pub fn a_report_that_is_contradicted_raises_nothing(step: &Step) -> Check {
+    let Some(Evidence::Report(report)) = step.evidence() else {
+        return Ok(());
+    };
+    for shown in Shown::ALL {
+        if !is_empty(&step.before) && is_held(step, &report, shown.topic) {
+            let [was, is] = [&step.before, &step.after].map(|posture| shown.alarm(posture));
+            ensure(is <= was, || format!("{shown:?} from {was} to {is}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_held(step: &Step, report: &ReportClaim, topic: Topic) -> bool {
+    let log = &step.world.log;
+    let reported = report.values.get(topic).unwrap_or_default();
+    LiveSource::ALL.into_iter().any(|source| {
+        let Some(newest) = log.answers(source, topic).newest() else {
+            return false;
+        };
+        let (said, failed) = (newest.value, log.failed(source, topic));
+        let contradicts = match source {
+            LiveSource::Summary => said.present == 0 && reported.present > 0,
+            LiveSource::List => said.present < reported.present || said.active < reported.active,
+        };
+        contradicts
+            && newest
+                .counted
+                .get(1)
+                .is_some_and(|it| *it <= report.received)
+            && newest.last >= report.generated - LATE
+            && failed < newest.last.min(report.received)
     })
 }

@@ -1,9 +1,10 @@
 //! What must be shown.
 
-use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, Topic};
+use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, Moment, Topic};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::support::Shown;
+use crate::support::answers::Streak;
 
 /// What a live source answers is shown at once, and so is what a summary counts beyond all that
 /// was known in the last 15 minutes.
@@ -33,6 +34,49 @@ pub fn one_witness_raises(step: &Step) -> Check {
             value >= Some(least) || value.is_none() && may_be_unknown,
             || format!("{shown:?} is {value:?}, at least {least} is known"),
         )?;
+    }
+    Ok(())
+}
+
+/// What a source says counts until it is refuted by two answers, or a report is clearly later: every
+/// answer of a live source back to the newest that it confirmed, and the report.
+pub fn a_claim_counts_until_it_is_refuted(step: &Step) -> Check {
+    if step.is_cold() || step.after.review_at.is_some() {
+        return Ok(());
+    }
+    let log = &step.world.log;
+    for shown in Shown::ALL {
+        let [summary, list] = LiveSource::ALL.map(|source| log.answers(source, shown.topic));
+        let none = summary.confirmed_none().and_then(Streak::twice_since);
+        let other = list.confirmed().and_then(Streak::twice_since);
+        let report = log.report(shown.topic);
+        let since = report.map(|(report, _)| report.generated - LATE);
+        let stands = |source, refuted: Option<Moment>| {
+            let unsettled = log.answers(source, shown.topic).unsettled().iter();
+            unsettled.filter(move |streak| {
+                let has_failed = log.failed(source, shown.topic) > streak.last;
+                since <= Some(streak.last) && !(has_failed && refuted > Some(streak.last))
+            })
+        };
+        let mut claims: Vec<u8> = stands(LiveSource::List, none)
+            .map(|streak| shown.pick(streak.value))
+            .collect();
+        if shown.present {
+            let counted = stands(LiveSource::Summary, other);
+            claims.extend(counted.map(|streak| streak.value.present));
+        }
+        if let Some((report, value)) = report {
+            let nones = summary.0.iter().filter(|it| it.value.present == 0);
+            let mut against = nones.chain(&list.0).filter_map(Streak::twice_since);
+            if against.all(|twice_since| twice_since < report.received) {
+                claims.push(shown.pick(value));
+            }
+        }
+        let least = claims.into_iter().max().unwrap_or(0).min(MOST);
+        let value = shown.alarm(&step.after);
+        ensure(value >= least, || {
+            format!("{shown:?} is {value}, not {least}")
+        })?;
     }
     Ok(())
 }
@@ -72,7 +116,7 @@ pub fn a_settled_none_decides(step: &Step) -> Check {
         let list = log.answers(LiveSource::List, topic);
         let summary = log.answers(LiveSource::Summary, topic);
         let newest = summary.newest().filter(|it| it.value == Counts::NONE);
-        let Some(twice_since) = newest.and_then(|newest| newest.twice_since()) else {
+        let Some(twice_since) = newest.and_then(Streak::twice_since) else {
             continue;
         };
         let list_agrees = list.unsettled().iter().all(|it| it.value == Counts::NONE);

@@ -1,0 +1,129 @@
+//! The URL of a folder of pages, to which paths are appended: the exporter's own, or the runbooks.
+//!
+//! It ends up in metrics, alerts and logs, so it never holds a user or a password, and no error
+//! shows the text that was refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+/// An `http` or `https` URL without credentials, query or fragment, and without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+/// What is wrong with the text of a [`BaseUrl`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// It is no URL.
+    #[error("is not a URL; write it like \"https://exporter.example.com\"")]
+    NotAUrl,
+    /// The scheme is another one.
+    #[error(
+        "begins with neither http:// nor https://; write it like \"https://exporter.example.com\""
+    )]
+    Scheme,
+    /// A user or password is in it.
+    #[error(
+        "has a user or a password in it, which everybody who reads an alert would see; leave them out"
+    )]
+    Credentials,
+    /// A query or a fragment is in it.
+    #[error("has a query (?) or a fragment (#); leave it out: paths are appended to the URL")]
+    Query,
+}
+
+impl FromStr for BaseUrl {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, BaseUrlError> {
+        let url = Url::parse(text).map_err(|_| BaseUrlError::NotAUrl)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(BaseUrlError::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BaseUrlError::Credentials);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BaseUrlError::Query);
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+}
+
+impl BaseUrl {
+    /// The URL, without a slash at its end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_kept_without_the_slashes_at_its_end() {
+        for (text, kept) in [
+            (
+                "https://exporter.example.com",
+                "https://exporter.example.com",
+            ),
+            (
+                "https://exporter.example.com/",
+                "https://exporter.example.com",
+            ),
+            ("http://127.0.0.1:10057//", "http://127.0.0.1:10057"),
+            ("http://[::1]:10057", "http://[::1]:10057"),
+            (
+                "https://example.com/aws/root/",
+                "https://example.com/aws/root",
+            ),
+        ] {
+            assert_eq!(text.parse::<BaseUrl>().unwrap().as_str(), kept);
+        }
+    }
+
+    #[test]
+    fn nothing_in_it_can_end_the_text_around_it() {
+        let url: BaseUrl = "https://example.com/{{ x }}\"<\n#"
+            .trim_end_matches('#')
+            .parse()
+            .unwrap();
+        assert_eq!(
+            url.as_str(),
+            "https://example.com/%7B%7B%20x%20%7D%7D%22%3C"
+        );
+    }
+
+    #[test]
+    fn what_is_no_base_of_pages_is_refused() {
+        for (text, error) in [
+            ("", BaseUrlError::NotAUrl),
+            ("exporter.example.com", BaseUrlError::NotAUrl),
+            ("/accounts", BaseUrlError::NotAUrl),
+            ("https://", BaseUrlError::NotAUrl),
+            ("https://example.com:99999", BaseUrlError::NotAUrl),
+            ("localhost:10057", BaseUrlError::Scheme),
+            ("ftp://example.com", BaseUrlError::Scheme),
+            (
+                "https://user:password@example.com",
+                BaseUrlError::Credentials,
+            ),
+            ("https://user@example.com", BaseUrlError::Credentials),
+            ("https://:password@example.com", BaseUrlError::Credentials),
+            ("https://example.com/?a=b", BaseUrlError::Query),
+            ("https://example.com/?", BaseUrlError::Query),
+            ("https://example.com/#a", BaseUrlError::Query),
+        ] {
+            assert_eq!(text.parse::<BaseUrl>(), Err(error), "{text}");
+        }
+    }
+}
