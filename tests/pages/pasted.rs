@@ -29,7 +29,7 @@ async fn shown(id: &str) -> (String, serde_json::Value) {
     let page = server.get(&format!("/accounts/{ACCOUNT}")).await;
     assert_eq!(page.status, 200);
     let api = server.get(&format!("/api/v1/accounts/{ACCOUNT}")).await;
-    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    let page = String::from_utf8(page.body).unwrap();
     (page, json(&api)["root"]["access_keys"][0].clone())
 }
 
