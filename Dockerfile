@@ -38,5 +38,5 @@ VOLUME ["/var/lib/aws-root-exporter"]
 EXPOSE 10057
 USER 65532:65532
 HEALTHCHECK --interval=15s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["/usr/bin/aws-root-exporter", "healthcheck", "--url", "http://127.0.0.1:10058/-/healthy"]
+    CMD ["/usr/bin/aws-root-exporter", "healthcheck"]
 ENTRYPOINT ["/usr/bin/aws-root-exporter"]

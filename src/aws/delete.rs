@@ -2,17 +2,17 @@
 //!
 //! Only the command `remediate` may use this module, which a test checks; the daemon never does,
 //! and its role may not. The session is opened for the one deletion, with the task policy that
-//! allows it, and has no slot.
+//! allows it, is verified to be the account's like any other, and has no slot.
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 
 use aws_sdk_iam::operation::delete_access_key::DeleteAccessKeyError;
+use root_posture::AccessKeyId;
 
 use super::Aws;
 use super::operation::Operation;
-use super::session::Denial;
 use crate::account::Account;
-use crate::failure::Failure;
+use crate::failure::{Failure, Reason};
 
 /// The task policy that lets a root session delete the root user's credentials.
 const TASK: &str = "IAMDeleteRootUserCredentials";
@@ -26,22 +26,45 @@ pub enum Deleted {
     Before,
 }
 
+/// Why a deletion is not known to have worked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeleteError {
+    /// It was not sent, or AWS refused it: the key is as it was.
+    Refused(Failure),
+    /// It was sent, and whether AWS did it is not known.
+    Unanswered(Failure),
+}
+
 /// sts:AssumeRoot with the deleting task policy, then iam:DeleteAccessKey of that one key.
 ///
 /// # Errors
 ///
-/// A [`Failure`]; then the key may still be there.
-pub async fn root_key(aws: &Aws, account: &Account, key: &str) -> Result<Deleted, Failure> {
-    let session = aws.assume_root(account, TASK, Denial::OfTarget).await?;
+/// A [`DeleteError`]; then the key may still be there.
+pub async fn root_key(
+    aws: &Aws,
+    account: &Account,
+    key: &AccessKeyId,
+) -> Result<Deleted, DeleteError> {
+    let session = aws.open_root(account, TASK).await;
+    let session = session.map_err(DeleteError::Refused)?;
     let clients = aws.clients(&account.region);
     let operation = Operation::iam("DeleteAccessKey");
     let sent = aws.send(operation, &session, || {
-        clients.iam.delete_access_key().access_key_id(key).send()
+        let request = clients.iam.delete_access_key();
+        request.access_key_id(key.as_str()).send()
     });
     let sent = sent.await;
     let error = sent.service_error();
     if error.is_some_and(DeleteAccessKeyError::is_no_such_entity_exception) {
         return Ok(sent.book_as(Deleted::Before).value);
     }
-    sent.book().map(|_| Deleted::Now)
+    match sent.book() {
+        Ok(_) => Ok(Deleted::Now),
+        Err(failure) => Err(match failure.reason {
+            Reason::Timeout | Reason::Network | Reason::Service | Reason::Other => {
+                DeleteError::Unanswered(failure)
+            }
+            _ => DeleteError::Refused(failure),
+        }),
+    }
 }

@@ -185,7 +185,28 @@ impl Aws {
                 ));
             }
         };
-        let session = self.verified(region, opened, &before).await?;
+        self.verified_as(account, opened, &before).await
+    }
+
+    /// Opens a root session in the account with that task policy, and verifies that it is that
+    /// account's. It has no slot.
+    pub(super) async fn open_root(
+        &self,
+        account: &Account,
+        task: &str,
+    ) -> Result<Session, Failure> {
+        let opened = self.assume_root(account, task, Denial::OfTarget).await?;
+        self.verified_as(account, opened, &Before::default()).await
+    }
+
+    /// The session, once it is verified that it belongs to the account.
+    async fn verified_as(
+        &self,
+        account: &Account,
+        session: Session,
+        before: &Before,
+    ) -> Result<Session, Failure> {
+        let session = self.verified(&account.region, session, before).await?;
         match session.account {
             Some(found) if found != account.id => Err(Failure::new(
                 Reason::AccountMismatch,
@@ -329,7 +350,7 @@ impl Aws {
     /// sts:AssumeRoot with the caller's credentials and a task policy.
     ///
     /// Source: STS API Reference, `AssumeRoot`; only Regional endpoints know it.
-    pub(super) async fn assume_root(
+    async fn assume_root(
         &self,
         account: &Account,
         task: &str,
@@ -471,130 +492,4 @@ pub(super) fn account_of_arn(arn: &str) -> Option<AccountId> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::clock::Clock;
-
-    /// A slot whose sessions are numbered in the order in which they are opened.
-    struct Bench {
-        slot: Arc<Slot>,
-        opened: Arc<AtomicUsize>,
-        calls: Cell<usize>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let (clock, _hand) = Clock::manual(Timestamp::default());
-            Self {
-                slot: Arc::new(Slot::new("a session", clock, Duration::from_secs(30))),
-                opened: Arc::default(),
-                calls: Cell::default(),
-            }
-        }
-
-        /// Makes a call that fails with the reason that `refuses` gives for a session's number.
-        async fn call(
-            &self,
-            denial: Denial,
-            refuses: impl Fn(usize) -> Option<Reason>,
-        ) -> Option<Reason> {
-            let open = |_| {
-                let nth = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
-                async move {
-                    Ok(Session {
-                        credentials: Credentials::new(nth.to_string(), "", None, None, "test"),
-                        account: None,
-                        ends: None,
-                    })
-                }
-            };
-            let refuses = &refuses;
-            let call = |session: Session| async move {
-                self.calls.update(|calls| calls + 1);
-                let nth = session.credentials.access_key_id().parse().unwrap();
-                refuses(nth).map_or(Ok(()), |reason| Err(Failure::new(reason, "as wanted")))
-            };
-            let result = with_slot(&self.slot, open, ASSUME_ROLE, denial, call).await;
-            result.err().map(|failure| failure.reason)
-        }
-
-        /// How many sessions were opened, and how many calls were made.
-        fn counts(&self) -> (usize, usize) {
-            (self.opened.load(Ordering::SeqCst), self.calls.get())
-        }
-    }
-
-    const DENIED: Option<Reason> = Some(Reason::AccessDenied);
-
-    #[tokio::test]
-    async fn a_session_that_is_revoked_is_opened_again_at_the_first_denial() {
-        let bench = Bench::new();
-        let revoked = |nth| if nth == 1 { DENIED } else { None };
-        assert_eq!(bench.call(Denial::OfSession, |_| None).await, None);
-        assert_eq!(bench.call(Denial::OfSession, revoked).await, None);
-        assert_eq!(bench.counts(), (2, 3));
-    }
-
-    #[tokio::test]
-    async fn what_is_denied_with_a_fresh_session_stays_denied_until_it_has_worked() {
-        let bench = Bench::new();
-        for _ in 0..3 {
-            assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
-        }
-        assert_eq!(bench.counts(), (1, 3));
-        for sessions in 2..=3 {
-            assert_eq!(bench.call(Denial::OfSession, |_| None).await, None);
-            for _ in 0..3 {
-                assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
-            }
-            assert_eq!(bench.counts().0, sessions);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_target_that_is_denied_costs_no_session() {
-        let bench = Bench::new();
-        for _ in 0..3 {
-            assert_eq!(bench.call(Denial::OfTarget, |_| None).await, None);
-            assert_eq!(bench.call(Denial::OfTarget, |_| DENIED).await, DENIED);
-        }
-        assert_eq!(bench.counts(), (1, 6));
-    }
-
-    #[tokio::test]
-    async fn a_session_that_has_ended_is_opened_again_once_a_call() {
-        let bench = Bench::new();
-        let ended = Some(Reason::Credentials);
-        let first = |nth| if nth == 1 { ended } else { None };
-        assert_eq!(bench.call(Denial::OfTarget, first).await, None);
-        assert_eq!(bench.counts(), (2, 2));
-        assert_eq!(bench.call(Denial::OfTarget, |_| ended).await, ended);
-        assert_eq!(bench.counts(), (3, 4));
-    }
-
-    #[tokio::test]
-    async fn credentials_that_cannot_be_sent_are_a_failure() {
-        let aws = crate::aws::tests::unreachable().await;
-        for (key, token) in [
-            ("AKIAIOSFODNN7EXAMPLE\n", None),
-            ("AKIAIOSFODNN7EXAMPLE", Some("a b")),
-        ] {
-            let provider = Credentials::new(key, "", token.map(str::to_owned), None, "test");
-            let failure = aws.provide(&provider, "the caller").await.err().unwrap();
-            assert_eq!(failure.reason, Reason::Credentials);
-            assert!(!failure.message.contains(key), "{failure}");
-        }
-    }
-
-    #[test]
-    fn the_account_of_an_assumed_role_is_in_its_arn() {
-        assert_eq!(
-            account_of_arn("arn:aws-us-gov:sts::000000000012:assumed-role/x/y"),
-            Some("000000000012".parse().unwrap())
-        );
-        assert_eq!(account_of_arn("arn:aws:sts"), None);
-    }
-}
+mod tests;

@@ -9,14 +9,19 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use root_posture::AccessKeyId;
 
 use crate::account::AccountId;
 use crate::build::{REVISION, RUSTC, VERSION};
 use crate::config::{BaseUrl, LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
 use crate::web::ProbeUrl;
 
+use self::daemon::{PlaceArgs, ServeArgs, WebArgs};
+
+mod daemon;
 mod examples;
 pub mod reference;
+mod values;
 
 static LONG_VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{VERSION} (revision {REVISION}, rustc {RUSTC})"));
@@ -71,9 +76,31 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let matches = Cli::command().try_get_matches_from(arguments)?;
+    let matches = definition().try_get_matches_from(arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
     cli.judge()
+}
+
+/// The command line as clap knows it. A flag of all commands is not in the help of one that has no
+/// use for it; clap still takes it there, so that it can be refused in words.
+fn definition() -> clap::Command {
+    let mut program = Cli::command();
+    let useless = |command: &str| -> &[&str] {
+        match command {
+            "demo" => &["config_file"],
+            "policy" | "healthcheck" => &["log_level", "log_format"],
+            "print" | "completions" | "man" => &["config_file", "log_level", "log_format"],
+            _ => &[],
+        }
+    };
+    let global: Vec<clap::Arg> = program.get_arguments().cloned().collect();
+    for subcommand in program.get_subcommands_mut() {
+        for id in useless(subcommand.get_name()) {
+            let hidden = global.iter().find(|arg| arg.get_id() == id).cloned();
+            *subcommand = subcommand.clone().args(hidden.map(|arg| arg.hide(true)));
+        }
+    }
+    program
 }
 
 /// Watches AWS accounts for root access keys and tells Prometheus.
@@ -112,30 +139,42 @@ enum CliCommand {
     /// A second look, some seconds later, is taken where the first would lower what an account's
     /// credential report says; a report in the making is waited for, two minutes at most.
     ///
-    /// Exits with 0 when no account has a root key, 1 when one has, 3 when something could not be
-    /// judged, 2 for wrong usage or configuration. 1 wins over 3. A saved report is judged as of the
-    /// time it was made.
+    /// Exits with 0 when nothing is found that --fail-on names, 1 when a root key or a root user
+    /// without MFA is, 3 when something could not be judged or a saved report is too old, 2 for wrong
+    /// usage or configuration. 1 wins over 3. What is worst is printed first.
+    ///
+    /// A saved report counts as of the time it was made. A CSV does not say when that was: then
+    /// the time at which its file was last changed counts; what comes through a pipe counts as made
+    /// now.
     #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Print the least-privilege policy or template that this configuration needs.
     ///
     /// AWS is not asked. The external ids of the configuration are part of what audit-role and
-    /// stackset print.
+    /// stackset print. What hub and remediate print is shortened where many accounts have a role of
+    /// one name, and is a list of policies where one would be longer than IAM takes (6,144
+    /// characters).
     #[command(after_help = examples::POLICY)]
     Policy(PolicyArgs),
     /// Show which root keys an account has and, when told to, delete them.
     ///
     /// Asks AWS afresh, through a root session of the organization (sts:AssumeRoot), and changes
-    /// nothing unless both --delete and --confirm are given; each deletion is logged and proven by
-    /// another look. For the management account, and where there are no root sessions, it prints
-    /// how to do it in the console.
+    /// nothing unless both --delete and --confirm are given. Each step has an audit line on standard
+    /// error, whatever the log level, and each deletion is verified by another list. For the
+    /// management account, and where there are no root sessions, it prints how to do it in the
+    /// console.
     ///
-    /// Exits with 0 when it showed what there is or deleted what was asked, 1 when something kept it
-    /// from that, 2 for wrong usage or configuration.
+    /// Exits with 0 when it showed what there is, had nothing to do, or deleted and verified each key
+    /// that was named; 1 when none was deleted; 3 when all were deleted and not each is verified; 4
+    /// when some were deleted and others not; 2 for wrong usage or configuration.
     #[command(after_help = examples::REMEDIATE)]
     Remediate(RemediateArgs),
     /// Ask a running daemon whether it is healthy; exits with 0 or 1.
-    Healthcheck(HealthcheckArgs),
+    ///
+    /// Asks the address that the daemon listens on by the same file, environment and flags: the one
+    /// for probes where there is one, else the first. Exits with 2 for wrong usage or configuration.
+    #[command(after_help = examples::HEALTHCHECK)]
+    Healthcheck(HealthcheckCommand),
     /// Print a file this binary was built with.
     #[command(after_help = examples::PRINT)]
     Print(PrintArgs),
@@ -171,12 +210,12 @@ impl CliCommand {
 
     fn reads_the_configuration(&self) -> bool {
         match self {
-            Self::Serve(_) | Self::Check(_) | Self::Policy(_) | Self::Remediate(_) => true,
-            Self::Demo(_)
-            | Self::Healthcheck(_)
-            | Self::Print(_)
-            | Self::Completions { .. }
-            | Self::Man { .. } => false,
+            Self::Serve(_)
+            | Self::Check(_)
+            | Self::Policy(_)
+            | Self::Remediate(_)
+            | Self::Healthcheck(_) => true,
+            Self::Demo(_) | Self::Print(_) | Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
 
@@ -192,6 +231,7 @@ impl CliCommand {
         let (taken, after) = match self {
             Self::Serve(serve) => (before.given(), serve.given()),
             Self::Demo(demo) => (before.web.given(), demo.web.given()),
+            Self::Healthcheck(healthcheck) => (before.web.place.given(), healthcheck.place.given()),
             _ => (Vec::new(), Vec::new()),
         };
         let given = before.given();
@@ -200,9 +240,23 @@ impl CliCommand {
                 "'{flag}' is a flag of the daemon; '{name}' does not take it"
             )));
         }
-        if let Some(flag) = taken.iter().find(|flag| after.contains(flag)) {
+        if let Some(flag) = taken
+            .iter()
+            .find(|flag| given.contains(flag) && after.contains(flag))
+        {
             return Err(conflict(format!(
                 "'{flag}' is given both before and after '{name}'; give it once"
+            )));
+        }
+        if let Self::Healthcheck(HealthcheckCommand { asked, place }) = self
+            && asked.url.is_some()
+            && let Some(flag) = named([(global.config_file.is_some(), "--config.file")])
+                .chain(before.web.place.given())
+                .chain(place.given())
+                .next()
+        {
+            return Err(conflict(format!(
+                "'--url' and '{flag}' both say what to ask; give one of them"
             )));
         }
         Ok(())
@@ -221,49 +275,6 @@ struct GlobalArgs {
     /// How a log line looks [default: logfmt].
     #[arg(long = "log.format", value_name = "FORMAT", global = true, value_parser = LOG_FORMATS)]
     log_format: Option<String>,
-}
-
-#[derive(Debug, Args)]
-struct ServeArgs {
-    #[command(flatten)]
-    web: WebArgs,
-    /// This process's shard, counted from 0 [default: 0].
-    #[arg(long = "shard.index", value_name = "N")]
-    shard_index: Option<u32>,
-    /// How many shards the accounts are split into [default: 1].
-    #[arg(long = "shard.total", value_name = "N")]
-    shard_total: Option<u32>,
-    /// Read the configuration again by itself when its file changes [default: off].
-    #[arg(long = "config.enable-auto-reload")]
-    auto_reload: bool,
-    /// Judge the configuration and stop: exits with 0 or 2.
-    #[arg(long = "config.check")]
-    check: bool,
-    /// With --config.check: also try every account once and say what is missing.
-    #[arg(long, requires = "check")]
-    online: bool,
-}
-
-#[derive(Debug, Args)]
-struct WebArgs {
-    /// Address and port to listen on; may be given again [default: 127.0.0.1:10057].
-    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
-    listen_addresses: Vec<String>,
-    /// File with TLS, client certificates, passwords and headers [default: none].
-    #[arg(long = "web.config.file", value_name = "FILE")]
-    web_config_file: Option<String>,
-    /// Path of the metrics [default: /metrics].
-    #[arg(long = "web.telemetry-path", value_name = "PATH")]
-    telemetry_path: Option<String>,
-    /// Requests answered at the same time [default: 40].
-    #[arg(long = "web.max-requests", value_name = "N")]
-    max_requests: Option<u32>,
-    /// A second address that serves /-/healthy and /-/ready alone [default: none].
-    #[arg(long = "web.health-listen-address", value_name = "ADDRESS")]
-    health_listen_address: Option<String>,
-    /// Where people open the exporter's pages, for the links in alerts [default: none].
-    #[arg(long = "web.external-url", value_name = "URL")]
-    external_url: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -289,10 +300,19 @@ pub struct DemoArgs {
 /// `check`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct CheckArgs {
-    /// A saved report instead of the configured accounts: the CSV itself or the JSON of
-    /// `aws iam get-credential-report`; - is standard input; may be given again.
+    /// A saved report instead of the configured accounts: the CSV itself, its base64, or what
+    /// `aws iam get-credential-report` prints as JSON, YAML or text; - is standard input; may be
+    /// given again.
     #[arg(long = "report", value_name = "FILE")]
     pub reports: Vec<PathBuf>,
+    /// How old a saved report may be; of an older one only keys and missing MFA count.
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration,
+        requires = "reports")]
+    pub max_age: Duration,
+    /// What is not to exit with 0, separated by commas.
+    #[arg(long, value_name = "FINDING", value_enum, value_delimiter = ',',
+        default_values_t = CheckFinding::ALL)]
+    pub fail_on: Vec<CheckFinding>,
     /// How the answer is printed.
     #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
     pub format: CheckFormat,
@@ -312,6 +332,24 @@ pub enum CheckFormat {
     Csv,
 }
 
+/// What `check` can find, the worst first by the severities of the alerting rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum CheckFinding {
+    /// A root access key is active.
+    Active,
+    /// The root user has no MFA, and may have a password.
+    Mfa,
+    /// A root access key exists, active or not.
+    Present,
+    /// Something could not be judged.
+    Unknown,
+}
+
+impl CheckFinding {
+    /// All of them: each has an alerting rule.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Mfa, Self::Present, Self::Unknown];
+}
+
 /// `policy`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct PolicyArgs {
@@ -320,44 +358,12 @@ pub struct PolicyArgs {
     pub kind: PolicyKind,
     /// The ARN of the role that the exporter runs as, for whom the audit role trusts [default:
     /// left to fill in].
-    #[arg(long, value_name = "ARN", value_parser = role_arn)]
+    #[arg(long, value_name = "ARN", value_parser = values::role_arn)]
     pub hub: Option<String>,
     /// The organization's id, o-..., for the conditions [default: the caller's own
     /// organization, where a policy can say so].
-    #[arg(long, value_name = "ID", value_parser = organization_id)]
+    #[arg(long, value_name = "ID", value_parser = values::organization_id)]
     pub organization: Option<String>,
-}
-
-/// The shape that IAM gives a role's ARN.
-fn role_arn(text: &str) -> Result<String, String> {
-    let fields: Vec<&str> = text.splitn(6, ':').collect();
-    match fields[..] {
-        ["arn", partition, "iam", "", account, resource]
-            if partition.starts_with("aws")
-                && account.parse::<AccountId>().is_ok()
-                && resource
-                    .strip_prefix("role/")
-                    .is_some_and(|name| !name.is_empty() && !name.contains(['*', '"'])) =>
-        {
-            Ok(text.to_owned())
-        }
-        _ => Err("not the ARN of a role (arn:aws:iam::<12 digits>:role/<name>)".to_owned()),
-    }
-}
-
-/// Source: Organizations API Reference, `Organization`, pattern of `Id`.
-fn organization_id(text: &str) -> Result<String, String> {
-    let is_id = text.strip_prefix("o-").is_some_and(|id| {
-        (10..=32).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    });
-    if is_id {
-        Ok(text.to_owned())
-    } else {
-        Err("not the id of an organization (o- and 10 to 32 letters and digits)".to_owned())
-    }
 }
 
 /// What `policy` can print.
@@ -373,22 +379,30 @@ pub enum PolicyKind {
     Remediate,
 }
 
+/// The default of `remediate --unused-for`.
+pub const UNUSED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// `remediate`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct RemediateArgs {
     /// The account whose root keys are shown.
     #[arg(long, value_name = "ID")]
     pub account: AccountId,
-    /// Delete the keys that are shown; needs --confirm [default: off].
-    #[arg(long, requires = "confirm")]
-    pub delete: bool,
+    /// Delete this key, active or not, which must be one of those that are shown; may be given
+    /// again; needs --confirm [default: none].
+    #[arg(long, value_name = "KEY", requires = "confirm")]
+    pub delete: Vec<AccessKeyId>,
     /// The account's id once more, for --delete.
     #[arg(long, value_name = "ID", requires = "delete")]
     pub confirm: Option<AccountId>,
-    /// How long a key must have been unused to be deleted.
+    /// Where the audit lines of --delete are added as JSON too [default: none].
+    #[arg(long, value_name = "FILE", requires = "delete")]
+    pub audit_file: Option<PathBuf>,
+    /// How long a key must have been unused to be deleted; one that was never used counts from its
+    /// creation.
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
     pub unused_for: Duration,
-    /// Delete a key that was used lately, too [default: off].
+    /// Delete a key that was used or created lately, too [default: off].
     #[arg(long)]
     pub even_if_used: bool,
 }
@@ -396,9 +410,17 @@ pub struct RemediateArgs {
 /// `healthcheck`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct HealthcheckArgs {
-    /// What to ask; without a path, /-/healthy.
-    #[arg(long, default_value = "http://127.0.0.1:10057/-/healthy")]
-    pub url: ProbeUrl,
+    /// What to ask; without a path, /-/healthy [default: by the configuration].
+    #[arg(long)]
+    pub url: Option<ProbeUrl>,
+}
+
+#[derive(Debug, Args)]
+struct HealthcheckCommand {
+    #[command(flatten)]
+    asked: HealthcheckArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
 }
 
 /// `print`
@@ -454,7 +476,10 @@ impl Cli {
             Some(CliCommand::Check(check)) => Command::Check(check),
             Some(CliCommand::Policy(policy)) => Command::Policy(policy),
             Some(CliCommand::Remediate(remediate)) => remediate.confirmed()?,
-            Some(CliCommand::Healthcheck(healthcheck)) => Command::Healthcheck(healthcheck),
+            Some(CliCommand::Healthcheck(healthcheck)) => {
+                healthcheck.place.apply(&mut overrides);
+                Command::Healthcheck(healthcheck.asked)
+            }
             Some(CliCommand::Print(print)) => print.judged()?,
             Some(CliCommand::Completions { shell }) => Command::Completions(shell),
             Some(CliCommand::Man { command }) => Command::Man(command),
@@ -467,99 +492,24 @@ impl Cli {
     }
 }
 
-/// Whether the daemon is to run at all.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum ConfigCheck {
-    No,
-    Offline,
-    Online,
-}
-
-impl ConfigCheck {
-    fn command(self) -> Command {
-        match self {
-            Self::No => Command::Serve,
-            Self::Offline => Command::CheckConfig { online: false },
-            Self::Online => Command::CheckConfig { online: true },
-        }
-    }
-}
-
-impl ServeArgs {
-    /// The flags that were given.
-    fn given(&self) -> Vec<&'static str> {
-        let mut given = self.web.given();
-        let flags = [
-            (self.shard_index.is_some(), "--shard.index"),
-            (self.shard_total.is_some(), "--shard.total"),
-            (self.auto_reload, "--config.enable-auto-reload"),
-            (self.check, "--config.check"),
-            (self.online, "--online"),
-        ];
-        given.extend(named(flags));
-        given
-    }
-
-    fn apply(self, overrides: &mut Overrides) -> ConfigCheck {
-        self.web.apply(overrides);
-        overrides.shard_index = self.shard_index.or(overrides.shard_index);
-        overrides.shard_total = self.shard_total.or(overrides.shard_total);
-        overrides.auto_reload |= self.auto_reload;
-        match (self.check, self.online) {
-            (false, _) => ConfigCheck::No,
-            (true, false) => ConfigCheck::Offline,
-            (true, true) => ConfigCheck::Online,
-        }
-    }
-}
-
-impl WebArgs {
-    fn given(&self) -> Vec<&'static str> {
-        named([
-            (!self.listen_addresses.is_empty(), "--web.listen-address"),
-            (self.web_config_file.is_some(), "--web.config.file"),
-            (self.telemetry_path.is_some(), "--web.telemetry-path"),
-            (self.max_requests.is_some(), "--web.max-requests"),
-            (
-                self.health_listen_address.is_some(),
-                "--web.health-listen-address",
-            ),
-            (self.external_url.is_some(), "--web.external-url"),
-        ])
-        .collect()
-    }
-
-    fn apply(self, overrides: &mut Overrides) {
-        fn set<T>(place: &mut Option<T>, value: Option<T>) {
-            if value.is_some() {
-                *place = value;
-            }
-        }
-        overrides.listen_addresses.extend(self.listen_addresses);
-        set(&mut overrides.web_config_file, self.web_config_file);
-        set(&mut overrides.telemetry_path, self.telemetry_path);
-        set(&mut overrides.max_requests, self.max_requests);
-        set(
-            &mut overrides.health_listen_address,
-            self.health_listen_address,
-        );
-        set(&mut overrides.external_url, self.external_url);
-    }
-}
-
 impl RemediateArgs {
-    /// The second naming of the account is there to catch a slip of the hand: it must agree.
+    /// What is named twice is there to catch a slip of the hand: the account must agree, the keys
+    /// must differ.
     fn confirmed(self) -> Result<Command, clap::Error> {
-        match self.confirm {
-            Some(confirm) if confirm != self.account => Err(Cli::command().error(
-                ErrorKind::ValueValidation,
-                format!(
-                    "'--confirm {confirm}' is not '--account {}'; name the same account twice",
-                    self.account
-                ),
-            )),
-            _ => Ok(Command::Remediate(self)),
+        let wrong = |message| Err(definition().error(ErrorKind::ValueValidation, message));
+        let account = self.account;
+        if let Some(confirm) = self.confirm.filter(|confirm| *confirm != account) {
+            return wrong(format!(
+                "'--confirm {confirm}' is not '--account {account}'; name the same account twice"
+            ));
         }
+        let mut keys = self.delete.iter().enumerate();
+        if let Some((_, twice)) = keys.find(|(at, key)| self.delete[..*at].contains(key)) {
+            return wrong(format!(
+                "'--delete {twice}' is given twice; name each key once"
+            ));
+        }
+        Ok(Command::Remediate(self))
     }
 }
 
@@ -584,7 +534,7 @@ fn named(
 }
 
 fn conflict(message: String) -> clap::Error {
-    Cli::command().error(ErrorKind::ArgumentConflict, message)
+    definition().error(ErrorKind::ArgumentConflict, message)
 }
 
 #[cfg(test)]

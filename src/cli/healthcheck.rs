@@ -1,17 +1,118 @@
-//! `healthcheck`: asks a running daemon whether it is healthy.
+//! `healthcheck`: asks a running daemon whether it is healthy, where its configuration says that it
+//! listens. It never asks another address.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
-use super::args::HealthcheckArgs;
-use crate::web;
+use super::{USAGE, print, serve};
+use crate::config::Config;
+use crate::web::{self, ProbeUrl};
 
 /// Exits with 0 when the daemon is healthy, else with 1 and the reason.
-pub async fn run(arguments: HealthcheckArgs) -> ExitCode {
-    match web::probe(&arguments.url).await {
-        Ok(health) => super::print(&format!("{health}\n")),
+pub(super) async fn run(url: ProbeUrl) -> ExitCode {
+    match web::probe(&url).await {
+        Ok(health) => print(&format!("{health}\n")),
         Err(error) => {
-            eprintln!("aws-root-exporter: {}: {error}", arguments.url);
+            eprintln!("aws-root-exporter: {url}: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Where a daemon of this configuration is asked: at the address for probes where there is one,
+/// else at the first.
+///
+/// # Errors
+///
+/// Wrong configuration, with its exit code: the file of TLS cannot be read, or the port is any.
+pub(super) fn url(config: &Config) -> Result<ProbeUrl, ExitCode> {
+    let refused = |why: &str| {
+        eprintln!("aws-root-exporter: healthcheck: {why}");
+        ExitCode::from(USAGE)
+    };
+    let web = &config.web;
+    let (address, is_tls) = if let Some(address) = web.health_listen_address {
+        (address, false)
+    } else {
+        let file = serve::open_web_config(config).map_err(|error| refused(&error.to_string()))?;
+        let first = web.listen_addresses.first().copied();
+        let first = first
+            .ok_or_else(|| refused("web.listen_address is empty; name the daemon with --url"))?;
+        (first, file.is_some_and(|file| file.serves_tls()))
+    };
+    if address.port() == 0 {
+        return Err(refused(
+            "the daemon listens on a port of the system's choice; name it with --url",
+        ));
+    }
+    let scheme = if is_tls { "https" } else { "http" };
+    let text = format!("{scheme}://{}", reachable(address));
+    text.parse()
+        .map_err(|error| refused(&format!("{text}: {error}; name the daemon with --url")))
+}
+
+/// The address at which a listener is reached from this machine.
+fn reachable(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, load_without_file};
+
+    #[test]
+    fn a_daemon_is_asked_where_it_listens() {
+        for (listen, health, expected) in [
+            ("127.0.0.1:10057", None, "http://127.0.0.1:10057/-/healthy"),
+            ("0.0.0.0:9000", None, "http://127.0.0.1:9000/-/healthy"),
+            ("[::]:9000", None, "http://[::1]:9000/-/healthy"),
+            ("10.1.2.3:9000", None, "http://10.1.2.3:9000/-/healthy"),
+            (
+                "127.0.0.1:1",
+                Some("0.0.0.0:2"),
+                "http://127.0.0.1:2/-/healthy",
+            ),
+        ] {
+            let overrides = Overrides {
+                listen_addresses: vec![listen.to_owned()],
+                health_listen_address: health.map(str::to_owned),
+                ..Overrides::default()
+            };
+            let config = load_without_file([], &overrides).unwrap();
+            assert_eq!(url(&config).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_daemon_is_asked_by_tls_where_it_speaks_tls() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let names = ["localhost".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).unwrap();
+        std::fs::write(file("crt"), made.cert.pem()).unwrap();
+        std::fs::write(file("key"), made.signing_key.serialize_pem()).unwrap();
+        let tls = "tls_server_config:\n  cert_file: crt\n  key_file: key\n";
+        std::fs::write(file("web.yml"), tls).unwrap();
+        let of = |health: Option<&str>| {
+            let overrides = Overrides {
+                web_config_file: file("web.yml").to_str().map(str::to_owned),
+                health_listen_address: health.map(str::to_owned),
+                ..Overrides::default()
+            };
+            let config = load_without_file([], &overrides).unwrap();
+            url(&config).map(|url| url.to_string())
+        };
+        assert_eq!(of(None).unwrap(), "https://127.0.0.1:10057/-/healthy");
+        std::fs::remove_file(file("key")).unwrap();
+        assert!(of(None).is_err());
+        // The address for probes has no TLS and needs none of its files.
+        let health = of(Some("127.0.0.1:2")).unwrap();
+        assert_eq!(health, "http://127.0.0.1:2/-/healthy");
     }
 }

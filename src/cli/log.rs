@@ -10,6 +10,9 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Log, LogFormat};
 
+/// The target of audit lines, which are written whatever the level.
+pub const AUDIT: &str = "audit";
+
 /// Sends what is logged to standard error.
 ///
 /// # Errors
@@ -38,5 +41,5 @@ pub fn init(log: &Log) -> Result<(), TryInitError> {
 
 fn filter(level: Level) -> EnvFilter {
     let level = level.as_str().to_ascii_lowercase();
-    EnvFilter::new(format!("error,aws_root_exporter={level}"))
+    EnvFilter::new(format!("error,aws_root_exporter={level},{AUDIT}=info"))
 }

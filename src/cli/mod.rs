@@ -18,8 +18,11 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use self::args::{Command, Invocation, reference};
+use self::args::{Command, HealthcheckArgs, Invocation, reference};
 use crate::config::{self, Config, ConfigErrors};
+
+/// It could not start, or do what it is for.
+const FAILED: u8 = 1;
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -36,14 +39,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(config) => {
                 let again = invocation.clone();
                 let load = Arc::new(move || load(&again));
-                daemon(&config.log.clone(), serve::run(config, load, None))
+                let log = config.log.clone();
+                daemon(&log, FAILED, serve::run(config, load, None))
             }
             Err(errors) => refuse(&errors, errors.exit_code()),
         },
         Command::CheckConfig { online } => check_config(&invocation, *online),
         Command::Demo(demo) => {
             match config::load_without_file(environment(), &invocation.overrides) {
-                Ok(config) => daemon(&config.log.clone(), demo::run(config, demo.clone())),
+                Ok(config) => {
+                    let log = config.log.clone();
+                    daemon(&log, FAILED, demo::run(config, demo.clone()))
+                }
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }
         }
@@ -51,6 +58,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(config) if !check.reports.is_empty() => check::saved_reports(check, &config),
             Ok(config) => daemon(
                 &quiet(&invocation, &config),
+                check::UNJUDGED,
                 check::accounts(check, &config),
             ),
             Err(errors) => refuse(&errors, USAGE),
@@ -60,12 +68,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(errors) => refuse(&errors, USAGE),
         },
         Command::Remediate(arguments) => match load(&invocation) {
-            Ok(config) => daemon(&config.log.clone(), async move {
-                remediate::run(arguments, &config).await
-            }),
+            Ok(config) => {
+                let log = config.log.clone();
+                daemon(&log, FAILED, async move {
+                    remediate::run(arguments, &config).await
+                })
+            }
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Healthcheck(healthcheck) => on_runtime(healthcheck::run(healthcheck.clone())),
+        Command::Healthcheck(HealthcheckArgs { url: Some(url) }) => {
+            on_runtime(FAILED, healthcheck::run(url.clone()))
+        }
+        Command::Healthcheck(HealthcheckArgs { url: None }) => match load_for_probe(&invocation) {
+            Ok(config) => match healthcheck::url(&config) {
+                Ok(url) => on_runtime(FAILED, healthcheck::run(url)),
+                Err(code) => code,
+            },
+            Err(errors) => refuse(&errors, USAGE),
+        },
         Command::Print(print) => print::run(print),
         Command::Completions(shell) => print(&reference::completions(*shell)),
         Command::Man(command) => {
@@ -90,6 +110,16 @@ fn load(invocation: &Invocation) -> Result<Config, ConfigErrors> {
     )
 }
 
+/// As [`load`], but a file that is not good, on which a daemon would run on with what it has, does
+/// not hide the address for probes where the environment or a flag says it: these beat the file.
+fn load_for_probe(invocation: &Invocation) -> Result<Config, ConfigErrors> {
+    load(invocation).or_else(|errors| {
+        let beside = config::load_without_file(environment(), &invocation.overrides);
+        let is_named = |config: &Config| config.web.health_listen_address.is_some();
+        beside.ok().filter(is_named).ok_or(errors)
+    })
+}
+
 /// The environment, as far as it is text: what is not cannot be one of our settings.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
@@ -99,7 +129,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
     match load(invocation) {
         // The sources' own warnings are in the table; the log would say them twice.
-        Ok(config) if online => on_runtime(preflight::run(config)),
+        Ok(config) if online => on_runtime(FAILED, preflight::run(config)),
         Ok(config) => {
             if let Err(error) = serve::open_web_config(&config) {
                 eprintln!("{error}");
@@ -153,22 +183,23 @@ fn quiet(invocation: &Invocation, config: &Config) -> config::Log {
     }
 }
 
-/// Runs a daemon or a command on the runtime of the process.
-fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode {
+/// Runs a daemon or a command on the runtime of the process. `failed` is the exit code when that
+/// cannot start.
+fn daemon(log: &config::Log, failed: u8, daemon: impl Future<Output = ExitCode>) -> ExitCode {
     if let Err(error) = log::init(log) {
         eprintln!("aws-root-exporter: cannot log: {error}");
-        return ExitCode::FAILURE;
+        return ExitCode::from(failed);
     }
-    on_runtime(daemon)
+    on_runtime(failed, daemon)
 }
 
 /// Runs to the end on the runtime of the process.
-fn on_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
+fn on_runtime(failed: u8, task: impl Future<Output = ExitCode>) -> ExitCode {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("aws-root-exporter: cannot start its threads: {error}");
-            return ExitCode::FAILURE;
+            return ExitCode::from(failed);
         }
     };
     let exit = runtime.block_on(task);

@@ -5,6 +5,8 @@
 
 mod check_live;
 mod check_report;
+mod healthcheck;
+mod policy;
 mod print;
 mod remediate;
 mod simulated;

@@ -64,3 +64,26 @@ fn there_is_a_manual_page_of_the_program_and_of_each_command() {
         .says("only\\-findings");
     bench.run("man chekc").exits(2).complains("no such command");
 }
+
+#[test]
+fn a_command_s_help_is_without_the_flags_that_it_refuses() {
+    let bench = Bench::new();
+    bench.file("f", "");
+    for (command, flag) in [
+        ("demo", "--config.file"),
+        ("print", "--config.file"),
+        ("man", "--config.file"),
+        ("completions", "--config.file"),
+        ("check", "--web.listen-address"),
+        ("remediate", "--shard.index"),
+    ] {
+        bench
+            .run(&format!("{command} --help"))
+            .exits(0)
+            .never_says(flag);
+    }
+    bench
+        .run("print rules --config.file f")
+        .exits(2)
+        .complains("reads no configuration");
+}

@@ -9,4 +9,5 @@
 mod api;
 #[path = "../client/mod.rs"]
 mod client;
+mod pasted;
 mod support;

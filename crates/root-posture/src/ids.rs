@@ -1,4 +1,4 @@
-//! Account ids and partitions: the names by which AWS tells accounts apart.
+//! Account ids, access key ids and partitions: the names that AWS gives.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,6 +56,56 @@ impl<'de> serde::Deserialize<'de> for AccountId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The id of an access key, `AKIA…`, which is no secret: letters, digits and underscores, so that it
+/// can be pasted into a shell line as it is.
+///
+/// Source: IAM API Reference, `AccessKeyMetadata`, pattern of `AccessKeyId`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccessKeyId(String);
+
+/// Why a text is not the id of an access key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not the id of an access key (letters and digits, as AKIAIOSFODNN7EXAMPLE)")]
+pub struct AccessKeyIdError(pub String);
+
+/// The longest that IAM gives.
+const KEY_ID_LENGTH: usize = 128;
+
+impl AccessKeyId {
+    /// Whether a text has the form of an access key id.
+    #[must_use]
+    pub fn fits(text: &str) -> bool {
+        (1..=KEY_ID_LENGTH).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    }
+
+    /// The id as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccessKeyId {
+    type Err = AccessKeyIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if Self::fits(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(AccessKeyIdError(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for AccessKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -209,6 +259,26 @@ mod tests {
         for partition in Partition::ALL {
             assert_eq!(Partition::from_name(partition.as_str()), Some(partition));
             assert_eq!(Partition::of_region(partition.home_region()), partition);
+        }
+    }
+
+    #[test]
+    fn an_access_key_id_can_be_pasted_into_a_shell() {
+        let longest = "A".repeat(128);
+        for text in ["AKIAIOSFODNN7EXAMPLE", "a_1", &longest] {
+            assert_eq!(text.parse::<AccessKeyId>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "AKIA1; touch /tmp/x",
+            "AKIA1\n",
+            "$(id)",
+            "--help",
+            "АKIA1",
+            &format!("{longest}A"),
+        ] {
+            let error = text.parse::<AccessKeyId>().unwrap_err();
+            assert_eq!(error, AccessKeyIdError(text.to_owned()));
         }
     }
 }

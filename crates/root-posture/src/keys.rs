@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::report::{KeySlot, RootRow, Slot};
-use crate::{Posture, RootKey, Source, Timestamp};
+use crate::{AccessKeyId, Posture, RootKey, Source, Timestamp};
 
 /// What a root session listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub struct ListedKeys {
 pub struct ShownKey<'a> {
     /// Which of the two.
     pub slot: Slot,
-    /// Its access key id, where a root session listed it.
+    /// Its access key id, where a root session listed it. Always one that [`AccessKeyId::fits`],
+    /// for pages offer it in commands: what AWS, or who claims to be AWS, calls otherwise has none.
     pub id: Option<&'a str>,
     /// Whether it is active.
     pub active: bool,
@@ -83,7 +84,7 @@ fn by_report<'a>(
 }
 
 fn id_of(key: &RootKey) -> Option<&str> {
-    Some(key.id.as_str()).filter(|id| !id.is_empty())
+    Some(key.id.as_str()).filter(|id| AccessKeyId::fits(id))
 }
 
 fn by_session<'a>(
@@ -169,6 +170,15 @@ mod tests {
         let keys = [key("B", 200)];
         assert_eq!(ids(&by_session(&keys, Some(&slots))), [None, Some("B")]);
         assert_eq!(ids(&by_session(&[], Some(&slots))), [None, None]);
+    }
+
+    #[test]
+    fn a_key_is_shown_without_an_id_that_is_none() {
+        for id in ["", "AKIA1; touch /tmp/x", "<b>"] {
+            let keys = [key(id, 300)];
+            let [shown, _] = by_session(&keys, None);
+            assert_eq!(shown.map(|key| (key.id, key.active)), Some((None, true)));
+        }
     }
 
     #[test]

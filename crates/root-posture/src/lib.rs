@@ -29,7 +29,7 @@ pub mod report;
 mod time;
 
 pub use history::{History, Run};
-pub use ids::{AccountId, AccountIdError, Partition};
+pub use ids::{AccessKeyId, AccessKeyIdError, AccountId, AccountIdError, Partition};
 pub use judgement::{Limits, Metric, Posture, judge};
 pub use keys::{ListedKeys, ShownKey, shown_keys};
 pub use observation::{

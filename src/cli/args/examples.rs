@@ -17,7 +17,8 @@ Examples:
   aws-root-exporter check
   aws-root-exporter check --config.file organization.toml --only-findings
   aws-root-exporter check --report reports/111122223333.csv --report reports/444455556666.csv
-  aws iam get-credential-report | aws-root-exporter check --report -
+  aws iam get-credential-report | aws-root-exporter check --report - --max-age 4h
+  aws-root-exporter check --fail-on active,unknown
   aws-root-exporter check --format json | jq -r '.accounts[] | select(.root.access_keys_active != 0).account'";
 
 pub(super) const POLICY: &str = "\
@@ -33,8 +34,13 @@ Examples:
 pub(super) const REMEDIATE: &str = "\
 Examples:
   aws-root-exporter remediate --account 111122223333
-  aws-root-exporter remediate --account 111122223333 --delete --confirm 111122223333
-  aws-root-exporter remediate --account 111122223333 --unused-for 30d --delete --confirm 111122223333";
+  aws-root-exporter remediate --account 111122223333 --unused-for 30d
+  aws-root-exporter remediate --account 111122223333 --delete AKIAIOSFODNN7EXAMPLE --confirm 111122223333";
+
+pub(super) const HEALTHCHECK: &str = "\
+Examples:
+  aws-root-exporter healthcheck --config.file config.toml
+  aws-root-exporter healthcheck --url https://localhost:10057";
 
 pub(super) const PRINT: &str = "\
 Examples:

@@ -1,10 +1,10 @@
 //! What is made of the definition of the command line: completions, manual pages, and
 //! `docs/commands.md`.
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 
-use super::Cli;
+use super::definition;
 
 const NAME: &str = "aws-root-exporter";
 
@@ -19,11 +19,14 @@ Every command and flag, as `--help` tells them. A flag beats the environment
 
 | exit code | of | means |
 | --- | --- | --- |
-| 0 | `check` | no account has a root access key |
-| 1 | `check` | one has; whatever else could not be judged |
-| 3 | `check` | something could not be judged, and nothing was found |
+| 0 | `check` | nothing was found that `--fail-on` names |
+| 1 | `check` | an account has a root access key, or a root user without MFA; whatever else could not be judged |
+| 3 | `check` | something could not be judged, a saved report that is too old among it, and nothing was found; or the command itself failed |
 | 1 | the daemon | it could not start (a taken port, a file it may not read), or one of its tasks ended |
-| 1 | `remediate` | it could not look, or not delete what it was told to |
+| 0 | `remediate` | it showed what there is, or there is nothing to do, or each key that was named is deleted and verified |
+| 1 | `remediate` | it could not list the keys, or it deleted none of the keys that were named |
+| 3 | `remediate` | all keys that were named are deleted, and not each is verified |
+| 4 | `remediate` | some of the keys that were named are deleted, others not |
 | 1 | `healthcheck` | the daemon is not healthy, or does not answer |
 | 2 | all | wrong usage or configuration |
 
@@ -34,14 +37,14 @@ Colours are for terminals, and `NO_COLOR` turns them off.
 #[must_use]
 pub fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(shell, &mut definition(), NAME, &mut script);
     String::from_utf8(script).unwrap_or_default()
 }
 
 /// The manual page of the program or of one of its commands; `None` where there is no such command.
 #[must_use]
 pub fn man(command: Option<&str>) -> Option<String> {
-    let mut program = Cli::command();
+    let mut program = definition();
     program.build();
     let (title, command) = match command {
         None => (NAME.to_owned(), program),
@@ -61,7 +64,7 @@ pub fn man(command: Option<&str>) -> Option<String> {
 /// The page about commands, as `docs/commands.md` must read.
 #[must_use]
 pub fn markdown() -> String {
-    let mut program = Cli::command().term_width(100);
+    let mut program = definition().term_width(100);
     program.build();
     let mut page = INTRODUCTION.to_owned();
     section(&mut page, NAME, program.clone());

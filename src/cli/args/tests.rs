@@ -17,7 +17,7 @@ fn refused(line: &str) -> String {
 
 #[test]
 fn the_definition_is_consistent() {
-    Cli::command().debug_assert();
+    definition().debug_assert();
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_configuration_file_is_for_commands_that_read_it() {
     for line in ["check --config.file f", "--config.file f policy hub"] {
         assert_eq!(of(line).unwrap().config_file, Some(PathBuf::from("f")));
     }
-    for line in ["demo --config.file f", "--config.file f healthcheck"] {
+    for line in ["demo --config.file f", "--config.file f print rules"] {
         assert!(refused(line).contains("reads no configuration"), "{line}");
     }
 }
@@ -177,10 +177,132 @@ fn check_takes_reports() {
     let check = of("check --report a.csv --report - --format json --only-findings").unwrap();
     let expected = CheckArgs {
         reports: vec!["a.csv".into(), "-".into()],
+        max_age: Duration::from_secs(24 * 60 * 60),
+        fail_on: CheckFinding::ALL.to_vec(),
         format: CheckFormat::Json,
         only_findings: true,
     };
     assert_eq!(check.command, Command::Check(expected));
+}
+
+#[test]
+fn check_fails_on_what_is_named() {
+    let Command::Check(check) = of("check --fail-on active,unknown").unwrap().command else {
+        panic!("check is check");
+    };
+    assert_eq!(check.fail_on, [CheckFinding::Active, CheckFinding::Unknown]);
+    for line in [
+        "check --fail-on none",
+        "check --fail-on",
+        "check --max-age 1h",
+        "check --report x --max-age 24",
+    ] {
+        refused(line);
+    }
+}
+
+#[test]
+fn a_healthcheck_takes_what_says_where_the_daemon_listens() {
+    for line in [
+        "healthcheck --web.listen-address 0.0.0.0:1 --web.health-listen-address 0.0.0.0:2 \
+         --web.config.file w --config.file f",
+        "--web.listen-address 0.0.0.0:1 --web.health-listen-address 0.0.0.0:2 \
+         --web.config.file w --config.file f healthcheck",
+    ] {
+        let asked = of(line).unwrap();
+        assert_eq!(asked.config_file, Some(PathBuf::from("f")));
+        let overrides = Overrides {
+            listen_addresses: vec!["0.0.0.0:1".to_owned()],
+            health_listen_address: Some("0.0.0.0:2".to_owned()),
+            web_config_file: Some("w".to_owned()),
+            ..Overrides::default()
+        };
+        assert_eq!(asked.overrides, overrides);
+    }
+    for line in [
+        "healthcheck --url http://h --config.file f",
+        "healthcheck --url http://h --web.listen-address 0.0.0.0:1",
+        "--web.config.file w healthcheck --url http://h",
+        "healthcheck --web.max-requests 1",
+        "healthcheck --web.config.file a --web.config.file b",
+        "--web.config.file a healthcheck --web.config.file b",
+    ] {
+        refused(line);
+    }
+}
+
+/// A value that a flag takes.
+fn value(arg: &clap::Arg) -> String {
+    let possible = arg.get_possible_values();
+    let sample = match arg.get_id().as_str() {
+        "account" | "confirm" => "000000000012",
+        "max_age" | "unused_for" => "1h",
+        "hub" => "arn:aws:iam::000000000012:role/x",
+        "organization" => "o-a1b2c3d4e5",
+        "url" | "external_url" | "runbook_url" => "http://h",
+        _ => "1",
+    };
+    possible
+        .first()
+        .map_or(sample, clap::builder::PossibleValue::get_name)
+        .to_owned()
+}
+
+#[test]
+fn a_command_takes_each_flag_that_its_help_has() {
+    let mut program = definition();
+    program.build();
+    let mut tried = 0;
+    for command in program.get_subcommands() {
+        let needed = match command.get_name() {
+            "policy" => "policy hub",
+            "print" => "print rules",
+            "completions" => "completions bash",
+            "remediate" => "remediate --account 000000000012",
+            name => name,
+        };
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let Some(flag) = arg
+                .get_long()
+                .filter(|flag| !["help", "account"].contains(flag))
+            else {
+                continue;
+            };
+            let value = match arg.get_action() {
+                clap::ArgAction::SetTrue => String::new(),
+                _ => value(arg),
+            };
+            let with = match flag {
+                "online" => "--config.check",
+                "max-age" => "--report x",
+                "confirm" => "--delete AKIA",
+                "delete" => "--confirm 000000000012",
+                "audit-file" => "--delete AKIA --confirm 000000000012",
+                _ => "",
+            };
+            let line = format!("{needed} {with} --{flag} {value}");
+            of(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            tried += 1;
+        }
+    }
+    assert!(tried > 40, "only {tried}");
+}
+
+#[test]
+fn a_flag_that_a_command_has_no_use_for_is_not_in_its_help() {
+    for (command, flags) in [
+        ("demo", vec!["--config.file", "--shard"]),
+        ("healthcheck", vec!["--log.level", "--web.max-requests"]),
+        ("print", vec!["--config.file", "--log."]),
+        ("policy", vec!["--log."]),
+        ("man", vec!["--config.file", "--log."]),
+        ("completions", vec!["--config.file", "--log."]),
+    ] {
+        let help = of(&format!("{command} --help")).unwrap_err().to_string();
+        for flag in flags {
+            assert!(!help.contains(flag), "{command}: {flag}\n{help}");
+        }
+    }
 }
 
 #[test]
@@ -202,24 +324,39 @@ fn every_policy_and_file_has_its_name() {
 }
 
 #[test]
-fn deleting_needs_the_account_twice() {
+fn deleting_needs_the_account_twice_and_the_keys_by_name() {
     let account = "remediate --account 000000000012";
-    let Command::Remediate(shown) = of(account).unwrap().command else {
-        panic!("remediate is remediate");
+    let remediate = |line: &str| match of(line).unwrap().command {
+        Command::Remediate(remediate) => remediate,
+        other => panic!("{other:?}"),
     };
-    assert!(!shown.delete && !shown.even_if_used);
-    assert_eq!(shown.unused_for, Duration::from_secs(24 * 60 * 60));
-    assert!(of(&format!("{account} --delete --confirm 000000000012")).is_ok());
+    let shown = remediate(account);
+    assert!(shown.delete.is_empty() && !shown.even_if_used);
+    assert_eq!(shown.unused_for, UNUSED_FOR);
+    let deletes = remediate(&format!(
+        "{account} --delete AKIA1 --delete AKIA2 --confirm 000000000012 --audit-file a"
+    ));
+    let named: Vec<String> = deletes.delete.iter().map(ToString::to_string).collect();
+    assert_eq!(named, ["AKIA1", "AKIA2"]);
     for line in [
         "remediate",
         "remediate --account 12",
         "remediate --account 000000000012 --delete",
+        "remediate --account 000000000012 --delete AKIA1",
+        "remediate --account 000000000012 --delete --confirm 000000000012",
+        "remediate --account 000000000012 --delete AK;IA1 --confirm 000000000012",
+        "remediate --account 000000000012 --delete AKIA1 AKIA2 --confirm 000000000012",
         "remediate --account 000000000012 --confirm 000000000012",
-        "remediate --account 000000000012 --delete --confirm 000000000013",
+        "remediate --account 000000000012 --delete AKIA1 --confirm 000000000013",
         "remediate --account 000000000012 --unused-for 24",
+        "remediate --account 000000000012 --audit-file a",
     ] {
         refused(line);
     }
+    let twice = refused(&format!(
+        "{account} --delete AKIA1 --delete AKIA1 --confirm 000000000012"
+    ));
+    assert!(twice.contains("given twice"), "{twice}");
 }
 
 #[test]
@@ -235,7 +372,7 @@ fn help_and_version_are_no_failure() {
 
 #[test]
 fn every_flag_has_a_sentence_and_names_its_default() {
-    let mut commands = vec![Cli::command()];
+    let mut commands = vec![definition()];
     while let Some(command) = commands.pop() {
         for arg in command.get_arguments() {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
@@ -256,8 +393,7 @@ fn the_help_names_the_defaults_of_the_configuration() {
     let default = crate::config::Config::default();
     let web = &default.web;
     let level = default.log.level.to_string().to_lowercase();
-    let health = format!("http://{}/-/healthy", web.listen_addresses[0]);
-    let command = Cli::command();
+    let command = definition();
     let help = |id: &str| {
         let arg = command.get_arguments().find(|arg| arg.get_id() == id);
         arg.unwrap().get_help().unwrap().to_string()
@@ -274,7 +410,4 @@ fn the_help_names_the_defaults_of_the_configuration() {
         let help = help(id);
         assert!(help.contains(&format!("[default: {default}]")), "{help}");
     }
-    let asked = of("healthcheck").unwrap().command;
-    let url = health.parse().unwrap();
-    assert_eq!(asked, Command::Healthcheck(HealthcheckArgs { url }));
 }

@@ -1,4 +1,7 @@
-//! `check` for spreadsheets: one line an account.
+//! `check` for spreadsheets: one line an account. No cell is a formula, whatever an account is
+//! called.
+
+use std::borrow::Cow;
 
 use super::seen::{Checked, Seen, Verdict};
 use root_posture::Metric;
@@ -33,8 +36,9 @@ const HEADER: [&str; 21] = [
 pub(super) fn print(checked: &[Checked]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |record: &[String]| {
+        let record = record.iter().map(|cell| plain(cell));
         // Writing to memory cannot fail, and every record has the header's length.
-        let _ = writer.write_record(record);
+        let _ = writer.write_record(record.collect::<Vec<_>>().iter().map(|cell| &**cell));
     };
     write(&HEADER.map(str::to_owned));
     for checked in checked {
@@ -45,6 +49,18 @@ pub(super) fn print(checked: &[Checked]) -> String {
     }
     // Flushing to memory cannot fail, and what was written is UTF-8.
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+/// The cell as spreadsheets show it, instead of computing it: an apostrophe before what would begin
+/// a formula.
+///
+/// Source: OWASP, "CSV Injection".
+fn plain(cell: &str) -> Cow<'_, str> {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        Cow::Owned(format!("'{cell}"))
+    } else {
+        Cow::Borrowed(cell)
+    }
 }
 
 fn account(seen: &Seen) -> Vec<String> {
@@ -116,4 +132,27 @@ fn verdict(verdict: Verdict) -> &'static str {
 
 fn text<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_begins_a_formula() {
+        for cell in [
+            "=HYPERLINK(\"http://x\")",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "＝1",
+        ] {
+            assert_eq!(plain(cell), format!("'{cell}"));
+        }
+        for cell in ["", "production", "a=b", "2026-09-11T13:14:52Z"] {
+            assert_eq!(plain(cell), cell);
+        }
+    }
 }

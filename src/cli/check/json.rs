@@ -25,7 +25,7 @@ pub(super) fn print(checked: &[Checked]) -> String {
 
 fn account(seen: &Seen) -> Value {
     let mut account = json!(AccountJson::of(&seen.view, seen.moment));
-    if let Some((_, Made::NotBefore(_) | Made::Unknown)) = seen.saved {
+    if let Some((_, Made::Between { .. })) = seen.saved {
         // The CSV does not say when it was made.
         account["observed"] = Value::Null;
         account["root"]["access_keys_active_since"] = Value::Null;

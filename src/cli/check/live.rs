@@ -61,13 +61,13 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
     checked
 }
 
-/// The root keys of one account in words, as its own credentials or its role tell them.
-pub(in crate::cli) async fn root_keys(
+/// One account as its own credentials or its role show it.
+pub(in crate::cli) async fn account(
     aws: &Aws,
     clock: &Clock,
     account: Account,
     config: &Config,
-) -> Vec<String> {
+) -> Seen {
     let view = schedule::once(
         aws.clone(),
         clock.clone(),
@@ -75,7 +75,7 @@ pub(in crate::cli) async fn root_keys(
         settings(config),
     )
     .await;
-    super::table::key_lines(&Seen::live(view, clock.moment()), clock.now())
+    Seen::live(view, clock.moment())
 }
 
 fn settings(config: &Config) -> Settings {

@@ -1,12 +1,15 @@
-//! Saved credential reports: the CSV itself, or the JSON in which the AWS CLI hands it out; from
-//! a file or from standard input.
+//! Saved credential reports: the CSV itself, its base64, or what the AWS CLI prints around that as
+//! JSON, YAML or text; from a file or from standard input.
 //!
 //! A file that cannot be opened is wrong usage: who names it meant another. One that is not a
-//! whole report is an account that cannot be judged.
+//! whole report is an account that cannot be judged. A report is never dated later than it was made.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::alphabet;
@@ -16,6 +19,9 @@ use serde::Deserialize;
 use crate::account::Partition;
 use root_posture::Timestamp;
 use root_posture::report::{self, CredentialReport};
+
+/// How far AWS's clock may be ahead of the local one.
+const SKEW: Duration = Duration::from_secs(5 * 60);
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -30,6 +36,8 @@ pub(super) struct Saved {
     /// The file, as it was named; `-` is standard input.
     pub file: String,
     bytes: Vec<u8>,
+    /// When the file was last changed; `None` of what is no file.
+    changed: Option<Timestamp>,
 }
 
 /// A saved report that could be read.
@@ -41,12 +49,14 @@ pub(super) struct Opened {
 /// When a report was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// At AWS's GeneratedTime, which only the JSON has.
+    /// At AWS's GeneratedTime, which the CSV has not.
     At(Timestamp),
-    /// Not before this, the newest time that the CSV holds.
-    NotBefore(Timestamp),
-    /// The CSV holds not one time.
-    Unknown,
+    /// Between the newest time that the CSV holds and the last change of its file, as far as there
+    /// are such.
+    Between {
+        first: Option<Timestamp>,
+        last: Option<Timestamp>,
+    },
 }
 
 /// Reads the files, all of them or none.
@@ -65,7 +75,11 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, Vec<String>> {
     for path in files {
         let file = path.display().to_string();
         match bytes(path) {
-            Ok(bytes) => saved.push(Saved { file, bytes }),
+            Ok((bytes, changed)) => saved.push(Saved {
+                file,
+                bytes,
+                changed,
+            }),
             Err(error) => errors.push(format!(
                 "--report {file}: {error}; name a file that can be read, or - for standard input"
             )),
@@ -82,34 +96,40 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    if is_standard_input(path) {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    std::fs::read(path)
+/// What a file holds, and when it was last changed; a pipe has no such time.
+fn bytes(path: &Path) -> io::Result<(Vec<u8>, Option<Timestamp>)> {
+    let mut file = if is_standard_input(path) {
+        File::from(io::stdin().as_fd().try_clone_to_owned()?)
+    } else {
+        File::open(path)?
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let metadata = file.metadata()?;
+    let changed = metadata.modified().ok().filter(|_| metadata.is_file());
+    let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+    let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
+    Ok((bytes, seconds.map(Timestamp::from_unix)))
 }
 
 /// What `aws iam get-credential-report` prints. Whatever else it may print is of no use here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    content: Cow<'a, str>,
+struct Envelope {
+    content: String,
     #[serde(default)]
-    generated_time: Option<Time<'a>>,
+    generated_time: Option<Time>,
 }
 
 /// The CLI writes times as text, or as seconds where it is told to.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Time<'a> {
+enum Time {
     Seconds(f64),
-    Text(#[serde(borrow)] Cow<'a, str>),
+    Text(String),
 }
 
-impl Time<'_> {
+impl Time {
     fn read(&self) -> Result<Timestamp, String> {
         match self {
             #[expect(
@@ -128,42 +148,102 @@ impl Saved {
     ///
     /// # Errors
     ///
-    /// In words: where the report is torn, and what was expected there.
-    pub fn open(&self, partition: Partition) -> Result<Opened, String> {
+    /// In words: where the report is torn, what was expected there, or what it is instead; and that
+    /// it has a time that has not come yet.
+    pub fn open(&self, partition: Partition, now: Timestamp) -> Result<Opened, String> {
         let text = self.bytes.trim_ascii_start();
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let (content, generated) = if text.trim_ascii_start().starts_with(b"{") {
-            let (content, generated) = unwrap(text)?;
-            (Cow::Owned(content), generated)
-        } else {
-            (Cow::Borrowed(text), None)
-        };
+        let (content, generated) = unwrap(text.trim_ascii_start())?;
         let report = report::parse(&content, None, partition).map_err(|error| error.to_string())?;
+        let first = newest(&report);
+        if let Some(time) = generated.max(first)
+            && time > now.plus(SKEW)
+        {
+            return Err(format!(
+                "it has a time that has not come yet, {time}; correct this machine's clock, or \
+                 save the report again"
+            ));
+        }
         let made = match generated {
             Some(generated) => Made::At(generated),
-            None => newest(&report).map_or(Made::Unknown, Made::NotBefore),
+            None => Made::Between {
+                first,
+                last: self.changed,
+            },
         };
         Ok(Opened { report, made })
     }
 }
 
-fn unwrap(json: &[u8]) -> Result<(Vec<u8>, Option<Timestamp>), String> {
-    let envelope: Envelope<'_> = serde_json::from_slice(json).map_err(|error| {
-        format!("this is not the JSON of `aws iam get-credential-report`: {error}")
-    })?;
-    let base64: Vec<u8> = envelope
-        .content
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    let content = BASE64
+/// The CSV in a saved text, and when AWS says that it was made.
+fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
+    if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
+        return Err("this is UTF-16, as PowerShell writes it; save it as UTF-8".to_owned());
+    }
+    let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let (content, generated) = if text.starts_with(b"{") {
+        let envelope: Envelope = serde_json::from_slice(text).map_err(|error| {
+            format!("this is not the JSON of `aws iam get-credential-report`: {error}")
+        })?;
+        (
+            decode("Content", envelope.content.as_bytes())?,
+            envelope.generated_time,
+        )
+    } else if first_line.starts_with(b"|") || first_line.starts_with(b"---") {
+        return Err(
+            "this is a table of the AWS CLI, which cuts the report in pieces; save it with \
+             --output json"
+                .to_owned(),
+        );
+    } else if ["Content:", "GeneratedTime:", "ReportFormat:"]
+        .iter()
+        .any(|key| first_line.starts_with(key.as_bytes()))
+    {
+        let not_it = |error: &dyn std::fmt::Display| {
+            let error = error.to_string();
+            let error = error.lines().next().unwrap_or_default();
+            format!("this is not the YAML of `aws iam get-credential-report`: {error}")
+        };
+        let yaml = std::str::from_utf8(text).map_err(|error| not_it(&error))?;
+        let envelope: Envelope = serde_saphyr::from_str(yaml).map_err(|error| not_it(&error))?;
+        let content = envelope.content;
+        // What YAML marks as binary is decoded by now, and a CSV has commas.
+        let content = if content.contains(',') {
+            content.into_bytes()
+        } else {
+            decode("Content", content.as_bytes())?
+        };
+        (content, envelope.generated_time)
+    } else if first_line.contains(&b'\t') {
+        let fields = first_line.split(|byte| *byte == b'\t');
+        let content = fields.clone().max_by_key(|field| field.len());
+        let is_time = |field: &&str| Timestamp::parse(field).is_some();
+        let mut texts = fields.filter_map(|field| std::str::from_utf8(field.trim_ascii()).ok());
+        let generated = texts.find(is_time).map(str::to_owned).map(Time::Text);
+        (
+            decode("the text of the AWS CLI", content.unwrap_or_default())?,
+            generated,
+        )
+    } else if !text.is_empty() && text.iter().all(|byte| is_base64(*byte)) {
+        (decode("this is base64, but", text)?, None)
+    } else {
+        return Ok((Cow::Borrowed(text), None));
+    };
+    let generated = generated.map(|time| time.read()).transpose()?;
+    Ok((Cow::Owned(content), generated))
+}
+
+/// Of base64, of the quotes that JSON puts around it, or between its lines.
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=\"".contains(&byte) || byte.is_ascii_whitespace()
+}
+
+fn decode(what: &str, base64: &[u8]) -> Result<Vec<u8>, String> {
+    let is_filling = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'"';
+    let base64: Vec<u8> = (base64.iter().copied().filter(|byte| !is_filling(byte))).collect();
+    BASE64
         .decode(base64)
-        .map_err(|error| format!("Content: it is not base64: {error}"))?;
-    let generated = envelope
-        .generated_time
-        .map(|time| time.read())
-        .transpose()?;
-    Ok((content, generated))
+        .map_err(|error| format!("{what}: it is not base64: {error}"))
 }
 
 /// The newest time in a report: it was not made before that.
@@ -207,12 +287,19 @@ mod tests {
         <root_account>,arn:aws:iam::000000000012:root,2019-05-03T10:00:00Z,true,\
         2026-02-03T04:05:06Z,2019-05-03T10:00:00Z,true,false,N/A,false,N/A";
 
+    const SAVED: Timestamp = Timestamp::from_unix(1_790_000_000);
+
     fn open(bytes: impl Into<Vec<u8>>) -> Result<Opened, String> {
         Saved {
             file: "x".to_owned(),
             bytes: bytes.into(),
+            changed: Some(SAVED),
         }
-        .open(Partition::Aws)
+        .open(Partition::Aws, SAVED)
+    }
+
+    fn time(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
     }
 
     fn wrapped(csv: &str, time: &str) -> String {
@@ -221,16 +308,69 @@ mod tests {
     }
 
     #[test]
-    fn a_csv_says_when_it_was_made_at_the_earliest() {
+    fn a_csv_was_made_between_its_newest_time_and_the_change_of_its_file() {
         let opened = open(CSV).unwrap();
         assert_eq!(opened.report.account.to_string(), "000000000012");
-        let newest = Timestamp::parse("2026-02-03T04:05:06Z").unwrap();
-        assert_eq!(opened.made, Made::NotBefore(newest));
+        let made = Made::Between {
+            first: Some(time("2026-02-03T04:05:06Z")),
+            last: Some(SAVED),
+        };
+        assert_eq!(opened.made, made);
+    }
+
+    #[test]
+    fn what_the_cli_prints_is_read_in_each_of_its_formats() {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(CSV);
+        let made = "2026-09-11T13:14:52+00:00";
+        for (saved, is_dated) in [
+            (format!("{base64}\t{made}\ttext/csv\n"), true),
+            (format!("{made}\t{base64}"), true),
+            (
+                format!("Content: {base64}\nGeneratedTime: '{made}'\nReportFormat: text/csv\n"),
+                true,
+            ),
+            (
+                format!("GeneratedTime: {made}\nContent: \"{base64}\"\n"),
+                true,
+            ),
+            (
+                format!("Content: |-\n  {}\n  {}\n", &base64[..76], &base64[76..]),
+                false,
+            ),
+            (
+                format!(
+                    "Content: !!binary |\n  {}\n  {}\n",
+                    &base64[..76],
+                    &base64[76..]
+                ),
+                false,
+            ),
+            (format!("{base64}\n"), false),
+            (format!("\"{base64}\"\n"), false),
+            (format!("{}\r\n{}\r\n", &base64[..76], &base64[76..]), false),
+        ] {
+            let opened = open(saved.clone()).unwrap_or_else(|error| panic!("{error}: {saved}"));
+            assert_eq!(opened.report.account.to_string(), "000000000012");
+            let is_at = opened.made == Made::At(time(made));
+            assert_eq!(is_at, is_dated, "{saved}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_has_not_come_yet_is_an_error() {
+        let ahead = |seconds| SAVED.plus(Duration::from_secs(seconds));
+        let dated = |time| open(wrapped(CSV, &format!(", \"GeneratedTime\": \"{time}\"")));
+        assert!(dated(ahead(299)).is_ok());
+        let error = dated(ahead(301)).err().unwrap();
+        assert!(error.contains("has not come yet"), "{error}");
+        let used = CSV.replace("2026-02-03T04:05:06Z", &ahead(3600).to_string());
+        let error = open(used).err().unwrap();
+        assert!(error.contains("has not come yet"), "{error}");
     }
 
     #[test]
     fn the_json_says_when_it_was_made() {
-        let made = Made::At(Timestamp::parse("2026-09-11T13:14:52Z").unwrap());
+        let made = Made::At(time("2026-09-11T13:14:52Z"));
         for time in [
             ", \"GeneratedTime\": \"2026-09-11T13:14:52+00:00\"",
             ", \"GeneratedTime\": 1789132492",
@@ -242,12 +382,12 @@ mod tests {
             format!("\u{feff}{}", wrapped(CSV, "")),
             format!("\r\n{}", wrapped(CSV, "")),
         ] {
-            assert!(matches!(open(bytes).unwrap().made, Made::NotBefore(_)));
+            assert!(matches!(open(bytes).unwrap().made, Made::Between { .. }));
         }
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn what_is_wrong_is_reported_with_its_place() {
         let torn = wrapped(CSV, "");
         for (bytes, expected) in [
             (String::new(), "line 1: the report is empty"),
@@ -267,6 +407,13 @@ mod tests {
             (
                 wrapped(CSV, ", \"GeneratedTime\": \"yesterday\""),
                 "GeneratedTime: \"yesterday\" is not a time",
+            ),
+            ("Content: [1\n".to_owned(), "this is not the YAML of"),
+            ("x".repeat(5), "this is base64, but: it is not base64"),
+            ("aGVsbG8=".to_owned(), "line 1: "),
+            (
+                "-----\n|  GetCredentialReport  |\n".to_owned(),
+                "this is a table",
             ),
         ] {
             let error = open(bytes).err().unwrap();

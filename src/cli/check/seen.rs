@@ -1,9 +1,11 @@
 //! What `check` has seen of one account, and what that comes to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::saved::{Made, Opened};
 use crate::account::{Access, Account, AccountId};
+use crate::cli::args::CheckFinding;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::views::{AccountView, ReportView, SourceView, UserDetail};
@@ -13,12 +15,9 @@ use root_posture::{
     Timestamp, Values, judge,
 };
 
-/// A saved report is judged as of the time it was made, whenever that was.
-const FOR_EVER: Limits = Limits {
-    interval: std::time::Duration::from_secs(60),
-    max_staleness: std::time::Duration::from_secs(1_000 * 365 * 86_400),
-    max_live_staleness: std::time::Duration::from_secs(1_000 * 365 * 86_400),
-};
+/// What to do where a saved report is of no use.
+pub(super) const SAVE_AGAIN: &str = "save the report again: aws iam generate-credential-report, \
+    then aws iam get-credential-report";
 
 /// One account, or something that names none.
 pub(super) enum Checked {
@@ -34,17 +33,19 @@ pub(super) enum Checked {
 }
 
 /// One account as it was seen.
-pub(super) struct Seen {
+pub(in crate::cli) struct Seen {
     pub view: AccountView,
     /// The saved report it was seen in; `None` when AWS was asked.
-    pub saved: Option<(String, Made)>,
+    pub(super) saved: Option<(String, Made)>,
+    /// Whether that report is older than it may be.
+    is_too_old: bool,
     /// The moment at which its figures are read.
     pub moment: Moment,
 }
 
 /// What an account comes to. Ordered by how much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Verdict {
+pub(in crate::cli) enum Verdict {
     /// It has no root access key.
     Clean,
     /// Nobody can say.
@@ -67,8 +68,7 @@ impl Checked {
         Self::Unread {
             what: file,
             why,
-            next: "save the report again: aws iam generate-credential-report, then aws iam \
-                get-credential-report",
+            next: SAVE_AGAIN,
             is_report: true,
         }
     }
@@ -89,6 +89,22 @@ impl Checked {
             Self::Unread { .. } => Verdict::Unknown,
         }
     }
+
+    /// What is wrong, the worst first.
+    pub fn findings(&self) -> Vec<CheckFinding> {
+        let verdict = self.verdict();
+        let is_without_mfa = match self {
+            Self::Account(seen) => seen.is_without_mfa(),
+            Self::Unread { .. } => false,
+        };
+        let found = |finding: &CheckFinding| match finding {
+            CheckFinding::Active => matches!(verdict, Verdict::Found { active: 1.., .. }),
+            CheckFinding::Mfa => is_without_mfa,
+            CheckFinding::Present => matches!(verdict, Verdict::Found { .. }),
+            CheckFinding::Unknown => verdict == Verdict::Unknown,
+        };
+        CheckFinding::ALL.into_iter().filter(found).collect()
+    }
 }
 
 impl Seen {
@@ -97,20 +113,33 @@ impl Seen {
         Self {
             view,
             saved: None,
+            is_too_old: false,
             moment,
         }
     }
 
-    /// What a saved report shows.
-    pub fn in_report(file: &str, opened: Opened, config: &Config, clock: &Clock) -> Self {
+    /// What a saved report shows. What is fine in it is not shown once it is older than `max_age`;
+    /// a key always is.
+    pub(super) fn in_report(
+        file: &str,
+        opened: Opened,
+        max_age: Duration,
+        config: &Config,
+        clock: &Clock,
+    ) -> Self {
         let Opened { report, made } = opened;
         let (now, moment) = (clock.now(), clock.moment());
-        let at = match made {
-            Made::At(time) | Made::NotBefore(time) => time,
-            Made::Unknown => now,
+        let limits = Limits {
+            interval: config.refresh.interval,
+            max_staleness: max_age,
+            max_live_staleness: max_age,
         };
-        // A time in the future cannot be.
-        let date = at.min(now);
+        // A time that is a little ahead of the local clock is now.
+        let date = match made {
+            Made::At(time) => time.min(now),
+            // What comes through a pipe is taken as made now.
+            Made::Between { last, .. } => last.unwrap_or(now).min(now),
+        };
         let claim = ReportClaim {
             received: moment,
             generated: moment - now.since(date),
@@ -121,10 +150,10 @@ impl Seen {
             report: true,
             ..SourcesInUse::default()
         });
-        record.take(Evidence::Report(claim), &FOR_EVER);
+        record.take(Evidence::Report(claim), &limits);
         let mut source = SourceView::new(Source::CredentialReport);
         source.worked(date);
-        let posture = judge(&record, moment, &FOR_EVER);
+        let posture = judge(&record, moment, &limits);
         let mut onset = Onset::default();
         onset.follow(&posture);
         let view = AccountView {
@@ -148,6 +177,7 @@ impl Seen {
         Self {
             view,
             saved: Some((file.to_owned(), made)),
+            is_too_old: now.since(date) > max_age,
             moment,
         }
     }
@@ -165,7 +195,7 @@ impl Seen {
         );
         match (active, present) {
             (Some(0), Some(0)) => Verdict::Clean,
-            (None, None) if self.has_no_root_credentials() => Verdict::Clean,
+            (None, None) if self.has_no_root_credentials() && !self.is_too_old => Verdict::Clean,
             (active, present) => {
                 let active = active.unwrap_or(0);
                 match present.unwrap_or(0).max(active) {
@@ -174,6 +204,13 @@ impl Seen {
                 }
             }
         }
+    }
+
+    /// Whether the root user has no MFA, and may have a password.
+    pub fn is_without_mfa(&self) -> bool {
+        let posture = &self.view.posture;
+        self.value(posture.mfa_enabled) == Some(0)
+            && self.value(posture.password_enabled) != Some(0)
     }
 
     /// Whether the account's partition knows no root credentials and its report says so.
@@ -187,7 +224,7 @@ impl Seen {
     }
 
     /// The root access keys that exist: those that were told one by one, and those created since.
-    pub fn keys(&self) -> Vec<Key<'_>> {
+    pub(super) fn keys(&self) -> Vec<Key<'_>> {
         let Verdict::Found { active, present } = self.verdict() else {
             return Vec::new();
         };
@@ -214,7 +251,7 @@ impl Seen {
     /// When what is shown was true, where that is known.
     pub fn observed(&self) -> Option<Timestamp> {
         match &self.saved {
-            Some((_, Made::NotBefore(_) | Made::Unknown)) => None,
+            Some((_, Made::Between { .. })) => None,
             _ => self
                 .view
                 .posture

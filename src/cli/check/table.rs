@@ -8,7 +8,8 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::saved::Made;
-use super::seen::{Checked, Key, Seen, Verdict};
+use super::seen::{Checked, Key, SAVE_AGAIN, Seen, Verdict};
+use crate::cli::args::CheckFinding;
 use root_posture::Metric;
 use root_posture::ShownKey;
 use root_posture::Timestamp;
@@ -19,7 +20,7 @@ const FINE: Style = AnsiColor::Green.on_default();
 const HEAD: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// AWS makes a new report every four hours: past that, one tells of the past.
+/// AWS makes a new report every four hours: an older one says what was.
 const FRESH: Duration = Duration::from_secs(4 * 3600);
 
 const HEADER: [&str; 5] = ["ACCOUNT", "NAME", "ROOT KEYS", "ROOT MFA", "AS OF"];
@@ -30,12 +31,15 @@ pub(super) struct Counts {
     found: usize,
     clean: usize,
     unknown: usize,
+    without_mfa: usize,
 }
 
 impl Counts {
     pub fn of(checked: &[Checked]) -> Self {
         let mut counts = Self::default();
         for checked in checked {
+            let is_without_mfa = checked.findings().contains(&CheckFinding::Mfa);
+            counts.without_mfa += usize::from(is_without_mfa);
             match checked.verdict() {
                 Verdict::Found { .. } => counts.found += 1,
                 Verdict::Clean => counts.clean += 1,
@@ -144,7 +148,7 @@ fn account(seen: &Seen, now: Timestamp) -> Row {
 }
 
 /// How many keys there are, and then each of them.
-pub(super) fn key_lines(seen: &Seen, now: Timestamp) -> Vec<String> {
+pub(in crate::cli) fn key_lines(seen: &Seen, now: Timestamp) -> Vec<String> {
     let (count, _) = keys(seen);
     std::iter::once(count)
         .chain(seen.keys().iter().map(key))
@@ -216,13 +220,14 @@ fn notes(seen: &Seen, now: Timestamp) -> Vec<String> {
             shown(file),
             age(now.since(*made)),
         )),
-        Some((file, Made::NotBefore(time))) => notes.push(format!(
-            "{} does not say when it was made, at the earliest {}",
-            shown(file),
-            minute(*time),
-        )),
-        Some((file, Made::Unknown)) => {
-            notes.push(format!("{} does not say when it was made", shown(file)));
+        Some((file, Made::Between { first, last })) => {
+            let mut note = format!("{} does not say when it was made", shown(file));
+            for (which, time) in [("earliest", first), ("latest", last)] {
+                if let Some(time) = time {
+                    let _ = write!(note, ", at the {which} {}", minute(*time));
+                }
+            }
+            notes.push(note);
         }
         Some((_, Made::At(_))) | None => {}
     }
@@ -258,9 +263,15 @@ fn notes(seen: &Seen, now: Timestamp) -> Vec<String> {
 fn next(seen: &Seen) -> Option<String> {
     let id = seen.view.account.id;
     match seen.verdict() {
+        Verdict::Clean if seen.is_without_mfa() => Some(
+            "give the root user MFA, or delete the root password of a member account".to_owned(),
+        ),
         Verdict::Clean => None,
+        Verdict::Unknown if seen.saved.is_some() => {
+            Some(format!("{SAVE_AGAIN}; or raise --max-age"))
+        }
         Verdict::Unknown => Some(
-            "mend what failed above and check again; `aws-root-exporter policy audit-role` prints \
+            "fix what failed above and check again; `aws-root-exporter policy audit-role` prints \
              the rights that are needed"
                 .to_owned(),
         ),
@@ -279,12 +290,16 @@ fn sum(all: Counts) -> String {
         found,
         clean,
         unknown,
+        without_mfa,
     } = all;
     let total = found + clean + unknown;
     let accounts = if total == 1 { "account" } else { "accounts" };
     let mut text = format!("{total} {accounts}: {found} with root access keys, {clean} without");
     if unknown > 0 {
         let _ = write!(text, ", {unknown} that could not be judged");
+    }
+    if without_mfa > 0 {
+        let _ = write!(text, "; {without_mfa} without root MFA");
     }
     text.push_str(".\n");
     text

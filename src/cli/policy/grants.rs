@@ -2,10 +2,13 @@
 //!
 //! `deploy/aws` offers the same rights as CloudFormation; a test compares the two. Sources: Service
 //! Authorization Reference (IAM, STS, Organizations); IAM User Guide, "Centrally manage root access
-//! for member accounts" and "AWS global condition context keys".
+//! for member accounts" and "AWS global condition context keys" (aws:ResourceAccount).
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::size;
 use crate::account::{Access, Account, AccountId, Partition, Secret};
 use crate::config::Config;
 
@@ -13,6 +16,9 @@ use crate::config::Config;
 /// was not filled in trusts nobody.
 pub(super) const HUB_ACCOUNT: &str = "HUB_ACCOUNT_ID";
 pub(super) const HUB_ROLE: &str = "HUB_ROLE_NAME";
+
+/// So many ARNs are as long as a statement.
+const STATEMENT: usize = 4;
 
 /// What the configuration needs.
 pub(super) struct Grants<'a> {
@@ -92,33 +98,42 @@ impl<'a> Grants<'a> {
 
     /// What the exporter's own identity may do.
     pub fn hub(&self) -> Option<Value> {
-        let statements: Vec<Value> = [
-            self.reads_own_account()
-                .then(|| self.read_own_account())
-                .flatten(),
-            self.enter_listed_roles(),
+        let exact = self.hub_with(self.enter_listed_roles())?;
+        if size::fits(&exact) {
+            return Some(exact);
+        }
+        self.hub_with(self.enter_roles_by_name())
+    }
+
+    fn hub_with(&self, enter_listed_roles: Vec<Value>) -> Option<Value> {
+        let mut statements = Vec::new();
+        if self.reads_own_account() {
+            statements.extend(self.read_own_account());
+        }
+        statements.extend(enter_listed_roles);
+        let others = [
             self.enter_member_roles(),
             self.open_audit_sessions(),
             self.find_accounts(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        ];
+        statements.extend(others.into_iter().flatten());
         (!statements.is_empty()).then(|| document(&statements))
     }
 
-    /// What a person needs to delete root keys: to look first, then to delete, and to know which
-    /// account no root session can enter.
-    #[expect(clippy::unnecessary_wraps, reason = "as the other documents")]
+    /// What a person needs to delete root keys: to list first, then to delete, and to know which
+    /// account no root session can enter. `None` where no account has root credentials.
     pub fn remediation(&self) -> Option<Value> {
-        let listed: Vec<String> = self
-            .config
-            .accounts
+        let accounts = &self.config.accounts;
+        let listed: Vec<String> = accounts
             .iter()
+            .filter(|account| account.partition().has_root_credentials())
             .map(|account| format!("arn:{}:iam::{}:root", account.partition(), account.id))
             .collect();
-        let targets = if self.config.organization.enabled || listed.is_empty() {
+        let is_any = self.config.organization.enabled || accounts.is_empty();
+        let targets = if is_any && self.partition.has_root_credentials() {
             json!(format!("arn:{}:iam::*:root", self.partition))
+        } else if listed.is_empty() {
+            return None;
         } else {
             json!(listed)
         };
@@ -239,23 +254,37 @@ impl<'a> Grants<'a> {
         organization.enabled && matches!(organization.access, Role | Both)
     }
 
-    fn enter_listed_roles(&self) -> Option<Value> {
-        let mut roles: Vec<&str> = self
-            .config
-            .accounts
-            .iter()
-            .filter_map(|account| Some(role_arn(account)?.0))
-            .collect();
-        roles.sort_unstable();
-        roles.dedup();
-        (!roles.is_empty()).then(|| {
+    fn enter_listed_roles(&self) -> Vec<Value> {
+        let roles = self.config.accounts.iter().filter_map(role_arn);
+        enter_each(roles.map(|(arn, _)| arn))
+    }
+
+    /// The same rights in fewer characters: where many accounts have a role of one name, that name
+    /// and the accounts.
+    fn enter_roles_by_name(&self) -> Vec<Value> {
+        let mut by_name: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
+        for (arn, _) in self.config.accounts.iter().filter_map(role_arn) {
+            let fields: Vec<&str> = arn.splitn(6, ':').collect();
+            if let [_, partition, _, _, id, role] = fields[..] {
+                let any = format!("arn:{partition}:iam::*:{role}");
+                by_name.entry(any).or_default().insert(id, arn);
+            }
+        }
+        let few = |accounts: &BTreeMap<&str, &str>| accounts.len() < STATEMENT;
+        let rest = by_name.values().filter(|accounts| few(accounts));
+        let mut statements = enter_each(rest.flat_map(|few| few.values().copied()));
+        let named = by_name.iter().filter(|(_, accounts)| !few(accounts));
+        statements.extend(named.enumerate().map(|(at, (role, accounts))| {
+            let accounts: Vec<&&str> = accounts.keys().collect();
             json!({
-                "Sid": "EnterListedRoles",
+                "Sid": format!("EnterRolesByName{}", at + 1),
                 "Effect": "Allow",
                 "Action": "sts:AssumeRole",
-                "Resource": roles,
+                "Resource": role,
+                "Condition": { "StringEquals": { "aws:ResourceAccount": accounts } },
             })
-        })
+        }));
+        statements
     }
 
     fn enter_member_roles(&self) -> Option<Value> {
@@ -320,6 +349,20 @@ impl<'a> Grants<'a> {
 /// A policy of these statements.
 pub(super) fn document(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn enter_each<'a>(roles: impl Iterator<Item = &'a str>) -> Vec<Value> {
+    let roles: BTreeSet<&str> = roles.collect();
+    let statement = json!({
+        "Sid": "EnterListedRoles",
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Resource": roles,
+    });
+    (!roles.is_empty())
+        .then_some(statement)
+        .into_iter()
+        .collect()
 }
 
 fn role_arn(account: &Account) -> Option<(&str, Option<&Secret>)> {

@@ -4,11 +4,14 @@
 //! CloudFormation. AWS is not asked.
 
 mod grants;
+mod size;
 mod template;
 #[cfg(test)]
 mod tests;
 
 use std::process::ExitCode;
+
+use serde_json::{Value, json};
 
 use self::grants::Grants;
 use super::USAGE;
@@ -30,8 +33,17 @@ pub(super) fn run(arguments: &PolicyArgs, config: &Config) -> ExitCode {
     };
     let Some(document) = document else {
         eprintln!(
-            "aws-root-exporter: policy: this configuration needs none: it asks nothing that takes \
-             a right; switch sources.credential_report or sources.account_summary on"
+            "aws-root-exporter: policy: {}",
+            match arguments.kind {
+                PolicyKind::Remediate => {
+                    "no account of this configuration has root user credentials (in China no account \
+                 has): there is nothing to delete, and no policy for it"
+                }
+                PolicyKind::AuditRole | PolicyKind::Hub | PolicyKind::Stackset => {
+                    "this configuration needs none: it asks nothing that takes a right; switch \
+                 sources.credential_report or sources.account_summary on"
+                }
+            }
         );
         return ExitCode::from(USAGE);
     };
@@ -43,5 +55,29 @@ pub(super) fn run(arguments: &PolicyArgs, config: &Config) -> ExitCode {
             grants::HUB_ROLE,
         );
     }
-    super::print(&format!("{document:#}\n"))
+    super::print(&format!("{:#}\n", in_parts(arguments.kind, document)))
+}
+
+/// The document, or the list of those that it takes where IAM would refuse it as too long.
+fn in_parts(kind: PolicyKind, document: Value) -> Value {
+    if !matches!(kind, PolicyKind::Hub | PolicyKind::Remediate) {
+        return document;
+    }
+    let parts = size::split(&document);
+    if parts.len() <= 1 {
+        return document;
+    }
+    eprintln!(
+        "aws-root-exporter: policy: longer than one policy of IAM can be: attach each of these {} \
+         as a managed policy",
+        parts.len()
+    );
+    if parts.len() > size::POLICIES {
+        eprintln!(
+            "aws-root-exporter: policy: that is more than the {} that a role can have; use \
+             [organization] instead of a list of accounts",
+            size::POLICIES
+        );
+    }
+    json!({ "Policies": parts })
 }

@@ -244,6 +244,97 @@ fn whoever_deletes_does_it_through_the_task_policy_alone() {
     );
 }
 
+/// So many accounts, each entered by a role of that name.
+fn many(count: u64, role: impl Fn(u64) -> String) -> Config {
+    let account = |number: u64| {
+        let id = 100_000_000_000 + number;
+        let role = role(number);
+        format!("[[accounts]]\nid = \"{id}\"\nrole_arn = \"arn:aws:iam::{id}:role/{role}\"\n")
+    };
+    config(&(0..count).map(account).collect::<String>())
+}
+
+/// Which roles may be entered, one by one.
+fn entered(policies: &[Value]) -> BTreeSet<String> {
+    let mut roles = BTreeSet::new();
+    for policy in policies {
+        let mut sids = BTreeSet::new();
+        for statement in policy["Statement"].as_array().unwrap() {
+            assert!(sids.insert(statement["Sid"].to_string()), "{policy:#}");
+            if statement["Action"] != "sts:AssumeRole" {
+                continue;
+            }
+            let resource = match &statement["Resource"] {
+                Value::Array(resources) => resources.clone(),
+                one => vec![one.clone()],
+            };
+            let accounts = &statement["Condition"]["StringEquals"]["aws:ResourceAccount"];
+            for resource in resource {
+                let resource = resource.as_str().unwrap();
+                match accounts.as_array() {
+                    Some(accounts) => roles.extend(
+                        accounts
+                            .iter()
+                            .map(|account| resource.replacen('*', account.as_str().unwrap(), 1)),
+                    ),
+                    None => assert!(roles.insert(resource.to_owned())),
+                }
+            }
+        }
+    }
+    roles
+}
+
+#[test]
+fn a_policy_that_is_too_long_is_shortened_or_split_and_grants_the_same() {
+    let one_name = |_| "aws-root-exporter".to_owned();
+    let own_name = |number| format!("reader-{number:04}-{}", "x".repeat(40));
+    for (count, role, policies) in [
+        (100, &one_name as &dyn Fn(u64) -> String, 1),
+        (200, &one_name, 1),
+        (1_000, &one_name, 3),
+        (200, &own_name, 3),
+    ] {
+        let config = many(count, role);
+        let hub = Grants::new(&config, None, None).hub().unwrap();
+        let parts = super::size::split(&hub);
+        assert_eq!(parts.len(), policies, "{count}");
+        for part in &parts {
+            assert!(part.to_string().len() <= 6_144, "{count}");
+        }
+        let expected = (0..count).map(|number| {
+            let id = 100_000_000_000 + number;
+            format!("arn:aws:iam::{id}:role/{}", role(number))
+        });
+        assert_eq!(entered(&parts), expected.collect(), "{count}");
+    }
+    let config = many(400, one_name);
+    let remediation = Grants::new(&config, None, None).remediation().unwrap();
+    let parts = super::size::split(&remediation);
+    let targets = parts.iter().flat_map(|part| {
+        assert!(part.to_string().len() <= 6_144);
+        part["Statement"].as_array().unwrap()
+    });
+    let targets = targets.filter_map(|statement| statement["Resource"].as_array());
+    let targets = targets.flatten().map(Value::to_string);
+    assert_eq!(targets.collect::<BTreeSet<_>>().len(), 400);
+}
+
+#[test]
+fn where_no_account_has_root_credentials_there_is_nothing_to_delete() {
+    let china = config("[aws]\nregion = \"cn-north-1\"\n");
+    assert!(Grants::new(&china, None, None).remediation().is_none());
+    let both = config(
+        "[[accounts]]\nid = \"000000000012\"\nprofile = \"a\"\nregion = \"cn-north-1\"\n\
+         [[accounts]]\nid = \"000000000013\"\nprofile = \"b\"\nregion = \"us-east-1\"\n",
+    );
+    let policy = Grants::new(&both, None, None).remediation().unwrap();
+    assert_eq!(
+        policy["Statement"][0]["Resource"],
+        serde_json::json!(["arn:aws:iam::000000000013:root"])
+    );
+}
+
 #[test]
 fn no_policy_has_a_wildcard_for_an_action() {
     for config in [

@@ -1,0 +1,35 @@
+//! The shapes of values that are given as flags. What is refused says how it is written.
+
+use crate::account::AccountId;
+
+/// The shape that IAM gives a role's ARN.
+pub(super) fn role_arn(text: &str) -> Result<String, String> {
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    match fields[..] {
+        ["arn", partition, "iam", "", account, resource]
+            if partition.starts_with("aws")
+                && account.parse::<AccountId>().is_ok()
+                && resource
+                    .strip_prefix("role/")
+                    .is_some_and(|name| !name.is_empty() && !name.contains(['*', '"'])) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("not the ARN of a role (arn:aws:iam::<12 digits>:role/<name>)".to_owned()),
+    }
+}
+
+/// Source: Organizations API Reference, `Organization`, pattern of `Id`.
+pub(super) fn organization_id(text: &str) -> Result<String, String> {
+    let is_id = text.strip_prefix("o-").is_some_and(|id| {
+        (10..=32).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    });
+    if is_id {
+        Ok(text.to_owned())
+    } else {
+        Err("not the id of an organization (o- and 10 to 32 letters and digits)".to_owned())
+    }
+}
