@@ -206,14 +206,12 @@ impl Place<'_> {
         }
     }
 
-    /// A line for the shell for each key whose id is known, and none made of what is no id.
     fn delete_keys(&self) -> String {
         let mut lines = vec!["aws iam list-access-keys".to_owned()];
         let ids: Vec<&str> = self
             .view
             .root_keys()
             .filter_map(|key: ShownKey<'_>| key.id)
-            .filter(|id| is_pasteable(id))
             .collect();
         if ids.is_empty() {
             lines.push("aws iam delete-access-key --access-key-id AKIA…".to_owned());
@@ -363,13 +361,6 @@ fn reading(view: &AccountView, open: bool) -> Procedure {
         open,
         steps,
     }
-}
-
-/// Whether an id may stand in a line for the shell: letters and digits, as AWS's are.
-///
-/// Source: IAM API Reference, `AccessKey`, `AccessKeyId`: `[\w]+`.
-fn is_pasteable(id: &str) -> bool {
-    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
