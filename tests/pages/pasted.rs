@@ -37,6 +37,8 @@ async fn shown(id: &str) -> (String, serde_json::Value) {
 async fn the_id_of_a_key_is_pasted_only_where_it_is_one() {
     let (page, key) = shown("AKIAIOSFODNN7EXAMPLE").await;
     assert!(page.contains("delete-access-key --access-key-id AKIAIOSFODNN7EXAMPLE"));
+    let ours = format!("remediate --account {ACCOUNT} --delete AKIAIOSFODNN7EXAMPLE --confirm");
+    assert!(page.contains(&ours));
     assert_eq!(key["access_key_id"], "AKIAIOSFODNN7EXAMPLE");
 
     for id in [

@@ -11,7 +11,6 @@ use super::finding::{Finding, Findings};
 use super::words;
 use crate::account::{Access, Account, Partition};
 use crate::views::{AccountView, Snapshot};
-use root_posture::ShownKey;
 use root_posture::Source;
 use root_posture::Timestamp;
 
@@ -130,17 +129,22 @@ impl Place<'_> {
             title: "With this program",
             when:
                 "The root session and the deletion in one command, with your own credentials. It \
-                   refuses a key that was used lately, and looks again afterwards."
+                   refuses a key that was used or created lately, and verifies by another list."
                     .to_owned(),
             open: false,
             steps: vec![
                 step(
-                    "See which keys there are and what would be done. Nothing is changed.",
+                    "See which keys there are and how to find out who uses them. Nothing is changed.",
                     format!("aws-root-exporter remediate --account {id}"),
                 ),
                 step(
-                    "Delete them.",
-                    format!("aws-root-exporter remediate --account {id} --delete --confirm {id}"),
+                    "Delete the key that you mean, by its id.",
+                    self.each_key(|key| {
+                        format!(
+                            "aws-root-exporter remediate --account {id} --delete {key} --confirm {id}"
+                        )
+                    })
+                    .join("\n"),
                 ),
             ],
         }
@@ -208,18 +212,21 @@ impl Place<'_> {
 
     fn delete_keys(&self) -> String {
         let mut lines = vec!["aws iam list-access-keys".to_owned()];
-        let ids: Vec<&str> = self
-            .view
-            .root_keys()
-            .filter_map(|key: ShownKey<'_>| key.id)
-            .collect();
-        if ids.is_empty() {
-            lines.push("aws iam delete-access-key --access-key-id AKIA…".to_owned());
-        }
-        for id in ids {
-            lines.push(format!("aws iam delete-access-key --access-key-id {id}"));
-        }
+        lines.extend(
+            self.each_key(|key| format!("aws iam delete-access-key --access-key-id {key}")),
+        );
         lines.join("\n")
+    }
+
+    /// A line for each key whose id is known, or one to fill in.
+    fn each_key(&self, line: impl Fn(&str) -> String) -> Vec<String> {
+        let keys = self.view.root_keys();
+        let lines: Vec<String> = keys.filter_map(|key| key.id).map(&line).collect();
+        if lines.is_empty() {
+            vec![line("AKIA…")]
+        } else {
+            lines
+        }
     }
 
     fn in_the_console(&self, open: bool) -> Procedure {
