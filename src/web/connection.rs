@@ -266,9 +266,9 @@ impl Progress {
         }
     }
 
-    /// Whether nothing was asked on it that is not answered.
+    /// Whether no answer is under way on it.
     pub fn is_waiting(&self) -> bool {
-        matches!(self.lock().phase, Phase::New | Phase::Idle)
+        self.rank().is_some()
     }
 
     /// Lets the connection end once the request on it is answered.

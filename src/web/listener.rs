@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::connection::{self, Progress};
@@ -219,14 +219,25 @@ impl Connections {
     /// Waits until one ends. Cancel safe.
     async fn one_ends(&mut self) {
         if let Some(ended) = self.tasks.join_next_with_id().await {
-            let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-            self.open.remove(&id);
+            self.forget(ended);
         }
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.open.remove(&id);
     }
 
     /// Waits until there are no more than the limits allow.
     async fn make_room(&mut self, newest: Id, site: &Site) {
-        while self.tasks.len() > site.limits().connections {
+        loop {
+            // Those that have ended are not in anybody's way.
+            while let Some(ended) = self.tasks.try_join_next_with_id() {
+                self.forget(ended);
+            }
+            if self.tasks.len() <= site.limits().connections {
+                return;
+            }
             self.evict(Some(newest), site);
             // Where an answer is under way on each, one of them may be dispensable soon.
             let _ = timeout(PAUSE, self.one_ends()).await;

@@ -184,20 +184,18 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     let is_after_none = has_said_none && !world.log.is_current(LiveSource::List, Topic::Keys);
     // What a list said explains a count for 15 minutes before the summary's newest answer, and what a
     // report said does so until the summary has confirmed a none.
-    let newest = |of: &dyn Fn(&Heard) -> bool| {
-        let heard = heard().filter(|heard| of(heard));
-        heard.filter_map(Heard::date).max()
-    };
     let is_explained_no_more = |nth: u8| {
-        let explains = |heard: &Heard| match heard.source() {
+        let explains = |heard: &&Heard| match heard.source() {
             Some(Source::AccountSummary) => false,
             Some(Source::CredentialReport) => !has_said_none && count(heard) >= nth,
             _ => count(heard) >= nth,
         };
-        let counted = newest(&|heard| is_count(&heard))?;
+        let told = heard().filter(explains).filter_map(|it| it.content_at);
+        let counted = heard().filter(is_count).filter_map(Heard::date).max()?;
         // The times on answers are whole seconds, and up to half a minute after the asking.
         let window = Duration::from_secs(15 * 60 - 31);
-        Some(newest(&explains).map_or(has_said_none, |told| told.plus(window) <= counted))
+        let told = told.max().map(|at| Clock::date(at).plus(window));
+        Some(told.map_or(has_said_none, |told| told <= counted))
     };
     let is_known = (1..=MOST)
         .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
