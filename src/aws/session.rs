@@ -7,17 +7,13 @@ use std::error::Error;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_config::Region;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::classify::causes;
+use super::credentials::last_four;
 use super::operation::Operation;
 use super::slot::{Before, Session, Slot};
 use super::{Answer, Aws, Identity};
@@ -79,7 +75,7 @@ impl Aws {
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let slot = self.slot(account.id, kind);
+        let slot = self.slot(account, kind);
         let open = |before| {
             let (aws, account) = (self.clone(), account.clone());
             async move { aws.open(&account, kind, before).await }
@@ -119,15 +115,18 @@ impl Aws {
         .await
     }
 
-    fn slot(&self, account: AccountId, kind: SessionKind) -> Arc<Slot> {
+    fn slot(&self, account: &Account, kind: SessionKind) -> Arc<Slot> {
         let sessions = &self.0.sessions;
         let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = sessions.entry((account, kind)).or_insert_with(|| {
-            let whose = match kind {
-                SessionKind::Own => "the account's session",
-                SessionKind::Root => "the root session",
-            };
-            Arc::new(Slot::new(whose, self.0.clock.clone(), self.0.timeout))
+        let slot = sessions.entry((account.id, kind)).or_insert_with(|| {
+            let slot = |whose| Slot::new(whose, self.0.clock.clone(), self.0.timeout);
+            Arc::new(match (kind, &account.access) {
+                (SessionKind::Root, _) => slot("the root session"),
+                (SessionKind::Own, Some(Access::Caller | Access::Profile(_))) => {
+                    slot("the account's session").watching(self.0.sources.watch())
+                }
+                (SessionKind::Own, _) => slot("the account's session"),
+            })
         });
         Arc::clone(slot)
     }
@@ -163,9 +162,8 @@ impl Aws {
                 self.assume_role(region, arn, external_id, denial).await?
             }
             (SessionKind::Own, Some(Access::Profile(profile))) => {
-                let provider = profile_provider(region, profile);
-                let whose = format!("profile {profile:?}");
-                self.provide(&provider, &whose).await?
+                self.provide(self.0.sources.of_profile(region, profile))
+                    .await?
             }
             (SessionKind::Own, Some(Access::Caller)) => {
                 if before.is_denied {
@@ -242,42 +240,20 @@ impl Aws {
 
     /// The caller's credentials.
     async fn open_caller(self) -> Result<Session, Failure> {
-        match self.0.base.credentials_provider() {
-            Some(provider) => self.provide(&provider, "the caller").await,
-            None => Err(Failure::new(
-                Reason::Credentials,
-                "no credentials provider is configured",
-            )),
+        match &self.0.stand_in {
+            Some(credentials) => self.provide(async { Ok(credentials.clone()) }).await,
+            None => self.provide(self.0.sources.of_caller(&self.0.region)).await,
         }
     }
 
+    /// A session with the credentials that are read.
     async fn provide(
         &self,
-        provider: &impl ProvideCredentials,
-        whose: &str,
+        read: impl Future<Output = Result<Credentials, Failure>>,
     ) -> Result<Session, Failure> {
-        let refusal = |why: &str| {
-            Failure::new(
-                Reason::Credentials,
-                format!("credentials of {whose}: {why}"),
-            )
-        };
-        let credentials = provider.provide_credentials().await.map_err(|error| {
-            refusal(&format!(
-                "{}; set AWS credentials as for any AWS tool (environment, profile, SSO, web \
-                 identity, container or instance role)",
-                causes(&error)
-            ))
-        })?;
-        let token = credentials.session_token().unwrap_or_default();
-        let is_sendable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_sendable(credentials.access_key_id()) || !is_sendable(token) {
-            // The SDK panics on them.
-            return Err(refusal(
-                "the access key id or session token holds a character that none has, as a line \
-                 feed at its end",
-            ));
-        }
+        // Before they are read, so that no change is missed.
+        let files = self.0.sources.watch().changes(self.0.clock.moment());
+        let credentials = read.await?;
         let lifetime = credentials.expiry().map(|end| {
             let end = end.duration_since(UNIX_EPOCH).map_or(0, |since| {
                 i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -285,12 +261,20 @@ impl Aws {
             Timestamp::from_unix(end).since(self.0.clock.now())
         });
         if lifetime == Some(Duration::ZERO) {
-            return Err(refusal("they have expired; sign in again or renew them"));
+            return Err(Failure::new(
+                Reason::Credentials,
+                format!(
+                    "the credentials with access key {} have expired; sign in again or renew them, \
+                     and see that this machine's clock is right",
+                    last_four(credentials.access_key_id())
+                ),
+            ));
         }
         Ok(Session {
             credentials,
             account: None,
             ends: lifetime.map(|lifetime| self.0.clock.moment() + lifetime),
+            files,
         })
     }
 
@@ -368,6 +352,7 @@ fn of_sts(
     Ok(Session {
         account,
         ends: Some(answer.received + lifetime.max(Duration::from_secs(1))),
+        files: 0,
         credentials: Credentials::new(
             given.access_key_id,
             given.secret_access_key,
@@ -419,16 +404,6 @@ where
         slot.works(operation);
     }
     result
-}
-
-/// Credentials of a profile of the shared configuration files, by the rules of the SDK (roles,
-/// SSO, processes).
-pub(super) fn profile_provider(region: &str, profile: &str) -> ProfileFileCredentialsProvider {
-    let region = Some(Region::new(region.to_owned()));
-    ProfileFileCredentialsProvider::builder()
-        .configure(&ProviderConfig::without_region().with_region(region))
-        .profile_name(profile)
-        .build()
 }
 
 /// The ARN of a task policy.
@@ -508,6 +483,7 @@ mod tests {
                         credentials: Credentials::new(nth.to_string(), "", None, None, "test"),
                         account: None,
                         ends: None,
+                        files: 0,
                     })
                 }
             };
@@ -573,20 +549,6 @@ mod tests {
         assert_eq!(bench.counts(), (2, 2));
         assert_eq!(bench.call(Denial::OfTarget, |_| ended).await, ended);
         assert_eq!(bench.counts(), (3, 4));
-    }
-
-    #[tokio::test]
-    async fn credentials_that_cannot_be_sent_are_a_failure() {
-        let aws = crate::aws::tests::unreachable().await;
-        for (key, token) in [
-            ("AKIAIOSFODNN7EXAMPLE\n", None),
-            ("AKIAIOSFODNN7EXAMPLE", Some("a b")),
-        ] {
-            let provider = Credentials::new(key, "", token.map(str::to_owned), None, "test");
-            let failure = aws.provide(&provider, "the caller").await.err().unwrap();
-            assert_eq!(failure.reason, Reason::Credentials);
-            assert!(!failure.message.contains(key), "{failure}");
-        }
     }
 
     #[test]

@@ -41,12 +41,6 @@ async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
     Aws::new(&settings, Arc::new(Uncounted), clock).await
 }
 
-/// An AWS that no call may reach.
-pub(super) async fn unreachable() -> Aws {
-    let (clock, _hand) = Clock::manual(Timestamp::default());
-    aws_at("http://127.0.0.1:1".to_owned(), clock).await
-}
-
 fn hub() -> AccountId {
     "999000000001".parse().unwrap()
 }

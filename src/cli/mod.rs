@@ -19,7 +19,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use self::args::{Command, Invocation, reference};
-use crate::config::{self, Config, ConfigErrors};
+use crate::account::{Access, Partition};
+use crate::aws::Machine;
+use crate::config::{self, Config, ConfigErrors, FoundRegion, Regions};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -31,23 +33,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => error.exit(),
     };
+    let machine = Machine::new(invocation.command.asks_aws());
     match &invocation.command {
-        Command::Serve => match load(&invocation) {
+        Command::Serve => match load(&invocation, &machine) {
             Ok(config) => {
                 let again = invocation.clone();
-                let load = Arc::new(move || load(&again));
+                let load = Arc::new(move || load(&again, &machine));
                 daemon(&config.log.clone(), serve::run(config, load, None))
             }
             Err(errors) => refuse(&errors, errors.exit_code()),
         },
-        Command::CheckConfig { online } => check_config(&invocation, *online),
+        Command::CheckConfig { online } => check_config(&invocation, &machine, *online),
         Command::Demo(demo) => {
             match config::load_without_file(environment(), &invocation.overrides) {
                 Ok(config) => daemon(&config.log.clone(), demo::run(config, demo.clone())),
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }
         }
-        Command::Check(check) => match load(&invocation) {
+        Command::Check(check) => match load(&invocation, &machine) {
             Ok(config) if !check.reports.is_empty() => check::saved_reports(check, &config),
             Ok(config) => daemon(
                 &quiet(&invocation, &config),
@@ -55,11 +58,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Policy(policy) => match load(&invocation) {
+        Command::Policy(policy) => match load(&invocation, &machine) {
             Ok(config) => policy::run(policy, &config),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Remediate(arguments) => match load(&invocation) {
+        Command::Remediate(arguments) => match load(&invocation, &machine) {
             Ok(config) => daemon(&config.log.clone(), async move {
                 remediate::run(arguments, &config).await
             }),
@@ -82,12 +85,26 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn load(invocation: &Invocation) -> Result<Config, ConfigErrors> {
-    config::load(
+fn load(invocation: &Invocation, machine: &Machine) -> Result<Config, ConfigErrors> {
+    config::load_on(
+        machine,
         invocation.config_file.as_deref(),
         environment(),
         &invocation.overrides,
     )
+}
+
+impl Regions for Machine {
+    fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion> {
+        let (name, place) = self.region_of_profile(profile)?;
+        Some(FoundRegion { name, place })
+    }
+
+    fn of_instance(&self) -> Option<FoundRegion> {
+        let name = self.region_of_instance()?;
+        let place = "the instance's metadata".to_owned();
+        Some(FoundRegion { name, place })
+    }
 }
 
 /// The environment, as far as it is text: what is not cannot be one of our settings.
@@ -96,8 +113,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
-    match load(invocation) {
+fn check_config(invocation: &Invocation, machine: &Machine, online: bool) -> ExitCode {
+    match load(invocation, machine) {
         // The sources' own warnings are in the table; the log would say them twice.
         Ok(config) if online => on_runtime(preflight::run(config)),
         Ok(config) => {
@@ -105,15 +122,57 @@ fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
                 eprintln!("{error}");
                 return ExitCode::from(USAGE);
             }
+            let wrong = wrong_reach(&config, machine);
+            if !wrong.is_empty() {
+                eprintln!("{}", wrong.join("\n"));
+                return ExitCode::from(USAGE);
+            }
+            if let Some(problem) = machine.wrong_bundle(config.aws.profile.as_deref()) {
+                eprintln!("warning: {problem}; make sure that it is there where the exporter runs");
+            }
             let file = config
                 .source_file
                 .as_ref()
                 .map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
             println!("the configuration is good ({file})");
+            let config::Aws {
+                region,
+                region_from,
+                ..
+            } = &config.aws;
+            println!("Region {region} ({region_from})");
             ExitCode::SUCCESS
         }
         Err(errors) => refuse(&errors, USAGE),
     }
+}
+
+/// What is wrong with the profiles and Regions by which accounts are reached, as far as this machine
+/// knows without AWS.
+fn wrong_reach(config: &Config, machine: &Machine) -> Vec<String> {
+    let of_caller = config.aws.profile.as_deref();
+    let mut profiles: Vec<_> = of_caller
+        .map(|profile| ("aws.profile".to_owned(), profile))
+        .into_iter()
+        .collect();
+    let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
+    for account in &config.accounts {
+        let place = format!("account {}", account.id);
+        if let Some(Access::Profile(profile)) = &account.access {
+            profiles.push((place.clone(), profile));
+        }
+        if account.region != config.aws.region {
+            regions.push((place, &account.region));
+        }
+    }
+    let mut wrong = machine.wrong_profiles(&profiles);
+    let unknown = regions
+        .iter()
+        .filter(|(_, region)| !Partition::knows_region(region));
+    wrong.extend(unknown.map(|(place, region)| {
+        format!("{place}: {region} is a Region of no partition that is known; see `aws account list-regions`")
+    }));
+    wrong
 }
 
 fn refuse(errors: &ConfigErrors, code: u8) -> ExitCode {
