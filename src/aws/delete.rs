@@ -35,7 +35,7 @@ pub async fn root_key(aws: &Aws, account: &Account, key: &str) -> Result<Deleted
     let session = aws.assume_root(account, TASK, Denial::OfTarget).await?;
     let clients = aws.clients(&account.region);
     let operation = Operation::iam("DeleteAccessKey");
-    let sent = aws.send(operation, &session, || {
+    let sent = aws.send(operation, &account.region, &session, || {
         clients.iam.delete_access_key().access_key_id(key).send()
     });
     let sent = sent.await;

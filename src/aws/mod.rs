@@ -10,6 +10,7 @@ mod call;
 mod classify;
 mod credentials;
 pub mod delete;
+mod hint;
 mod ongoing;
 mod operation;
 mod organization;
@@ -38,7 +39,7 @@ use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::failure::Reason;
 
-pub use credentials::Machine;
+pub use credentials::{Machine, end_processes};
 use credentials::{Sources, Surroundings};
 use ongoing::OfTask;
 pub use organization::{AccountPage, Member};
@@ -87,6 +88,8 @@ pub struct Identity {
 pub struct Settings {
     /// The Region whose STS is asked for the caller, and from which the partition follows.
     pub region: String,
+    /// What named that Region, for messages.
+    pub region_from: String,
     /// The profile of the shared AWS configuration files to take the caller's credentials from;
     /// `None` for the SDK's standard chain.
     pub profile: Option<String>,
@@ -112,15 +115,13 @@ struct Inner {
     base: SdkConfig,
     /// The clients of each Region, made when first needed.
     regions: Mutex<HashMap<String, Arc<Clients>>>,
-    /// Where STS is asked for the caller.
-    region: String,
+    settings: Settings,
     sources: Sources,
     /// What the caller is where AWS is a stand-in.
     stand_in: Option<Credentials>,
     /// The caller's session, whose account is not verified.
     caller: Arc<Slot>,
     sessions: Mutex<HashMap<(AccountId, SessionKind), Arc<Slot>>>,
-    timeout: Duration,
     observer: Arc<dyn Observe>,
     clock: Clock,
 }
@@ -195,7 +196,7 @@ impl Aws {
         let caller = Slot::new("the caller's session", clock.clone(), settings.timeout);
         Self(Arc::new(Inner {
             base,
-            region: settings.region.clone(),
+            settings: settings.clone(),
             caller: Arc::new(caller.watching(sources.watch())),
             sources,
             stand_in: settings.stand_in.as_ref().map(|_| {
@@ -204,7 +205,6 @@ impl Aws {
             }),
             regions: Mutex::default(),
             sessions: Mutex::default(),
-            timeout: settings.timeout,
             observer,
             clock,
         }))

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::credentials::last_four;
+use super::hint::is_of_region;
 use super::operation::Operation;
 use super::slot::{Before, Session, Slot};
 use super::{Answer, Aws, Identity};
@@ -101,6 +102,7 @@ impl Aws {
     pub(super) async fn ask_as_caller<T, E, F>(
         &self,
         operation: Operation,
+        region: &str,
         denial: Denial,
         request: impl Fn() -> F,
     ) -> Result<Answer<T>, Failure>
@@ -110,7 +112,7 @@ impl Aws {
     {
         let request = &request;
         self.with_caller(operation, denial, |caller| async move {
-            self.send(operation, &caller, request).await.book()
+            self.send(operation, region, &caller, request).await.book()
         })
         .await
     }
@@ -119,7 +121,7 @@ impl Aws {
         let sessions = &self.0.sessions;
         let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = sessions.entry((account.id, kind)).or_insert_with(|| {
-            let slot = |whose| Slot::new(whose, self.0.clock.clone(), self.0.timeout);
+            let slot = |whose| Slot::new(whose, self.0.clock.clone(), self.0.settings.timeout);
             Arc::new(match (kind, &account.access) {
                 (SessionKind::Root, _) => slot("the root session"),
                 (SessionKind::Own, Some(Access::Caller | Access::Profile(_))) => {
@@ -218,7 +220,7 @@ impl Aws {
 
     async fn identity(&self, region: &str, session: &Session) -> Result<Identity, Failure> {
         let sts = &self.clients(region).sts;
-        let sent = self.send(GET_CALLER_IDENTITY, session, || {
+        let sent = self.send(GET_CALLER_IDENTITY, region, session, || {
             sts.get_caller_identity().send()
         });
         let output = sent.await.book()?.value;
@@ -242,7 +244,10 @@ impl Aws {
     async fn open_caller(self) -> Result<Session, Failure> {
         match &self.0.stand_in {
             Some(credentials) => self.provide(async { Ok(credentials.clone()) }).await,
-            None => self.provide(self.0.sources.of_caller(&self.0.region)).await,
+            None => {
+                self.provide(self.0.sources.of_caller(&self.0.settings.region))
+                    .await
+            }
         }
     }
 
@@ -287,7 +292,7 @@ impl Aws {
         denial: Denial,
     ) -> Result<Session, Failure> {
         let sts = &self.clients(region).sts;
-        let answer = self.ask_as_caller(ASSUME_ROLE, denial, || {
+        let answer = self.ask_as_caller(ASSUME_ROLE, region, denial, || {
             let external_id = external_id.map(|secret| secret.expose().to_owned());
             let request = sts.assume_role().role_arn(arn);
             request
@@ -296,7 +301,7 @@ impl Aws {
                 .send()
         });
         let answer = answer.await.map_err(|failure| match failure.reason {
-            Reason::AccessDenied | Reason::Other => failure.explained(
+            Reason::AccessDenied | Reason::Other if !is_of_region(&failure) => failure.explained(
                 Reason::AssumeRole,
                 format_args!(
                     "check that {arn} exists, that its trust policy names the caller and the \
@@ -322,7 +327,7 @@ impl Aws {
         let sts = &self.clients(&account.region).sts;
         let target = &account.id.to_string();
         let policy = &task_policy(account.partition(), task);
-        let answer = self.ask_as_caller(ASSUME_ROOT, denial, || {
+        let answer = self.ask_as_caller(ASSUME_ROOT, &account.region, denial, || {
             let request = sts.assume_root().target_principal(target);
             request
                 .task_policy_arn(PolicyDescriptorType::builder().arn(policy).build())
@@ -417,7 +422,8 @@ fn task_policy(partition: Partition, name: &str) -> String {
 /// organization has the feature off, is none, or the account is its management account. Only in
 /// the first case does it name the policy that allows or denies.
 fn explain_root_refusal(failure: Failure, account: AccountId, task: &str) -> Failure {
-    if failure.reason != Reason::AccessDenied && failure.reason != Reason::Unsupported {
+    let is_refusal = matches!(failure.reason, Reason::AccessDenied | Reason::Unsupported);
+    if !is_refusal || is_of_region(&failure) {
         return failure;
     }
     let by_policy =

@@ -34,6 +34,7 @@ struct Bench {
 async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
     let settings = Settings {
         region: "us-east-1".to_owned(),
+        region_from: "a test".to_owned(),
         profile: None,
         timeout: TIMEOUT,
         stand_in: Some(StandIn { endpoint_url }),

@@ -231,6 +231,7 @@ fn on_runtime(task: impl Future<Output = ExitCode>) -> ExitCode {
         }
     };
     let exit = runtime.block_on(task);
+    crate::aws::end_processes();
     // A thread that hangs on a disk must not keep the process from ending.
     runtime.shutdown_background();
     exit

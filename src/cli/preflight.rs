@@ -39,6 +39,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
     let clock = Clock::system();
     let settings = aws::Settings {
         region: config.aws.region.clone(),
+        region_from: config.aws.region_from.clone(),
         profile: config.aws.profile.clone(),
         timeout: config.refresh.timeout,
         stand_in: None,

@@ -64,6 +64,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     let aws = Aws::new(
         &aws::Settings {
             region: config.aws.region.clone(),
+            region_from: config.aws.region_from.clone(),
             profile: config.aws.profile.clone(),
             timeout: config.refresh.timeout,
             stand_in,

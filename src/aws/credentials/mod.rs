@@ -36,6 +36,7 @@ use crate::failure::{Failure, Reason};
 use files::{FileError, Paths, SharedFiles};
 use network::CaBundle;
 use process::Run;
+pub use process::end_processes;
 pub use region::Machine;
 pub(super) use watch::Watch;
 

@@ -3,7 +3,25 @@
 //! The SDK runs it and keeps no handle of it. So each run carries a mark in its environment, which
 //! all that it starts inherits; nothing without the mark is ever ended.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The runs that have not ended.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// What a mark of this process begins with.
+fn marks() -> String {
+    format!(
+        "AWS_ROOT_EXPORTER_CREDENTIAL_PROCESS={}-",
+        std::process::id()
+    )
+}
+
+/// Ends what still runs, as this process ends.
+pub fn end_processes() {
+    if RUNNING.load(Ordering::Relaxed) > 0 {
+        end(&marks());
+    }
+}
 
 /// Ends the processes with its mark when it is dropped before [`Self::finished`].
 pub(super) struct Run {
@@ -13,9 +31,10 @@ pub(super) struct Run {
 impl Run {
     pub fn new() -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
-        let (process, run) = (std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        RUNNING.fetch_add(1, Ordering::Relaxed);
         Self {
-            mark: format!("AWS_ROOT_EXPORTER_CREDENTIAL_PROCESS={process}-{run}-"),
+            mark: format!("{}{run}-", marks()),
         }
     }
 
@@ -34,32 +53,41 @@ impl Run {
     }
 }
 
-#[cfg(target_os = "linux")]
 impl Drop for Run {
     fn drop(&mut self) {
-        use rustix::process::{Pid, Signal, kill_process};
-        if self.mark.is_empty() {
-            return;
-        }
-        let holds_mark = |path: std::path::PathBuf| {
-            let mark = self.mark.as_bytes();
-            let read = std::fs::read(path).unwrap_or_default();
-            read.windows(mark.len()).any(|part| part == mark)
-        };
-        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        for process in processes {
-            let id = process.file_name().to_str().and_then(|id| id.parse().ok());
-            let Some(id) = id.and_then(Pid::from_raw) else {
-                continue;
-            };
-            // The shell has it in its command, what the shell runs in its environment. One that
-            // has ended meanwhile is none of our concern.
-            if ["cmdline", "environ"]
-                .iter()
-                .any(|file| holds_mark(process.path().join(file)))
-            {
-                let _ = kill_process(id, Signal::KILL);
-            }
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+        if !self.mark.is_empty() {
+            end(&self.mark);
         }
     }
 }
+
+/// Ends all that has this mark: the shell has it in its command, what the shell runs in its
+/// environment.
+#[cfg(target_os = "linux")]
+fn end(mark: &str) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let holds_mark = |path: std::path::PathBuf| {
+        let read = std::fs::read(path).unwrap_or_default();
+        read.windows(mark.len()).any(|part| part == mark.as_bytes())
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    for process in processes {
+        let id = process.file_name().to_str().and_then(|id| id.parse().ok());
+        let Some(id) = id.and_then(Pid::from_raw) else {
+            continue;
+        };
+        let files = ["cmdline", "environ"];
+        if files
+            .iter()
+            .any(|file| holds_mark(process.path().join(file)))
+        {
+            // One that has ended meanwhile is none of our concern.
+            let _ = kill_process(id, Signal::KILL);
+        }
+    }
+}
+
+/// Nothing is marked elsewhere.
+#[cfg(not(target_os = "linux"))]
+fn end(_: &str) {}
