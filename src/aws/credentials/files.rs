@@ -141,17 +141,19 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
 impl SharedFiles {
     /// The value of a key of a profile, and the file it stands in.
     pub fn get(&self, profile: &str, key: &str) -> Option<(&str, &Path)> {
-        // The credentials file comes later, and so wins.
+        // The credentials file comes later, and so wins; and what comes later in a file.
         self.0.iter().rev().find_map(|file| {
-            let keys = file.profile(profile)?.keys.iter().rev();
-            let (_, value) = keys.clone().find(|(name, _)| name == key)?;
+            let keys = file.profile(profile).flat_map(|section| &section.keys);
+            let (_, value) = keys.filter(|(name, _)| name == key).last()?;
             Some((without_comment(value), file.path.as_path()))
         })
     }
 
     /// Whether either file has this profile.
     pub fn has(&self, profile: &str) -> bool {
-        self.0.iter().any(|file| file.profile(profile).is_some())
+        self.0
+            .iter()
+            .any(|file| file.profile(profile).next().is_some())
     }
 
     /// Says that neither file has this profile, and what may have been meant.
@@ -180,9 +182,10 @@ impl SharedFiles {
 }
 
 impl SharedFile {
-    fn profile(&self, name: &str) -> Option<&Section> {
-        let is_it = |section: &&Section| self.profile_name(section).as_deref() == Some(name);
-        self.sections.iter().rev().find(is_it)
+    /// The sections of a profile: of several, the keys are put together.
+    fn profile<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Section> {
+        let is_it = move |section: &&Section| self.profile_name(section).as_deref() == Some(name);
+        self.sections.iter().filter(is_it)
     }
 
     /// The name of the profile that a section is, if it is one.

@@ -84,14 +84,14 @@ fn is_sendable(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The last four characters of an access key, by which people tell keys apart.
+/// The last four characters of an access key, by which people tell keys apart; none of a text that
+/// is too short for a key.
 pub(super) fn last_four(access_key: &str) -> String {
-    let start = access_key
-        .char_indices()
-        .rev()
-        .nth(3)
-        .map_or(0, |(at, _)| at);
-    format!("…{}", &access_key[start..])
+    /// Source: IAM API Reference, `AccessKey`, `AccessKeyId`.
+    const SHORTEST: usize = 16;
+    let end = access_key.get(access_key.len().saturating_sub(4)..);
+    let end = end.filter(|end| access_key.len() >= SHORTEST && is_sendable(end));
+    format!("…{}", end.unwrap_or_default())
 }
 
 /// Reads credentials.
@@ -335,8 +335,6 @@ fn checked(whose: &str, credentials: Credentials) -> Result<Credentials, Failure
         return Ok(credentials);
     }
     let key = last_four(credentials.access_key_id().trim());
-    let printable = key.chars().all(|char| !char.is_control());
-    let key = if printable { key } else { "…".to_owned() };
     Err(failed(
         whose,
         &format!(

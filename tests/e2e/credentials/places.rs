@@ -222,23 +222,31 @@ fn a_ca_bundle_is_trusted_wherever_it_is_named_and_a_hint_where_it_is_not() {
 #[test]
 fn a_ca_bundle_that_appears_or_changes_later_is_read() {
     let aws = Simulated::with([account(101, "member")]);
-    let (tls, next) = (Tls::before(&aws), Tls::before(&aws));
-    let launch = with_keys(launch_at(&tls.url, QUICK))
-        .environment([("AWS_CA_BUNDLE", "corporate.pem".to_owned())]);
-    let bundle = launch.path("corporate.pem");
-    let daemon = launch.start();
-    said(
-        &daemon,
-        &[
-            "network",
+    let (tls, other) = (Tls::before(&aws), Tls::before(&aws));
+    let wrong = Some(&*other.authority);
+    for (at_first, words) in [
+        (
+            None,
             "the CA bundle corporate.pem (AWS_CA_BUNDLE) cannot be read",
-        ],
-    );
-    write(&bundle, &next.authority);
-    said(&daemon, &["network", "invalid peer certificate"]);
-    write(&bundle, &format!("{}{}", next.authority, tls.authority));
-    read_again(&aws, HUB);
-    end(daemon);
+        ),
+        (
+            Some("no PEM"),
+            "the CA bundle corporate.pem (AWS_CA_BUNDLE) holds no certificate",
+        ),
+        (wrong, "invalid peer certificate: UnknownIssuer"),
+    ] {
+        let launch = with_keys(launch_at(&tls.url, QUICK))
+            .environment([("AWS_CA_BUNDLE", "corporate.pem".to_owned())]);
+        let bundle = launch.path("corporate.pem");
+        if let Some(text) = at_first {
+            write(&bundle, text);
+        }
+        let daemon = launch.start();
+        said(&daemon, &["network", words]);
+        write(&bundle, &format!("{}{}", other.authority, tls.authority));
+        read_again(&aws, HUB);
+        end(daemon);
+    }
 }
 
 /// A server before a simulated AWS that speaks TLS, with a certificate of an authority of its own.

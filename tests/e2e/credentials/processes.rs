@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// How long no test runs, by which a process is found.
-const LONG: &str = "31536017";
+/// How long no test runs, by which a process of this very test is found.
+fn long() -> String {
+    format!("31536017{}", std::process::id())
+}
 
 /// A process that prints credentials, once `first` has done its work.
 fn profile(name: &str, first: &str, key: &str) -> String {
@@ -29,7 +31,7 @@ fn a_process_that_hangs_once_is_ended_and_tried_again_while_others_go_on() {
         id(101)
     );
     let launch = launch(&aws, &config);
-    let long = format!("{LONG}1");
+    let long = long();
     let first = format!("[ -e hung ] || (touch hung; sleep {long})");
     let text = profile("hangs", &first, NEW) + &profile("good", "true", OLD);
     write(&launch.path(".aws/config"), &text);
@@ -54,7 +56,7 @@ fn a_caller_s_process_that_hangs_at_the_start_is_tried_again_and_the_organizatio
          external_id = \"e2e-external-id\"\n"
     );
     let launch = launch(&aws, &config);
-    let long = format!("{LONG}2");
+    let long = long();
     let first = format!("[ -e hung ] || (touch hung; sleep {long})");
     write(
         &launch.path(".aws/config"),
@@ -73,7 +75,7 @@ fn a_caller_s_process_that_hangs_at_the_start_is_tried_again_and_the_organizatio
 fn the_daemon_ends_at_once_while_everything_hangs() {
     let aws = aws(&[(OLD, HUB)]);
     let launch = launch(&aws, QUICK);
-    let long = format!("{LONG}3");
+    let long = long();
     let text = profile("default", &format!("sleep {long}"), OLD);
     let text = text.replace("profile default", "default");
     write(&launch.path(".aws/config"), &text);
