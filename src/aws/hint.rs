@@ -68,6 +68,9 @@ pub(super) fn explain(
              SSL_CERT_FILE"
                 .to_owned()
         }
+        _ if failure.message.contains("unsupported scheme socks") => {
+            "a SOCKS proxy cannot be used: name an http:// or https:// one in HTTPS_PROXY".to_owned()
+        }
         _ if made.uses_fips && failure.message.contains("dns error") => format!(
             "FIPS endpoints are on (AWS_USE_FIPS_ENDPOINT or use_fips_endpoint): {OF_REGION}, {region}, \
              which may have none"
@@ -171,6 +174,7 @@ mod tests {
                 Some("AWS_CA_BUNDLE"),
             ),
             ("dns error: failed to lookup", Some("AWS_USE_FIPS_ENDPOINT")),
+            ("unsupported scheme socks5", Some("HTTPS_PROXY")),
             ("connection refused", None),
         ] {
             let failure = explained(Reason::Network, None, message, 0);

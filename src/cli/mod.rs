@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod healthcheck;
 mod log;
+mod machine;
 mod policy;
 mod preflight;
 mod print;
@@ -19,9 +20,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use self::args::{Command, Invocation, reference};
-use crate::account::{Access, Partition};
-use crate::aws::Machine;
-use crate::config::{self, Config, ConfigErrors, FoundRegion, Regions};
+use self::machine::Here;
+use crate::config::{self, Config, ConfigErrors};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -33,7 +33,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => error.exit(),
     };
-    let machine = Machine::new(invocation.command.asks_aws());
+    let machine = Here::new(invocation.command.asks_aws());
     match &invocation.command {
         Command::Serve => match load(&invocation, &machine) {
             Ok(config) => {
@@ -85,7 +85,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn load(invocation: &Invocation, machine: &Machine) -> Result<Config, ConfigErrors> {
+fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
     config::load_on(
         machine,
         invocation.config_file.as_deref(),
@@ -94,26 +94,13 @@ fn load(invocation: &Invocation, machine: &Machine) -> Result<Config, ConfigErro
     )
 }
 
-impl Regions for Machine {
-    fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion> {
-        let (name, place) = self.region_of_profile(profile)?;
-        Some(FoundRegion { name, place })
-    }
-
-    fn of_instance(&self) -> Option<FoundRegion> {
-        let name = self.region_of_instance()?;
-        let place = "the instance's metadata".to_owned();
-        Some(FoundRegion { name, place })
-    }
-}
-
 /// The environment, as far as it is text: what is not cannot be one of our settings.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn check_config(invocation: &Invocation, machine: &Machine, online: bool) -> ExitCode {
+fn check_config(invocation: &Invocation, machine: &Here, online: bool) -> ExitCode {
     match load(invocation, machine) {
         // The sources' own warnings are in the table; the log would say them twice.
         Ok(config) if online => on_runtime(preflight::run(config)),
@@ -122,12 +109,12 @@ fn check_config(invocation: &Invocation, machine: &Machine, online: bool) -> Exi
                 eprintln!("{error}");
                 return ExitCode::from(USAGE);
             }
-            let wrong = wrong_reach(&config, machine);
+            let wrong = machine.wrong_reach(&config);
             if !wrong.is_empty() {
                 eprintln!("{}", wrong.join("\n"));
                 return ExitCode::from(USAGE);
             }
-            if let Some(problem) = machine.wrong_bundle(config.aws.profile.as_deref()) {
+            if let Some(problem) = machine.wrong_bundle(&config) {
                 eprintln!("warning: {problem}; make sure that it is there where the exporter runs");
             }
             let file = config
@@ -145,34 +132,6 @@ fn check_config(invocation: &Invocation, machine: &Machine, online: bool) -> Exi
         }
         Err(errors) => refuse(&errors, USAGE),
     }
-}
-
-/// What is wrong with the profiles and Regions by which accounts are reached, as far as this machine
-/// knows without AWS.
-fn wrong_reach(config: &Config, machine: &Machine) -> Vec<String> {
-    let of_caller = config.aws.profile.as_deref();
-    let mut profiles: Vec<_> = of_caller
-        .map(|profile| ("aws.profile".to_owned(), profile))
-        .into_iter()
-        .collect();
-    let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
-    for account in &config.accounts {
-        let place = format!("account {}", account.id);
-        if let Some(Access::Profile(profile)) = &account.access {
-            profiles.push((place.clone(), profile));
-        }
-        if account.region != config.aws.region {
-            regions.push((place, &account.region));
-        }
-    }
-    let mut wrong = machine.wrong_profiles(&profiles);
-    let unknown = regions
-        .iter()
-        .filter(|(_, region)| !Partition::knows_region(region));
-    wrong.extend(unknown.map(|(place, region)| {
-        format!("{place}: {region} is a Region of no partition that is known; see `aws account list-regions`")
-    }));
-    wrong
 }
 
 fn refuse(errors: &ConfigErrors, code: u8) -> ExitCode {

@@ -102,7 +102,7 @@ fn access(entry: &Table<'_>, id: Option<AccountId>, region: &FoundRegion) -> Acc
         );
     }
     if let Some(arn) = role {
-        if let Err(problem) = check_role(&arn, id, region) {
+        if let Err(problem) = check_role(&arn, id, region, entry.get("region").is_some()) {
             entry.fail("role_arn", problem);
         }
         return Access::Role { arn, external_id };
@@ -111,7 +111,12 @@ fn access(entry: &Table<'_>, id: Option<AccountId>, region: &FoundRegion) -> Acc
 }
 
 /// Whether an ARN is that of a role of this very account, in the partition it is asked in.
-fn check_role(arn: &str, id: Option<AccountId>, region: &FoundRegion) -> Result<(), String> {
+fn check_role(
+    arn: &str,
+    id: Option<AccountId>,
+    region: &FoundRegion,
+    is_own: bool,
+) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let role = match parts[..] {
         ["arn", partition, "iam", "", account, resource] => resource
@@ -135,11 +140,16 @@ fn check_role(arn: &str, id: Option<AccountId>, region: &FoundRegion) -> Result<
         ));
     }
     let FoundRegion { name, place } = region;
+    let from = if is_own {
+        String::new()
+    } else {
+        format!(" ({place})")
+    };
     let expected = Partition::of_region(name);
     if partition != expected {
         return Err(format!(
-            "{arn:?} is in partition {partition}, but Region {name} ({place}) is in {expected}; \
-             set the account's region"
+            "{arn:?} is in partition {partition}, but region {name}{from} is in {expected}; set \
+             the account's region"
         ));
     }
     Ok(())

@@ -43,6 +43,9 @@ pub(super) use watch::Watch;
 /// The profile that is used where none is named.
 const DEFAULT_PROFILE: &str = "default";
 
+/// The last of the standard chain.
+const INSTANCE: &str = "instance";
+
 /// How long the second attempt to ask the instance's metadata may take. The SDK's own takes one
 /// second, and there is metadata that is slower at times.
 const SLOW_METADATA: Duration = Duration::from_secs(5);
@@ -176,16 +179,23 @@ impl Sources {
         }
         let config = self.provider_config(region);
         let mut tried = Vec::new();
+        // The last of the chain is tried alike, whatever it fails of.
         let mut try_one = async |name: &str, provider: &dyn ProvideCredentials| match provider
             .provide_credentials()
             .await
         {
             Ok(credentials) => Some(checked("the caller", credentials)),
-            Err(error @ CredentialsError::CredentialsNotLoaded(_)) => {
+            Err(error)
+                if name == INSTANCE
+                    || matches!(error, CredentialsError::CredentialsNotLoaded(_)) =>
+            {
                 tried.push(format!("{name}: {}", of_provider(&error)));
                 None
             }
-            Err(error) => Some(Err(failed("the caller", &of_provider(&error)))),
+            Err(error) => {
+                let why = format!("{name}: {}", of_provider(&error));
+                Some(Err(failed("the caller", &why)))
+            }
         };
         let environment = EnvironmentVariableCredentialsProvider::new();
         if let Some(found) = try_one("environment", &environment).await {
@@ -212,7 +222,7 @@ impl Sources {
         let rest: [(&str, &dyn ProvideCredentials); 3] = [
             ("web identity", &web_identity.configure(&config).build()),
             ("container", &container.build()),
-            ("instance", &Instance::new(&config)),
+            (INSTANCE, &Instance::new(&config)),
         ];
         for (name, provider) in rest {
             if let Some(found) = try_one(name, provider).await {
@@ -238,9 +248,9 @@ impl Sources {
         let run = Run::new();
         let config = self.provider_config(region);
         let provider = profile_provider(&config, &files, profile, &run);
-        let provided = provider.provide_credentials().await;
+        let result = provider.provide_credentials().await;
         run.finished();
-        let credentials = provided.map_err(|error| failed(&whose, &of_provider(&error)))?;
+        let credentials = result.map_err(|error| failed(&whose, &of_provider(&error)))?;
         checked(&whose, credentials)
     }
 
@@ -363,11 +373,17 @@ fn of_provider(error: &CredentialsError) -> String {
     .fold(causes.as_str(), |causes, words| {
         causes.strip_prefix(words).unwrap_or(causes)
     });
-    match causes.split_once(" Stderr: ") {
-        Some((what, _)) => format!(
+    if let Some((what, _)) = causes.split_once(" Stderr: ") {
+        return format!(
             "{what} What it printed is not shown, for it may hold secrets: run it by hand, as the \
              exporter's user"
-        ),
-        None => causes.to_owned(),
+        );
     }
+    if causes.contains("access token") || causes.contains("SSO") {
+        return format!(
+            "{causes}; sign in again with aws sso login, as the exporter's user; such sessions end, \
+             so give a daemon a role"
+        );
+    }
+    causes.to_owned()
 }

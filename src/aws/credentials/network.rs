@@ -190,14 +190,14 @@ impl Trusting {
 }
 
 fn trust(certificates: &[CertificateDer<'_>]) -> Result<TlsContext, String> {
-    let mut store = TrustStore::empty();
-    for certificate in certificates {
-        let pem = format!(
-            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-            STANDARD.encode(certificate)
-        );
-        store.add_pem_certificate(pem);
-    }
+    let store = certificates
+        .iter()
+        .fold(TrustStore::empty(), |store, certificate| {
+            store.with_pem_certificate(format!(
+                "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+                STANDARD.encode(certificate)
+            ))
+        });
     let context = TlsContext::builder().with_trust_store(store).build();
     context.map_err(|error| error.to_string())
 }

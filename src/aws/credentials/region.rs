@@ -1,10 +1,7 @@
 //! The Region, by the SDK's own order: the environment is `config`'s to read, then the profile, then
 //! the instance.
 //!
-//! Asked before there is a runtime, and from threads that have one: so it takes a thread and a
-//! runtime of its own where it must ask the instance. Never asks AWS itself.
-
-use std::sync::{Mutex, PoisonError};
+//! Never asks AWS itself.
 
 use aws_config::provider_config::ProviderConfig;
 
@@ -17,23 +14,17 @@ use super::{CaBundle, DEFAULT_PROFILE, FileError, Variables, is_timeout, metadat
 const REGION: &str = "/latest/meta-data/placement/region";
 
 /// What this machine says about Regions and profiles.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Machine {
     variables: Variables,
-    /// Whether the instance may be asked.
-    asks_instance: bool,
-    /// The instance's Region, once it is known: an instance never moves.
-    of_instance: Mutex<Option<String>>,
 }
 
 impl Machine {
-    /// The machine that this process runs on. Where `asks_instance` is false, only files are read.
+    /// The machine that this process runs on.
     #[must_use]
-    pub fn new(asks_instance: bool) -> Self {
+    pub fn of_process() -> Self {
         Self {
             variables: Variables::of_process(),
-            asks_instance,
-            of_instance: Mutex::default(),
         }
     }
 
@@ -88,40 +79,19 @@ impl Machine {
         Some((region.to_owned(), place))
     }
 
-    /// The Region of the instance, where there is one that answers.
-    #[must_use]
-    pub fn region_of_instance(&self) -> Option<String> {
-        let mut known = self
-            .of_instance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if known.is_none() {
-            *known = self.ask_instance();
-        }
-        known.clone()
-    }
-
-    fn ask_instance(&self) -> Option<String> {
+    /// Asks the instance for its Region, where there is one that answers.
+    pub async fn region_of_instance(&self) -> Option<String> {
         let is_off = self.variables.get("AWS_EC2_METADATA_DISABLED");
-        if !self.asks_instance || is_off.is_some_and(|it| it.eq_ignore_ascii_case("true")) {
+        if is_off.is_some_and(|it| it.eq_ignore_ascii_case("true")) {
             return None;
         }
         let config = ProviderConfig::without_region()
             .with_http_client(network::for_providers(None, &self.variables));
-        let ask = async {
-            let [quick, slow] = metadata(&config);
-            let region = match quick.get(REGION).await {
-                Err(error) if is_timeout(&error) => slow.get(REGION).await,
-                result => result,
-            };
-            Some(region.ok()?.as_ref().trim().to_owned())
+        let [quick, slow] = metadata(&config);
+        let region = match quick.get(REGION).await {
+            Err(error) if is_timeout(&error) => slow.get(REGION).await,
+            result => result,
         };
-        std::thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let mut runtime = tokio::runtime::Builder::new_current_thread();
-                runtime.enable_all().build().ok()?.block_on(ask)
-            });
-            asking.join().ok().flatten()
-        })
+        Some(region.ok()?.as_ref().trim().to_owned())
     }
 }

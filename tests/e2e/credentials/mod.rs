@@ -5,6 +5,7 @@ mod files;
 mod near;
 mod places;
 mod processes;
+mod ways;
 
 use std::collections::HashMap;
 use std::fs;

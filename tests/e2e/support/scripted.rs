@@ -124,9 +124,14 @@ fn read(stream: &TcpStream) -> std::io::Result<Request> {
     Ok(request)
 }
 
+/// An hour from now, as AWS writes it.
+pub fn in_an_hour() -> Timestamp {
+    Timestamp::from_unix(now() + 3600)
+}
+
 /// Credentials as an instance and a container are given them, for an hour.
 fn credentials(key: &str, secret: &str) -> String {
-    let expiration = Timestamp::from_unix(now() + 3600);
+    let expiration = in_an_hour();
     format!(
         r#"{{"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "{key}",
             "SecretAccessKey": "{secret}", "Token": "the-token-of-the-instance",
@@ -163,10 +168,10 @@ pub fn pass_on(address: SocketAddr, request: &Request) -> Answer {
     let mut text = request.line.clone();
     for (name, value) in &request.headers {
         if name != "connection" {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text += &[name, ": ", value, "\r\n"].concat();
         }
     }
-    text.push_str(&format!("connection: close\r\n\r\n{}", request.body));
+    text += &["connection: close\r\n\r\n", &request.body].concat();
     stream.write_all(text.as_bytes()).expect("the server reads");
     let mut answer = String::new();
     stream
