@@ -33,11 +33,15 @@ impl Here {
     /// What is wrong with the profiles and Regions by which accounts are reached, as far as this machine
     /// knows without AWS.
     pub fn wrong_reach(&self, config: &Config) -> Vec<String> {
-        let of_caller = config.aws.profile.as_deref();
-        let mut profiles: Vec<_> = of_caller
-            .map(|profile| ("aws.profile".to_owned(), profile))
-            .into_iter()
-            .collect();
+        let of_caller = match &config.aws.profile {
+            Some(profile) => Some(("aws.profile", profile.as_str())),
+            None => self
+                .machine
+                .named_profile()
+                .map(|name| ("AWS_PROFILE", name)),
+        };
+        let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
+        let mut profiles: Vec<_> = of_caller.into_iter().collect();
         let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
         for account in &config.accounts {
             let place = format!("account {}", account.id);

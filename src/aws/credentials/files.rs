@@ -214,10 +214,11 @@ impl SharedFile {
             };
             let _ = writeln!(text, "[{header}]");
             for (key, value) in &section.keys {
+                let value = value.replace('\n', "\n  ");
                 let _ = match key.as_str() {
-                    "source_profile" => writeln!(text, "{key} = {}", sdk_name(value)),
+                    "source_profile" => writeln!(text, "{key} = {}", sdk_name(&value)),
                     "credential_process" => writeln!(text, "{key} = {before_process}{value}"),
-                    _ => writeln!(text, "{key} = {}", value.replace('\n', "\n  ")),
+                    _ => writeln!(text, "{key} = {value}"),
                 };
             }
         }
@@ -253,6 +254,8 @@ fn without_comment(value: &str) -> &str {
     value[..end.unwrap_or(value.len())].trim()
 }
 
+const NO_VALUE: &str = "there is no = between a key and its value; write KEY = VALUE";
+
 /// The sections of a file, by the rules of the AWS CLI; or a line and what is wrong with it.
 ///
 /// Source: Python's `configparser`, which the AWS CLI reads these files with.
@@ -270,6 +273,10 @@ fn sections(text: &str) -> Result<Vec<Section>, (usize, &'static str)> {
             .last_mut()
             .and_then(|section| section.keys.last_mut());
         if let Some((_, value)) = last.filter(|_| this_indent > indent) {
+            let is_nested = value.is_empty() || value.starts_with('\n');
+            if is_nested && !content.contains('=') {
+                return Err((line, NO_VALUE));
+            }
             value.push('\n');
             value.push_str(content);
             continue;
@@ -288,10 +295,7 @@ fn sections(text: &str) -> Result<Vec<Section>, (usize, &'static str)> {
             line,
             "there is a line before the first section; write [default] or [profile NAME] above it",
         ))?;
-        let (key, value) = content.split_once(['=', ':']).ok_or((
-            line,
-            "there is no = between a key and its value; write KEY = VALUE",
-        ))?;
+        let (key, value) = content.split_once(['=', ':']).ok_or((line, NO_VALUE))?;
         if key.trim().is_empty() {
             return Err((line, "there is no key before the =; write KEY = VALUE"));
         }
@@ -355,6 +359,7 @@ mod tests {
             (format!("\n# x\n[default {secret}"), 3),
             (format!("[default]\n = {secret}"), 2),
             ("[]\n".to_owned(), 1),
+            (format!("[default]\ns3 =\n  {secret}"), 3),
         ] {
             let (found, problem) = sections(&text).unwrap_err();
             assert_eq!(found, line, "{text}");

@@ -212,7 +212,7 @@ impl Sources {
             if let Some(found) = found {
                 return found;
             }
-        } else if named.is_some() {
+        } else if named.is_some_and(|named| named != DEFAULT_PROFILE) {
             // What comes after it in the chain may be another account's.
             let missing = format!("AWS_PROFILE: {}", files.missing(profile));
             return Err(failed("the caller", &missing));
@@ -377,6 +377,12 @@ fn of_provider(error: &CredentialsError) -> String {
         return format!(
             "{what} What it printed is not shown, for it may hold secrets: run it by hand, as the \
              exporter's user"
+        );
+    }
+    // A container's URI is a credential itself.
+    if let Some((what, _)) = causes.split_once(" URI for ECS provider (") {
+        return format!(
+            "{what} URI: AWS_CONTAINER_CREDENTIALS_FULL_URI must be https, or lead to loopback, ECS or EKS"
         );
     }
     if causes.contains("access token") || causes.contains("SSO") {

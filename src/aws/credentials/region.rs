@@ -32,23 +32,24 @@ impl Machine {
         Paths::new(&self.variables).read()
     }
 
-    /// What is wrong with these profiles, each of which a setting names, and with the one that
-    /// `AWS_PROFILE` names.
+    /// The profile that `AWS_PROFILE` names.
+    #[must_use]
+    pub fn named_profile(&self) -> Option<&str> {
+        let named = self.variables.profile();
+        named.filter(|named| *named != DEFAULT_PROFILE)
+    }
+
+    /// What is wrong with these profiles, each with what names it.
     #[must_use]
     pub fn wrong_profiles(&self, named: &[(String, &str)]) -> Vec<String> {
         let files = match self.files() {
             Ok(files) => files,
             Err(error) => return vec![error.to_string()],
         };
-        let variable = self
-            .variables
-            .profile()
-            .map(|name| ("AWS_PROFILE".to_owned(), name));
-        let named = named.iter().cloned().chain(variable);
         let missing = |(place, name): (String, &str)| {
             (!files.has(name)).then(|| format!("{place}: {}", files.missing(name)))
         };
-        named.filter_map(missing).collect()
+        named.iter().cloned().filter_map(missing).collect()
     }
 
     /// What is wrong with the CA bundle, where one is named.

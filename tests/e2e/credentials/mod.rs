@@ -31,7 +31,7 @@ const SECRETS: [&str; 5] = [
 ];
 
 /// How often everything is polled.
-const QUICK: &str = "refresh.interval = \"1s\"\n";
+const QUICK: &str = "refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n";
 
 /// An AWS that knows these access keys and no other.
 fn aws(keys: &[(&str, u64)]) -> Simulated {
@@ -118,6 +118,8 @@ fn end(mut daemon: Daemon) {
     let five_seconds = std::time::Duration::from_secs(5);
     assert_eq!(daemon.process.exit_code(five_seconds), 0);
     no_secret("the log", &daemon.process.lines().join("\n"));
+    let state = fs::read(daemon.path("state.redb")).unwrap_or_default();
+    no_secret("the state", &String::from_utf8_lossy(&state));
 }
 
 fn no_secret(what: &str, text: &str) {

@@ -1,7 +1,9 @@
 //! The ways to give credentials that ask somebody else for them: web identity, SSO, role chains; and
-//! what proxies, FIPS and dual stack do.
+//! what proxies, FIPS, dual stack and a wrong clock do.
 
 use std::time::Duration;
+
+use aws_root_exporter::simulator::{Fault, FaultKind};
 
 use super::*;
 use crate::support::scripted::{Request, Scripted, container, pass_on};
@@ -147,5 +149,24 @@ fn a_socks_proxy_is_refused_in_words() {
         ])
         .start();
     said(&daemon, &["network", "a SOCKS proxy cannot be used"]);
+    end(daemon);
+}
+
+#[test]
+fn a_clock_that_is_off_by_an_hour_is_named() {
+    let aws = aws(&[(OLD, HUB)]);
+    for kind in [FaultKind::InvalidToken, FaultKind::DateSkew(3600)] {
+        aws.world.fault(Fault::new(kind));
+    }
+    let daemon = launch(&aws, QUICK)
+        .environment([
+            ("AWS_ACCESS_KEY_ID", OLD.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "the-secret-of-a-file".to_owned()),
+        ])
+        .start();
+    said(
+        &daemon,
+        &["credentials", "this machine's clock is 3", "s behind AWS's"],
+    );
     end(daemon);
 }
