@@ -26,9 +26,10 @@ COPY --from=build /out/ /
 COPY --from=build --chown=65532:65532 /state/ /var/lib/aws-root-exporter/
 
 # In a container nobody reaches the loopback address, and the state must be where the volume is.
+# [::] is every address of both families.
 # As variables these beat the configuration file; a flag or another value of the variable beats
 # them. The health address is for the check below: it answers whatever the first one asks for.
-ENV AWS_ROOT_EXPORTER__WEB__LISTEN_ADDRESS="0.0.0.0:10057" \
+ENV AWS_ROOT_EXPORTER__WEB__LISTEN_ADDRESS="[::]:10057" \
     AWS_ROOT_EXPORTER__WEB__HEALTH_LISTEN_ADDRESS="127.0.0.1:10058" \
     AWS_ROOT_EXPORTER__STATE__PATH="/var/lib/aws-root-exporter/state.redb"
 

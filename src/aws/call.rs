@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::classify::{classify, is_hung_up};
+use super::credentials::last_four;
+use super::hint::{self, Made};
 use super::ongoing;
 use super::operation::Operation;
 use super::slot::Session;
@@ -19,6 +21,9 @@ use crate::failure::{Failure, Reason};
 pub(super) struct Sent<T, E> {
     aws: Aws,
     operation: Operation,
+    region: String,
+    /// The end of the access key that it bore.
+    key: String,
     asked: Moment,
     tap: Tap,
     pub result: Result<T, SdkError<E, HttpResponse>>,
@@ -30,6 +35,7 @@ impl Aws {
     pub(super) async fn send<T, E, F>(
         &self,
         operation: Operation,
+        region: &str,
         session: &Session,
         request: impl Fn() -> F,
     ) -> Sent<T, E>
@@ -48,6 +54,8 @@ impl Aws {
         Sent {
             aws: self.clone(),
             operation,
+            region: region.to_owned(),
+            key: last_four(session.credentials.access_key_id()),
             asked,
             tap,
             result,
@@ -77,6 +85,8 @@ impl<T, E: ProvideErrorMetadata + Error + 'static> Sent<T, E> {
         let Self {
             aws,
             operation,
+            region,
+            key,
             asked,
             tap,
             result,
@@ -88,7 +98,18 @@ impl<T, E: ProvideErrorMetadata + Error + 'static> Sent<T, E> {
             )),
             Ok(value) => Ok(value),
             // A call that worked, as nearly all do, needs no text.
-            Err(error) => Err(classify(&operation.to_string(), &error)),
+            Err(error) => {
+                let made = Made {
+                    operation,
+                    region: &region,
+                    key: &key,
+                    skew: aws.skew(&tap),
+                    uses_fips: aws.0.base.use_fips() == Some(true),
+                };
+                let code = error.as_service_error().and_then(|error| error.code());
+                let failure = classify(&operation.to_string(), &error);
+                Err(hint::explain(failure, code, &made, &aws.0.settings))
+            }
         };
         aws.count(operation, asked, result.as_ref().map(|_| ()));
         result.map(|value| aws.answer(value, asked, &tap))
@@ -110,13 +131,18 @@ impl Aws {
             .called(operation.service, operation.name, outcome, took);
     }
 
+    /// How far AWS's clock is ahead of the local one, in seconds.
+    fn skew(&self, tap: &Tap) -> Option<i64> {
+        let date = tap.seen().date;
+        date.map(|date| date.unix() - self.0.clock.now().unix())
+    }
+
     fn answer<T>(&self, value: T, asked: Moment, tap: &Tap) -> Answer<T> {
-        let now = self.0.clock.now();
         let date = tap.seen().date;
         Answer {
             value,
-            date: date.unwrap_or(now),
-            skew: date.map(|date| date.unix() - now.unix()),
+            date: date.unwrap_or_else(|| self.0.clock.now()),
+            skew: self.skew(tap),
             asked,
             received: self.0.clock.moment(),
         }

@@ -49,7 +49,7 @@ pub async fn root_key(
     let session = session.map_err(DeleteError::Refused)?;
     let clients = aws.clients(&account.region);
     let operation = Operation::iam("DeleteAccessKey");
-    let sent = aws.send(operation, &session, || {
+    let sent = aws.send(operation, &account.region, &session, || {
         let request = clients.iam.delete_access_key();
         request.access_key_id(key.as_str()).send()
     });

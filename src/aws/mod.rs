@@ -8,7 +8,9 @@
 
 mod call;
 mod classify;
+mod credentials;
 pub mod delete;
+mod hint;
 mod ongoing;
 mod operation;
 mod organization;
@@ -37,6 +39,8 @@ use crate::account::AccountId;
 use crate::clock::{Clock, Moment, Timestamp};
 use crate::failure::Reason;
 
+pub use credentials::{Machine, end_processes};
+use credentials::{Sources, Surroundings};
 use ongoing::OfTask;
 pub use organization::{AccountPage, Member};
 pub use questions::{Fetched, ReportState};
@@ -84,6 +88,8 @@ pub struct Identity {
 pub struct Settings {
     /// The Region whose STS is asked for the caller, and from which the partition follows.
     pub region: String,
+    /// What named that Region, for messages.
+    pub region_from: String,
     /// The profile of the shared AWS configuration files to take the caller's credentials from;
     /// `None` for the SDK's standard chain.
     pub profile: Option<String>,
@@ -109,10 +115,13 @@ struct Inner {
     base: SdkConfig,
     /// The clients of each Region, made when first needed.
     regions: Mutex<HashMap<String, Arc<Clients>>>,
+    settings: Settings,
+    sources: Sources,
+    /// What the caller is where AWS is a stand-in.
+    stand_in: Option<Credentials>,
     /// The caller's session, whose account is not verified.
     caller: Arc<Slot>,
     sessions: Mutex<HashMap<(AccountId, SessionKind), Arc<Slot>>>,
-    timeout: Duration,
     observer: Arc<dyn Observe>,
     clock: Clock,
 }
@@ -130,21 +139,30 @@ struct Clients {
     organizations: aws_sdk_organizations::Client,
 }
 
-/// The SDK's standard settings: environment, shared configuration files.
-async fn standard(settings: &Settings, region: Region, timeouts: TimeoutConfig) -> SdkConfig {
+/// The SDK's standard settings: environment, shared configuration files. Credentials come with
+/// each call.
+async fn standard(
+    settings: &Settings,
+    surroundings: &Surroundings,
+    region: Region,
+    timeouts: TimeoutConfig,
+) -> SdkConfig {
+    let (files, profile) = surroundings.for_sdk(settings.profile.as_deref());
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(timeouts);
+        .timeout_config(timeouts)
+        .profile_name(profile)
+        .no_credentials();
+    if let Some(files) = files {
+        loader = loader.profile_files(files);
+    }
+    if let Some(http) = surroundings.http() {
+        loader = loader.http_client(http);
+    }
     if let Ok(name) = AppName::new("aws-root-exporter") {
         loader = loader.app_name(name);
-    }
-    if let Some(profile) = &settings.profile {
-        // The standard chain reads the environment before a profile that is named.
-        loader = loader
-            .profile_name(profile)
-            .credentials_provider(session::profile_provider(&settings.region, profile));
     }
     loader.load().await
 }
@@ -161,6 +179,8 @@ impl Aws {
             .operation_timeout(call_timeout)
             .build();
         let region = Region::new(settings.region.clone());
+        let profile = settings.profile.as_deref();
+        let surroundings = Surroundings::read(profile);
         let base = match &settings.stand_in {
             Some(stand_in) => SdkConfig::builder()
                 .behavior_version(BehaviorVersion::latest())
@@ -169,26 +189,22 @@ impl Aws {
                 .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
                 .timeout_config(timeouts)
                 .endpoint_url(&stand_in.endpoint_url)
-                .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                    "AKIAIOSFODNN7EXAMPLE",
-                    "no-secret-for-a-stand-in",
-                    None,
-                    None,
-                    "StandIn",
-                )))
                 .build(),
-            None => standard(settings, region, timeouts).await,
+            None => standard(settings, &surroundings, region, timeouts).await,
         };
+        let sources = surroundings.sources(profile, base.use_fips(), base.use_dual_stack());
+        let caller = Slot::new("the caller's session", clock.clone(), settings.timeout);
         Self(Arc::new(Inner {
             base,
+            settings: settings.clone(),
+            caller: Arc::new(caller.watching(sources.watch())),
+            sources,
+            stand_in: settings.stand_in.as_ref().map(|_| {
+                let (key, secret) = ("AKIAIOSFODNN7EXAMPLE", "no-secret-for-a-stand-in");
+                Credentials::new(key, secret, None, None, "StandIn")
+            }),
             regions: Mutex::default(),
-            caller: Arc::new(Slot::new(
-                "the caller's session",
-                clock.clone(),
-                settings.timeout,
-            )),
             sessions: Mutex::default(),
-            timeout: settings.timeout,
             observer,
             clock,
         }))

@@ -50,7 +50,7 @@ impl Aws {
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
         let organizations = &self.clients(region).organizations;
         let request = || organizations.describe_organization().send();
-        let answer = self.ask_as_caller(DESCRIBE_ORGANIZATION, Denial::OfSession, request);
+        let answer = self.ask_as_caller(DESCRIBE_ORGANIZATION, region, Denial::OfSession, request);
         let organization = answer.await?.value.organization;
         organization
             .and_then(|it| it.master_account_id)
@@ -78,7 +78,7 @@ impl Aws {
             let request = organizations.list_accounts();
             request.set_next_token(token.map(str::to_owned)).send()
         };
-        let answer = self.ask_as_caller(LIST_ACCOUNTS, Denial::OfSession, request);
+        let answer = self.ask_as_caller(LIST_ACCOUNTS, region, Denial::OfSession, request);
         let output = answer.await?.value;
         let members = output.accounts.iter().flatten().map(member);
         Ok(AccountPage {
@@ -106,7 +106,7 @@ impl Aws {
                 let request = request.resource_id(account.to_string());
                 request.set_next_token(next.clone()).send()
             };
-            let page = self.ask_as_caller(LIST_TAGS, Denial::OfTarget, request);
+            let page = self.ask_as_caller(LIST_TAGS, region, Denial::OfTarget, request);
             let page = page.await?.value;
             let known = tags.len();
             let read = page.tags.unwrap_or_default();
@@ -127,7 +127,7 @@ impl Aws {
     pub async fn organizations_features(&self, region: &str) -> Result<RootFeatures, Failure> {
         let iam = &self.clients(region).iam;
         let request = || iam.list_organizations_features().send();
-        let answer = self.ask_as_caller(LIST_FEATURES, Denial::OfSession, request);
+        let answer = self.ask_as_caller(LIST_FEATURES, region, Denial::OfSession, request);
         let enabled = answer.await?.value.enabled_features.unwrap_or_default();
         Ok(RootFeatures {
             credentials_management: enabled.contains(&FeatureType::RootCredentialsManagement),

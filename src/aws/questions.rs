@@ -61,7 +61,10 @@ impl Aws {
         let iam = &self.clients(&account.region).iam;
         let (request, read) = (&request, &read);
         self.with_session(account, kind, operation, |session| async move {
-            read(self.send(operation, &session, || request(iam)).await)
+            read(
+                self.send(operation, &account.region, &session, || request(iam))
+                    .await,
+            )
         })
         .await
     }

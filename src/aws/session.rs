@@ -7,17 +7,14 @@ use std::error::Error;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_config::Region;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::classify::causes;
+use super::credentials::last_four;
+use super::hint::is_of_region;
 use super::operation::Operation;
 use super::slot::{Before, Session, Slot};
 use super::{Answer, Aws, Identity};
@@ -79,7 +76,7 @@ impl Aws {
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let slot = self.slot(account.id, kind);
+        let slot = self.slot(account, kind);
         let open = |before| {
             let (aws, account) = (self.clone(), account.clone());
             async move { aws.open(&account, kind, before).await }
@@ -105,6 +102,7 @@ impl Aws {
     pub(super) async fn ask_as_caller<T, E, F>(
         &self,
         operation: Operation,
+        region: &str,
         denial: Denial,
         request: impl Fn() -> F,
     ) -> Result<Answer<T>, Failure>
@@ -114,20 +112,23 @@ impl Aws {
     {
         let request = &request;
         self.with_caller(operation, denial, |caller| async move {
-            self.send(operation, &caller, request).await.book()
+            self.send(operation, region, &caller, request).await.book()
         })
         .await
     }
 
-    fn slot(&self, account: AccountId, kind: SessionKind) -> Arc<Slot> {
+    fn slot(&self, account: &Account, kind: SessionKind) -> Arc<Slot> {
         let sessions = &self.0.sessions;
         let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = sessions.entry((account, kind)).or_insert_with(|| {
-            let whose = match kind {
-                SessionKind::Own => "the account's session",
-                SessionKind::Root => "the root session",
-            };
-            Arc::new(Slot::new(whose, self.0.clock.clone(), self.0.timeout))
+        let slot = sessions.entry((account.id, kind)).or_insert_with(|| {
+            let slot = |whose| Slot::new(whose, self.0.clock.clone(), self.0.settings.timeout);
+            Arc::new(match (kind, &account.access) {
+                (SessionKind::Root, _) => slot("the root session"),
+                (SessionKind::Own, Some(Access::Caller | Access::Profile(_))) => {
+                    slot("the account's session").watching(self.0.sources.watch())
+                }
+                (SessionKind::Own, _) => slot("the account's session"),
+            })
         });
         Arc::clone(slot)
     }
@@ -163,9 +164,8 @@ impl Aws {
                 self.assume_role(region, arn, external_id, denial).await?
             }
             (SessionKind::Own, Some(Access::Profile(profile))) => {
-                let provider = profile_provider(region, profile);
-                let whose = format!("profile {profile:?}");
-                self.provide(&provider, &whose).await?
+                self.provide(self.0.sources.of_profile(region, profile))
+                    .await?
             }
             (SessionKind::Own, Some(Access::Caller)) => {
                 if before.is_denied {
@@ -241,7 +241,7 @@ impl Aws {
 
     async fn identity(&self, region: &str, session: &Session) -> Result<Identity, Failure> {
         let sts = &self.clients(region).sts;
-        let sent = self.send(GET_CALLER_IDENTITY, session, || {
+        let sent = self.send(GET_CALLER_IDENTITY, region, session, || {
             sts.get_caller_identity().send()
         });
         let output = sent.await.book()?.value;
@@ -263,42 +263,23 @@ impl Aws {
 
     /// The caller's credentials.
     async fn open_caller(self) -> Result<Session, Failure> {
-        match self.0.base.credentials_provider() {
-            Some(provider) => self.provide(&provider, "the caller").await,
-            None => Err(Failure::new(
-                Reason::Credentials,
-                "no credentials provider is configured",
-            )),
+        match &self.0.stand_in {
+            Some(credentials) => self.provide(async { Ok(credentials.clone()) }).await,
+            None => {
+                self.provide(self.0.sources.of_caller(&self.0.settings.region))
+                    .await
+            }
         }
     }
 
+    /// A session with the credentials that are read.
     async fn provide(
         &self,
-        provider: &impl ProvideCredentials,
-        whose: &str,
+        read: impl Future<Output = Result<Credentials, Failure>>,
     ) -> Result<Session, Failure> {
-        let refusal = |why: &str| {
-            Failure::new(
-                Reason::Credentials,
-                format!("credentials of {whose}: {why}"),
-            )
-        };
-        let credentials = provider.provide_credentials().await.map_err(|error| {
-            refusal(&format!(
-                "{}; set AWS credentials as for any AWS tool (environment, profile, SSO, web \
-                 identity, container or instance role)",
-                causes(&error)
-            ))
-        })?;
-        let token = credentials.session_token().unwrap_or_default();
-        let is_sendable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_sendable(credentials.access_key_id()) || !is_sendable(token) {
-            // The SDK panics on them.
-            return Err(refusal(
-                "the access key id or session token holds a character that none has, as a line \
-                 feed at its end",
-            ));
-        }
+        // Before they are read, so that no change is missed.
+        let files = self.0.sources.watch().changes(self.0.clock.moment());
+        let credentials = read.await?;
         let lifetime = credentials.expiry().map(|end| {
             let end = end.duration_since(UNIX_EPOCH).map_or(0, |since| {
                 i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
@@ -306,12 +287,20 @@ impl Aws {
             Timestamp::from_unix(end).since(self.0.clock.now())
         });
         if lifetime == Some(Duration::ZERO) {
-            return Err(refusal("they have expired; sign in again or renew them"));
+            return Err(Failure::new(
+                Reason::Credentials,
+                format!(
+                    "the credentials with access key {} have expired; sign in again or renew them, \
+                     and see that this machine's clock is right",
+                    last_four(credentials.access_key_id())
+                ),
+            ));
         }
         Ok(Session {
             credentials,
             account: None,
             ends: lifetime.map(|lifetime| self.0.clock.moment() + lifetime),
+            files,
         })
     }
 
@@ -324,7 +313,7 @@ impl Aws {
         denial: Denial,
     ) -> Result<Session, Failure> {
         let sts = &self.clients(region).sts;
-        let answer = self.ask_as_caller(ASSUME_ROLE, denial, || {
+        let answer = self.ask_as_caller(ASSUME_ROLE, region, denial, || {
             let external_id = external_id.map(|secret| secret.expose().to_owned());
             let request = sts.assume_role().role_arn(arn);
             request
@@ -333,7 +322,7 @@ impl Aws {
                 .send()
         });
         let answer = answer.await.map_err(|failure| match failure.reason {
-            Reason::AccessDenied | Reason::Other => failure.explained(
+            Reason::AccessDenied | Reason::Other if !is_of_region(&failure) => failure.explained(
                 Reason::AssumeRole,
                 format_args!(
                     "check that {arn} exists, that its trust policy names the caller and the \
@@ -359,7 +348,7 @@ impl Aws {
         let sts = &self.clients(&account.region).sts;
         let target = &account.id.to_string();
         let policy = &task_policy(account.partition(), task);
-        let answer = self.ask_as_caller(ASSUME_ROOT, denial, || {
+        let answer = self.ask_as_caller(ASSUME_ROOT, &account.region, denial, || {
             let request = sts.assume_root().target_principal(target);
             request
                 .task_policy_arn(PolicyDescriptorType::builder().arn(policy).build())
@@ -389,6 +378,7 @@ fn of_sts(
     Ok(Session {
         account,
         ends: Some(answer.received + lifetime.max(Duration::from_secs(1))),
+        files: 0,
         credentials: Credentials::new(
             given.access_key_id,
             given.secret_access_key,
@@ -442,16 +432,6 @@ where
     result
 }
 
-/// Credentials of a profile of the shared configuration files, by the rules of the SDK (roles,
-/// SSO, processes).
-pub(super) fn profile_provider(region: &str, profile: &str) -> ProfileFileCredentialsProvider {
-    let region = Some(Region::new(region.to_owned()));
-    ProfileFileCredentialsProvider::builder()
-        .configure(&ProviderConfig::without_region().with_region(region))
-        .profile_name(profile)
-        .build()
-}
-
 /// The ARN of a task policy.
 ///
 /// Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
@@ -463,7 +443,8 @@ fn task_policy(partition: Partition, name: &str) -> String {
 /// organization has the feature off, is none, or the account is its management account. Only in
 /// the first case does it name the policy that allows or denies.
 fn explain_root_refusal(failure: Failure, account: AccountId, task: &str) -> Failure {
-    if failure.reason != Reason::AccessDenied && failure.reason != Reason::Unsupported {
+    let is_refusal = matches!(failure.reason, Reason::AccessDenied | Reason::Unsupported);
+    if !is_refusal || is_of_region(&failure) {
         return failure;
     }
     let by_policy =

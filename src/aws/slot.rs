@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use tokio::sync::watch;
 
+use super::credentials::Watch;
 use super::operation::Operation;
 use crate::account::AccountId;
 use crate::backoff::Backoff;
@@ -35,6 +36,8 @@ pub(super) struct Session {
     pub account: Option<AccountId>,
     /// Until when they are valid; `None` where they name no end.
     pub ends: Option<Moment>,
+    /// How often the shared files had changed before they were read, as [`Watch`] counts.
+    pub files: u64,
 }
 
 impl Session {
@@ -64,6 +67,8 @@ pub(super) struct Slot {
     clock: Clock,
     /// How long opening may take.
     deadline: Duration,
+    /// What says that a session is out of date; `None` where it does not come from files.
+    watch: Option<Arc<Watch>>,
 }
 
 #[derive(Default)]
@@ -99,7 +104,14 @@ impl Slot {
             whose,
             clock,
             deadline,
+            watch: None,
         }
+    }
+
+    /// One whose session is renewed as soon as the shared files change.
+    pub fn watching(self, watch: &Arc<Watch>) -> Self {
+        let watch = Some(Arc::clone(watch));
+        Self { watch, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -131,11 +143,12 @@ impl Slot {
         let mut opening = {
             let mut state = self.lock();
             let now = self.clock.moment();
+            let changes = self.watch.as_ref().map(|watch| watch.changes(now));
             if let Some(held) = state.valid(now)
                 && !denied.is_some_and(|denied| denied.is(&held.session))
             {
                 let session = held.session.clone();
-                if state.is_renewal_due(now) {
+                if state.is_renewal_due(now, changes) {
                     self.begin(&mut state, false, open);
                 }
                 return Ok(session);
@@ -253,11 +266,14 @@ impl State {
         self.held.as_ref().filter(is_valid)
     }
 
-    fn is_renewal_due(&self, now: Moment) -> bool {
+    fn is_renewal_due(&self, now: Moment, changes: Option<u64>) -> bool {
+        let is_due = |held: &Held| {
+            now >= held.renew || changes.is_some_and(|changes| changes != held.session.files)
+        };
         let pause = |failed: &Failed| Backoff::quick(RENEWAL_PAUSE).ceiling(failed.in_a_row);
         let failed = self.failed.as_ref();
         self.opening.is_none()
-            && self.held.as_ref().is_some_and(|held| now >= held.renew)
+            && self.held.as_ref().is_some_and(is_due)
             && failed.is_none_or(|failed| now >= failed.at + pause(failed))
     }
 }
@@ -305,6 +321,7 @@ mod tests {
                 credentials: Credentials::new(name, "secret", None, None, "test"),
                 account: None,
                 ends: lifetime.map(|lifetime| self.clock.moment() + lifetime),
+                files: 0,
             }
         }
 

@@ -32,17 +32,12 @@ struct Bench {
 async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
     let settings = Settings {
         region: "us-east-1".to_owned(),
+        region_from: "a test".to_owned(),
         profile: None,
         timeout: TIMEOUT,
         stand_in: Some(StandIn { endpoint_url }),
     };
     Aws::new(&settings, Arc::new(Uncounted), clock).await
-}
-
-/// An AWS that no call may reach.
-pub(super) async fn unreachable() -> Aws {
-    let (clock, _hand) = Clock::manual(Timestamp::default());
-    aws_at("http://127.0.0.1:1".to_owned(), clock).await
 }
 
 fn hub() -> AccountId {

@@ -65,6 +65,17 @@ pub enum Command {
     Man(Option<String>),
 }
 
+impl Command {
+    /// Whether it goes on to ask AWS, so that it may ask the instance for its Region before.
+    pub(super) fn asks_aws(&self) -> bool {
+        match self {
+            Self::Serve | Self::CheckConfig { online: true } | Self::Remediate(_) => true,
+            Self::Check(check) => check.reports.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 /// Reads the command line, the program's name first.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod healthcheck;
 mod log;
+mod machine;
 mod policy;
 mod preflight;
 mod print;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use self::args::{Command, HealthcheckArgs, Invocation, reference};
+use self::machine::Here;
 use crate::config::{self, Config, ConfigErrors};
 
 /// It could not start, or do what it is for.
@@ -34,17 +36,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(invocation) => invocation,
         Err(error) => error.exit(),
     };
+    let machine = Here::new(invocation.command.asks_aws());
     match &invocation.command {
-        Command::Serve => match load(&invocation) {
+        Command::Serve => match load(&invocation, &machine) {
             Ok(config) => {
                 let again = invocation.clone();
-                let load = Arc::new(move || load(&again));
+                let load = Arc::new(move || load(&again, &machine));
                 let log = config.log.clone();
                 daemon(&log, FAILED, serve::run(config, load, None))
             }
             Err(errors) => refuse(&errors, errors.exit_code()),
         },
-        Command::CheckConfig { online } => check_config(&invocation, *online),
+        Command::CheckConfig { online } => check_config(&invocation, &machine, *online),
         Command::Demo(demo) => {
             match config::load_without_file(environment(), &invocation.overrides) {
                 Ok(config) => {
@@ -54,7 +57,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }
         }
-        Command::Check(check) => match load(&invocation) {
+        Command::Check(check) => match load(&invocation, &machine) {
             Ok(config) if !check.reports.is_empty() => check::saved_reports(check, &config),
             Ok(config) => daemon(
                 &quiet(&invocation, &config),
@@ -63,11 +66,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Policy(policy) => match load(&invocation) {
+        Command::Policy(policy) => match load(&invocation, &machine) {
             Ok(config) => policy::run(policy, &config),
             Err(errors) => refuse(&errors, USAGE),
         },
-        Command::Remediate(arguments) => match load(&invocation) {
+        Command::Remediate(arguments) => match load(&invocation, &machine) {
             Ok(config) => {
                 let log = config.log.clone();
                 daemon(&log, FAILED, async move {
@@ -79,13 +82,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Healthcheck(HealthcheckArgs { url: Some(url) }) => {
             on_runtime(FAILED, healthcheck::run(url.clone()))
         }
-        Command::Healthcheck(HealthcheckArgs { url: None }) => match load_for_probe(&invocation) {
-            Ok(config) => match healthcheck::url(&config) {
-                Ok(url) => on_runtime(FAILED, healthcheck::run(url)),
-                Err(code) => code,
-            },
-            Err(errors) => refuse(&errors, USAGE),
-        },
+        Command::Healthcheck(HealthcheckArgs { url: None }) => {
+            match load_for_probe(&invocation, &machine) {
+                Ok(config) => match healthcheck::url(&config) {
+                    Ok(url) => on_runtime(FAILED, healthcheck::run(url)),
+                    Err(code) => code,
+                },
+                Err(errors) => refuse(&errors, USAGE),
+            }
+        }
         Command::Print(print) => print::run(print),
         Command::Completions(shell) => print(&reference::completions(*shell)),
         Command::Man(command) => {
@@ -102,8 +107,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn load(invocation: &Invocation) -> Result<Config, ConfigErrors> {
-    config::load(
+fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
+    config::load_on(
+        machine,
         invocation.config_file.as_deref(),
         environment(),
         &invocation.overrides,
@@ -112,8 +118,8 @@ fn load(invocation: &Invocation) -> Result<Config, ConfigErrors> {
 
 /// As [`load`], but a file that is not good, on which a daemon would run on with what it has, does
 /// not hide the address for probes where the environment or a flag says it: these beat the file.
-fn load_for_probe(invocation: &Invocation) -> Result<Config, ConfigErrors> {
-    load(invocation).or_else(|errors| {
+fn load_for_probe(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
+    load(invocation, machine).or_else(|errors| {
         let beside = config::load_without_file(environment(), &invocation.overrides);
         let is_named = |config: &Config| config.web.health_listen_address.is_some();
         beside.ok().filter(is_named).ok_or(errors)
@@ -126,8 +132,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
-    match load(invocation) {
+fn check_config(invocation: &Invocation, machine: &Here, online: bool) -> ExitCode {
+    match load(invocation, machine) {
         // The sources' own warnings are in the table; the log would say them twice.
         Ok(config) if online => on_runtime(FAILED, preflight::run(config)),
         Ok(config) => {
@@ -135,11 +141,25 @@ fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
                 eprintln!("{error}");
                 return ExitCode::from(USAGE);
             }
+            let wrong = machine.wrong_reach(&config);
+            if !wrong.is_empty() {
+                eprintln!("{}", wrong.join("\n"));
+                return ExitCode::from(USAGE);
+            }
+            if let Some(problem) = machine.wrong_bundle(&config) {
+                eprintln!("warning: {problem}; make sure that it is there where the exporter runs");
+            }
             let file = config
                 .source_file
                 .as_ref()
                 .map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
             println!("the configuration is good ({file})");
+            let config::Aws {
+                region,
+                region_from,
+                ..
+            } = &config.aws;
+            println!("Region {region} ({region_from})");
             ExitCode::SUCCESS
         }
         Err(errors) => refuse(&errors, USAGE),
@@ -203,6 +223,7 @@ fn on_runtime(failed: u8, task: impl Future<Output = ExitCode>) -> ExitCode {
         }
     };
     let exit = runtime.block_on(task);
+    crate::aws::end_processes();
     // A thread that hangs on a disk must not keep the process from ending.
     runtime.shutdown_background();
     exit

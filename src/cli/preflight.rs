@@ -39,12 +39,15 @@ pub(super) async fn run(config: Config) -> ExitCode {
     let clock = Clock::system();
     let settings = aws::Settings {
         region: config.aws.region.clone(),
+        region_from: config.aws.region_from.clone(),
         profile: config.aws.profile.clone(),
         timeout: config.refresh.timeout,
         stand_in: None,
     };
     let aws = Aws::new(&settings, Arc::new(Unheard), clock.clone()).await;
     let mut report = String::new();
+    let (region, from) = (&config.aws.region, &config.aws.region_from);
+    let _ = writeln!(report, "Region    {} ({})", shown(region), shown(from));
     let caller = match aws.caller(&config.aws.region).await {
         Ok(caller) => {
             let _ = writeln!(report, "caller    {}", shown(&caller.arn));

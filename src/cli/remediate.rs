@@ -72,6 +72,7 @@ pub(super) async fn run(arguments: &RemediateArgs, config: &Config) -> ExitCode 
     let aws = Aws::new(
         &aws::Settings {
             region: config.aws.region.clone(),
+            region_from: config.aws.region_from.clone(),
             profile: config.aws.profile.clone(),
             timeout: config.refresh.timeout,
             stand_in: None,

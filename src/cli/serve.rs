@@ -40,7 +40,12 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
-    info!(version = VERSION, "aws-root-exporter starts");
+    info!(
+        version = VERSION,
+        region = config.aws.region,
+        region_from = config.aws.region_from,
+        "aws-root-exporter starts"
+    );
 
     let clock = Clock::system();
     let store = Arc::new(Views::new(clock.clone()));
@@ -59,6 +64,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     let aws = Aws::new(
         &aws::Settings {
             region: config.aws.region.clone(),
+            region_from: config.aws.region_from.clone(),
             profile: config.aws.profile.clone(),
             timeout: config.refresh.timeout,
             stand_in,

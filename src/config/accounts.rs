@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use figment::value::Value;
 
+use super::judge::is_region;
 use super::settings::ACCOUNTS;
 use super::table::{Merged, Table};
-use super::values;
+use super::{Aws, FoundRegion, Regions, values};
 use crate::account::{Access, Account, AccountId, Partition};
 
 /// Judges all entries; the ones that are wrong are noted and left out.
-pub(super) fn judge(merged: &Merged, default_region: &str) -> Vec<Account> {
+pub(super) fn judge(merged: &Merged, aws: &Aws, regions: &dyn Regions) -> Vec<Account> {
     let mut first: BTreeMap<AccountId, usize> = BTreeMap::new();
     let mut accounts = Vec::new();
     for (index, entry) in merged.entries(ACCOUNTS).iter().enumerate() {
-        let Some(account) = account(entry, default_region) else {
+        let Some(account) = account(merged, entry, aws, regions) else {
             continue;
         };
         if let Some(first) = first.get(&account.id) {
@@ -33,7 +34,12 @@ pub(super) fn judge(merged: &Merged, default_region: &str) -> Vec<Account> {
     accounts
 }
 
-fn account(entry: &Table<'_>, default_region: &str) -> Option<Account> {
+fn account(
+    merged: &Merged,
+    entry: &Table<'_>,
+    aws: &Aws,
+    regions: &dyn Regions,
+) -> Option<Account> {
     // What is no table has been told of already.
     if !entry.is_table() {
         return None;
@@ -45,21 +51,39 @@ fn account(entry: &Table<'_>, default_region: &str) -> Option<Account> {
             "is missing; every account needs its id (12 digits, in quotes)",
         );
     }
-    let region = entry.read("region", default_region.to_owned(), values::region);
+    let region = region(merged, entry, aws, regions);
     let access = access(entry, id, &region);
     let name = entry.read("name", String::new(), values::any_text);
     let labels = labels(entry);
     Some(Account {
         id: id?,
         name,
-        region,
+        region: region.name,
         access: Some(access),
         root_session: false,
         labels: labels.into(),
     })
 }
 
-fn access(entry: &Table<'_>, id: Option<AccountId>, region: &str) -> Access {
+/// The account's Region: its own, else its profile's, whose credentials are of no use in another
+/// partition, else the caller's.
+fn region(merged: &Merged, entry: &Table<'_>, aws: &Aws, regions: &dyn Regions) -> FoundRegion {
+    let of_caller = || FoundRegion {
+        name: aws.region.clone(),
+        place: aws.region_from.clone(),
+    };
+    if entry.get("region").is_some() {
+        let name = entry.read("region", aws.region.clone(), values::region);
+        let place = entry.place(&["region"]);
+        return FoundRegion { name, place };
+    }
+    let profile = entry.get("profile").and_then(Value::as_str);
+    let of_profile = profile.and_then(|profile| regions.of_profile(Some(profile)));
+    let of_profile = of_profile.filter(|found| is_region(merged, found));
+    of_profile.unwrap_or_else(of_caller)
+}
+
+fn access(entry: &Table<'_>, id: Option<AccountId>, region: &FoundRegion) -> Access {
     let role = entry.read_optional("role_arn", values::text);
     let external_id = entry.read_optional("external_id", values::external_id);
     let profile = entry.read_optional("profile", values::text);
@@ -78,7 +102,7 @@ fn access(entry: &Table<'_>, id: Option<AccountId>, region: &str) -> Access {
         );
     }
     if let Some(arn) = role {
-        if let Err(problem) = check_role(&arn, id, region) {
+        if let Err(problem) = check_role(&arn, id, region, entry.get("region").is_some()) {
             entry.fail("role_arn", problem);
         }
         return Access::Role { arn, external_id };
@@ -87,7 +111,12 @@ fn access(entry: &Table<'_>, id: Option<AccountId>, region: &str) -> Access {
 }
 
 /// Whether an ARN is that of a role of this very account, in the partition it is asked in.
-fn check_role(arn: &str, id: Option<AccountId>, region: &str) -> Result<(), String> {
+fn check_role(
+    arn: &str,
+    id: Option<AccountId>,
+    region: &FoundRegion,
+    is_own: bool,
+) -> Result<(), String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let role = match parts[..] {
         ["arn", partition, "iam", "", account, resource] => resource
@@ -110,11 +139,17 @@ fn check_role(arn: &str, id: Option<AccountId>, region: &str) -> Result<(), Stri
             "{arn:?} is a role of account {account}, not of {id}; name a role of {id}"
         ));
     }
-    let expected = Partition::of_region(region);
+    let FoundRegion { name, place } = region;
+    let from = if is_own {
+        String::new()
+    } else {
+        format!(" ({place})")
+    };
+    let expected = Partition::of_region(name);
     if partition != expected {
         return Err(format!(
-            "{arn:?} is in partition {partition}, but region {region} is in {expected}; set the \
-             account's region"
+            "{arn:?} is in partition {partition}, but region {name}{from} is in {expected}; set \
+             the account's region"
         ));
     }
     Ok(())

@@ -12,8 +12,8 @@ use super::error::{ConfigError, ConfigErrors};
 use super::sources::{self, Layer, Overrides};
 use super::table::{Merged, Table};
 use super::{
-    Aws, Config, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web, accounts,
-    label_name, settings, values,
+    Aws, Config, FoundRegion, Log, Organization, Refresh, Regions, Reload, Shard, Sources, State,
+    Users, Web, accounts, label_name, settings, values,
 };
 
 /// The least time between two polls or two readings of a list: each is a call that AWS counts.
@@ -36,6 +36,7 @@ pub(super) fn judge(
     file: Option<Layer>,
     environment: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
+    regions: &dyn Regions,
 ) -> Result<Config, ConfigErrors> {
     let variables: Vec<_> = environment.into_iter().collect();
     let mut errors = file.as_ref().map(misplaced).unwrap_or_default();
@@ -47,7 +48,7 @@ pub(super) fn judge(
         .merge(sources::flags(overrides));
     let merged = Merged::new(figment, errors);
 
-    let aws = aws(&merged, &variables);
+    let aws = aws(&merged, &variables, regions);
     let organization = organization(&merged.section("organization"));
     let sources = sources_of_evidence(&merged.section("sources"), &organization);
     let config = Config {
@@ -58,7 +59,7 @@ pub(super) fn judge(
         refresh: refresh(&merged, &merged.section("refresh"), &sources, &organization),
         sources,
         state: state(&merged.section("state")),
-        accounts: accounts::judge(&merged, &aws.region),
+        accounts: accounts::judge(&merged, &aws, regions),
         aws,
         organization,
         users: users(&merged.section("users")),
@@ -332,27 +333,52 @@ fn state(table: &Table<'_>) -> State {
     }
 }
 
-fn aws(merged: &Merged, variables: &[(String, String)]) -> Aws {
+fn aws(merged: &Merged, variables: &[(String, String)], regions: &dyn Regions) -> Aws {
     let table = merged.section("aws");
-    let set = table.get("region").is_some();
-    let chain = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter();
-    // An empty variable is how a shell unsets one for a single command.
-    let inherited = chain.filter(|_| !set).find_map(|name| {
-        variables
-            .iter()
-            .find(|(variable, value)| variable == name && !value.is_empty())
-    });
-    let mut region = Aws::default().region;
-    if let Some((name, value)) = inherited {
-        match values::region_name(value) {
-            Ok(()) => region.clone_from(value),
-            Err(problem) => merged.fail(name, problem),
+    let profile = table.read_optional("profile", values::text);
+    let found = match table.get("region") {
+        Some(_) => {
+            let name = table.read_optional("region", values::region);
+            let place = table.place(&["region"]);
+            name.map(|name| FoundRegion { name, place })
         }
-    }
+        None => of_variable(variables)
+            .or_else(|| regions.of_profile(profile.as_deref()))
+            .or_else(|| regions.of_instance())
+            .filter(|found| is_region(merged, found)),
+    };
+    let default = Aws::default();
+    let (region, region_from) = match found {
+        Some(found) => (found.name, found.place),
+        None => (default.region, default.region_from),
+    };
     Aws {
-        region: table.read("region", region, values::region),
-        profile: table.read_optional("profile", values::text),
+        region,
+        region_from,
+        profile,
     }
+}
+
+/// The Region that a variable names. An empty variable is how a shell unsets one for a single
+/// command.
+fn of_variable(variables: &[(String, String)]) -> Option<FoundRegion> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| {
+            let is_set =
+                |(variable, value): &&(String, String)| variable == name && !value.is_empty();
+            let (place, name) = variables.iter().find(is_set)?.clone();
+            Some(FoundRegion { name, place })
+        })
+}
+
+/// Whether a Region that no setting names has the form of one; if not, that is noted.
+pub(super) fn is_region(merged: &Merged, found: &FoundRegion) -> bool {
+    let checked = values::region_name(&found.name);
+    if let Err(problem) = &checked {
+        merged.fail(&found.place, problem);
+    }
+    checked.is_ok()
 }
 
 fn organization(table: &Table<'_>) -> Organization {

@@ -1,8 +1,9 @@
 //! File, environment and flags become one validated [`Config`], or a list of errors that each
 //! say where, what and what to do.
 //!
-//! This is the only place with defaults. It reads its own file and nothing else: the environment
-//! and the flags are handed in, no other file is opened, no address is bound, nobody is asked.
+//! This is the only place with defaults. It reads its own file and nothing else: the environment,
+//! the flags and what the machine says about Regions are handed in, no other file is opened, no
+//! address is bound, nobody is asked.
 
 mod accounts;
 mod base_url;
@@ -213,8 +214,11 @@ pub struct State {
 /// `[aws]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aws {
-    /// The Region where STS is asked: the setting, else `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+    /// The Region where STS is asked: the setting, else `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+    /// profile's, the instance's.
     pub region: String,
+    /// What named the Region, for messages.
+    pub region_from: String,
     /// The profile the caller's credentials come from, instead of the SDK's standard chain.
     pub profile: Option<String>,
 }
@@ -223,6 +227,7 @@ impl Default for Aws {
     fn default() -> Self {
         Self {
             region: "us-east-1".to_owned(),
+            region_from: "the default, for nothing names one".to_owned(),
             profile: None,
         }
     }
@@ -325,6 +330,36 @@ pub fn label_name(tag_key: &str) -> String {
         .collect()
 }
 
+/// What the machine says about Regions, where no setting and no variable names one.
+pub trait Regions {
+    /// The Region of a profile of the shared AWS files, `None` for the one that is used where none
+    /// is named.
+    fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion>;
+
+    /// The Region of the instance that this process runs on.
+    fn of_instance(&self) -> Option<FoundRegion>;
+}
+
+/// A machine that says nothing.
+impl Regions for () {
+    fn of_profile(&self, _: Option<&str>) -> Option<FoundRegion> {
+        None
+    }
+
+    fn of_instance(&self) -> Option<FoundRegion> {
+        None
+    }
+}
+
+/// A Region, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRegion {
+    /// Its name.
+    pub name: String,
+    /// What names it, for messages.
+    pub place: String,
+}
+
 /// Reads and judges the configuration. `file` is the file the caller named; `None` means
 /// [`DEFAULT_FILE`] in the current directory when there is one, else defaults. A flag beats the
 /// environment, the environment beats the file.
@@ -337,15 +372,28 @@ pub fn load(
     environment: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
+    load_on(&(), file, environment, overrides)
+}
+
+/// [`load`] on a machine that knows Regions.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_on(
+    machine: &dyn Regions,
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigErrors> {
     let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    match std::fs::read(path) {
+        Ok(bytes) => of_bytes(machine, path, &bytes, environment, overrides),
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => {
-            return load_without_file(environment, overrides);
+            judge::judge(None, environment, overrides, machine)
         }
-        Err(source) => return Err(unread(path, source)),
-    };
-    load_bytes(path, &bytes, environment, overrides)
+        Err(source) => Err(unread(path, source)),
+    }
 }
 
 /// [`load`] for who has the file's bytes already: nothing is read, and `file` is only what they
@@ -360,12 +408,7 @@ pub fn load_bytes(
     environment: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
-    let layer = sources::file(file, bytes).map_err(|error| ConfigErrors::Invalid(vec![error]))?;
-    let config = judge::judge(Some(layer), environment, overrides)?;
-    Ok(Config {
-        source_file: Some(file.to_owned()),
-        ..config
-    })
+    of_bytes(&(), file, bytes, environment, overrides)
 }
 
 /// [`load`] for who wants no file read: defaults, environment and flags alone.
@@ -377,7 +420,22 @@ pub fn load_without_file(
     environment: impl IntoIterator<Item = (String, String)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
-    judge::judge(None, environment, overrides)
+    judge::judge(None, environment, overrides, &())
+}
+
+fn of_bytes(
+    machine: &dyn Regions,
+    file: &Path,
+    bytes: &[u8],
+    environment: impl IntoIterator<Item = (String, String)>,
+    overrides: &Overrides,
+) -> Result<Config, ConfigErrors> {
+    let layer = sources::file(file, bytes).map_err(|error| ConfigErrors::Invalid(vec![error]))?;
+    let config = judge::judge(Some(layer), environment, overrides, machine)?;
+    Ok(Config {
+        source_file: Some(file.to_owned()),
+        ..config
+    })
 }
 
 fn unread(path: &Path, source: io::Error) -> ConfigErrors {

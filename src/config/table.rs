@@ -182,7 +182,7 @@ impl<'a> Table<'a> {
 
     /// Where a key's value stands, in the words of its source; of a key that is not set, in the
     /// words of the source of its table.
-    fn place(&self, steps: &[&str]) -> String {
+    pub fn place(&self, steps: &[&str]) -> String {
         let tag = (steps.first())
             .and_then(|key| self.get(key))
             .map(Value::tag)

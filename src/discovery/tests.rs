@@ -66,6 +66,7 @@ impl Bench {
             .unwrap();
         let settings = crate::aws::Settings {
             region: "us-east-1".to_owned(),
+            region_from: "a test".to_owned(),
             profile: None,
             // By the clock that the tests move.
             timeout: INTERVAL * 100,

@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::timeout;
@@ -22,6 +22,9 @@ use super::routes::Site;
 /// How long to wait before another try when the system has no room for a connection. Short, so
 /// that a scrape is not late once there is room again.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections may wait to be taken; as many as tokio lets.
+const BACKLOG: u32 = 1024;
 
 /// Who may ask, and so what is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,17 +109,43 @@ impl BindError {
     }
 }
 
-/// Binds an address. Port 0 lets the system choose one.
+/// Binds an address. Port 0 lets the system choose one; `[::]` is every address of both families.
 ///
 /// # Errors
 ///
 /// When the address cannot be had. The error's text is one line that names the address, the cause
 /// and the remedy.
 pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-    let bound = async { Listener::of(TcpListener::bind(address).await?) };
+    let bound = async {
+        Listener::of(if address.ip() == Ipv6Addr::UNSPECIFIED {
+            listen_on_both(address)?
+        } else {
+            TcpListener::bind(address).await?
+        })
+    };
     bound
         .await
         .map_err(|source| BindError::new(address, source))
+}
+
+/// Listens on every address: of IPv6 and of IPv4, whatever the system's default is, or of IPv4 alone
+/// where the system has no IPv6.
+fn listen_on_both(address: SocketAddr) -> io::Result<TcpListener> {
+    let (socket, address) = match TcpSocket::new_v6() {
+        Ok(socket) => {
+            #[cfg(unix)]
+            rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+            (socket, address)
+        }
+        Err(_) => (
+            TcpSocket::new_v4()?,
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
+        ),
+    };
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {

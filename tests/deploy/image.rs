@@ -20,7 +20,7 @@ fn hadolint_has_nothing_to_say() {
 }
 
 #[test]
-fn the_image_is_built_with_the_pinned_rust() {
+fn the_image_is_built_with_the_pinned_rust_and_listens_everywhere() {
     let pinned = fs::read_to_string(repository("rust-toolchain.toml")).unwrap();
     let version = pinned
         .lines()
@@ -30,6 +30,8 @@ fn the_image_is_built_with_the_pinned_rust() {
     for wanted in [
         format!("FROM docker.io/library/rust:{version}-alpine AS build\n"),
         format!("RUSTUP_TOOLCHAIN={version} "),
+        // Every address of both families.
+        "LISTEN_ADDRESS=\"[::]:10057\"".to_owned(),
     ] {
         assert!(recipe.contains(&wanted), "Dockerfile has no {wanted:?}");
     }

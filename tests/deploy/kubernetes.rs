@@ -269,7 +269,7 @@ fn the_probes_ask_the_health_listener() {
     let ports = container["ports"].as_array().unwrap();
     let health = ports.iter().find(|port| port["name"] == "health").unwrap();
     let flag = format!(
-        "--web.health-listen-address=0.0.0.0:{}",
+        "--web.health-listen-address=[::]:{}",
         health["containerPort"]
     );
     assert!(container["args"].as_array().unwrap().contains(&json!(flag)));

@@ -16,6 +16,7 @@ mod activation;
 mod clocks;
 mod core;
 mod crashes;
+mod credentials;
 mod disks;
 mod evidence;
 mod faults;

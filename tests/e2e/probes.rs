@@ -1,6 +1,9 @@
-//! `healthcheck`, as an image or a probe runs it.
+//! `healthcheck`, as an image or a probe runs it, and the addresses that they ask.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::support::daemon::{ANY_PORT, Finished, Launch};
+use crate::support::http;
 
 fn healthcheck(url: &str) -> Finished {
     Launch::new(&["healthcheck", "--url", url]).finish()
@@ -35,5 +38,20 @@ fn what_cannot_be_asked_is_wrong_usage() {
     ] {
         let finished = healthcheck(url);
         assert_eq!(finished.code, 2, "{finished:?}");
+    }
+}
+
+#[test]
+fn every_address_means_both_families() {
+    let any = [
+        "--web.listen-address=[::]:0",
+        "--web.health-listen-address=[::]:0",
+    ];
+    let demo = Launch::new(&["demo", "--accounts", "2"]);
+    let demo = any.into_iter().fold(demo, Launch::argument).start();
+    let port = demo.address.port();
+    for address in [IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+        let answer = http::get(SocketAddr::new(address, port), "/-/healthy", &[]);
+        assert_eq!(answer.status, 200, "{address}");
     }
 }

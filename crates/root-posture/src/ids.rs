@@ -162,6 +162,17 @@ impl Partition {
             .map_or(Self::Aws, |(_, partition)| *partition)
     }
 
+    /// Whether a Region's name begins as those of some partition do.
+    ///
+    /// Source: the AWS SDKs' list of partitions, `regionRegex`.
+    #[must_use]
+    pub fn knows_region(region: &str) -> bool {
+        const COMMERCIAL: [&str; 9] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"];
+        let parts: Vec<&str> = region.split('-').collect();
+        let is_commercial = parts.len() == 3 && COMMERCIAL.contains(&parts[0]);
+        is_commercial || Self::of_region(region) != Self::Aws
+    }
+
     /// The partition's name, as the second field of an ARN writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

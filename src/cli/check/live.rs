@@ -22,6 +22,7 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
     let aws = Aws::new(
         &aws::Settings {
             region: config.aws.region.clone(),
+            region_from: config.aws.region_from.clone(),
             profile: config.aws.profile.clone(),
             timeout: config.refresh.timeout,
             stand_in: None,

@@ -95,7 +95,7 @@ impl Launch {
         Daemon {
             address,
             process,
-            _folder: self.folder,
+            folder: self.folder,
         }
     }
 
@@ -122,10 +122,15 @@ pub struct Finished {
 pub struct Daemon {
     pub address: SocketAddr,
     pub process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Daemon {
+    /// A path in the run's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response {
         http::get(self.address, path, headers)
     }

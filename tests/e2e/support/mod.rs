@@ -11,6 +11,7 @@ pub mod http;
 pub mod paging;
 pub mod process;
 pub mod prometheus;
+pub mod scripted;
 pub mod simulated;
 pub mod state;
 pub mod webhook;

@@ -1,0 +1,95 @@
+//! What the machine says about Regions and profiles, for the configuration. AWS is never asked.
+
+use std::sync::OnceLock;
+use std::thread;
+
+use crate::account::{Access, Partition};
+use crate::aws::Machine;
+use crate::config::{Config, FoundRegion, Regions};
+
+/// The machine that this process runs on.
+pub(super) struct Here {
+    machine: Machine,
+    /// Whether the instance may be asked.
+    asks_instance: bool,
+    /// The instance's Region, once it is known: an instance never moves.
+    of_instance: OnceLock<String>,
+}
+
+impl Here {
+    pub fn new(asks_instance: bool) -> Self {
+        Self {
+            machine: Machine::of_process(),
+            asks_instance,
+            of_instance: OnceLock::new(),
+        }
+    }
+
+    /// What is wrong with the CA bundle, where one is named.
+    pub fn wrong_bundle(&self, config: &Config) -> Option<String> {
+        self.machine.wrong_bundle(config.aws.profile.as_deref())
+    }
+
+    /// What is wrong with the profiles and Regions by which accounts are reached, as far as this machine
+    /// knows without AWS.
+    pub fn wrong_reach(&self, config: &Config) -> Vec<String> {
+        let of_caller = match &config.aws.profile {
+            Some(profile) => Some(("aws.profile", profile.as_str())),
+            None => self
+                .machine
+                .named_profile()
+                .map(|name| ("AWS_PROFILE", name)),
+        };
+        let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
+        let mut profiles: Vec<_> = of_caller.into_iter().collect();
+        let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
+        for account in &config.accounts {
+            let place = format!("account {}", account.id);
+            if let Some(Access::Profile(profile)) = &account.access {
+                profiles.push((place.clone(), profile));
+            }
+            if account.region != config.aws.region {
+                regions.push((place, &account.region));
+            }
+        }
+        let mut wrong = self.machine.wrong_profiles(&profiles);
+        let unknown = regions
+            .iter()
+            .filter(|(_, region)| !Partition::knows_region(region));
+        wrong.extend(unknown.map(|(place, region)| {
+            format!("{place}: {region} is a Region of no partition that is known; see `aws account list-regions`")
+        }));
+        wrong
+    }
+
+    /// On a thread and a runtime of its own: there may be none yet, or this one must not wait.
+    fn ask_instance(&self) -> Option<String> {
+        thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let runtime = super::runtime().ok()?;
+                runtime.block_on(self.machine.region_of_instance())
+            });
+            asking.join().ok().flatten()
+        })
+    }
+}
+
+impl Regions for Here {
+    fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion> {
+        let (name, place) = self.machine.region_of_profile(profile)?;
+        Some(FoundRegion { name, place })
+    }
+
+    fn of_instance(&self) -> Option<FoundRegion> {
+        let name = match self.of_instance.get() {
+            Some(name) => name.clone(),
+            None if self.asks_instance => {
+                let asked = self.ask_instance()?;
+                self.of_instance.get_or_init(|| asked).clone()
+            }
+            None => return None,
+        };
+        let place = "the instance's metadata".to_owned();
+        Some(FoundRegion { name, place })
+    }
+}
