@@ -35,6 +35,10 @@ use super::routes::{self, Peer, Site};
 /// the system send a reset, which may overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How soon a request follows its connection. Without it those who come at the same time would push
+/// each other out where all others are kept.
+const FRESH: Duration = Duration::from_millis(100);
+
 /// Answers the requests on a connection until it ends, a limit ends it, or it is asked to end.
 pub(super) async fn serve(stream: TcpStream, port: Port, site: Arc<Site>, progress: Arc<Progress>) {
     // Without it the last piece of an answer can wait for the client's acknowledgement. Where it
@@ -167,6 +171,8 @@ struct State {
 /// How dispensable a connection is on which no answer is under way: the least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
+    /// Whether its request may be on the way: one that was accepted a moment ago.
+    is_fresh: bool,
     is_admitted: bool,
     since: Instant,
 }
@@ -259,6 +265,7 @@ impl Progress {
         let state = self.lock();
         match state.phase {
             Phase::New | Phase::Head | Phase::Idle => Some(Rank {
+                is_fresh: state.since.elapsed() < FRESH,
                 is_admitted: state.is_admitted,
                 since: state.since,
             }),
@@ -448,8 +455,18 @@ mod tests {
             progress.flushed();
         }
         busy.request(false);
-        assert!(refused.rank() < first.rank());
-        assert!(first.rank() < second.rank());
+        let aged = |progress: &Progress| {
+            progress.rank().map(|rank| Rank {
+                is_fresh: false,
+                ..rank
+            })
+        };
+        assert!(aged(&refused) < aged(&first));
+        assert!(
+            aged(&second) < Progress::begun().rank(),
+            "it may be about to ask"
+        );
+        assert!(aged(&first) < aged(&second));
         assert!(!busy.is_waiting() && second.is_waiting());
     }
 }
