@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::{LIMITS, active, id, report, saved, start};
@@ -15,15 +15,18 @@ use crate::state::{Changes, Database, Disk};
 /// Says to a child where its disk is.
 const DISK: &str = "STATE_DISK";
 
-/// Runs an ignored test of this file with a disk of its own.
-fn on_a_disk(size: &str, test: &str) {
+/// Runs this test of this file once more, in a child with a disk of its own, which does `work`.
+fn on_a_disk(size: &str, test: &str, work: impl FnOnce(&Path)) {
+    if let Some(disk) = std::env::var_os(DISK) {
+        return work(Path::new(&disk));
+    }
     let folder = tempfile::tempdir().unwrap();
     let mount = format!("set -e; mount -t tmpfs -o size={size} tmpfs $STATE_DISK; exec \"$@\"");
     let done = Command::new("unshare")
         .args(["-rm", "sh", "-c", &mount, "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", &format!("state::tests::disks::{test}")])
-        .args(["--ignored", "--nocapture"])
+        .arg("--nocapture")
         .env(DISK, folder.path())
         .output()
         .expect("unshare is in util-linux");
@@ -56,13 +59,14 @@ fn keys(path: &Path, clock: &Clock) -> Option<u8> {
 
 #[test]
 fn a_disk_that_fills_up_costs_the_saving_and_nothing_that_was_saved() {
-    on_a_disk("512k", "fills_up");
+    on_a_disk(
+        "512k",
+        "a_disk_that_fills_up_costs_the_saving_and_nothing_that_was_saved",
+        fills_up,
+    );
 }
 
-#[test]
-#[ignore = "a child of the test above"]
-fn fills_up() {
-    let disk = PathBuf::from(std::env::var_os(DISK).unwrap());
+fn fills_up(disk: &Path) {
     let path = disk.join("state.redb");
     let (clock, _hand) = start();
     let (mut database, _) = Database::open(&path, &clock, LIMITS).unwrap();
@@ -84,7 +88,7 @@ fn fills_up() {
     database.commit(&accounts(&clock, 5_000, 2)).unwrap_err();
     let mut mount = Command::new("mount");
     let more = ["-o", "remount,size=64m"];
-    assert!(mount.args(more).arg(&disk).status().unwrap().success());
+    assert!(mount.args(more).arg(disk).status().unwrap().success());
     database.commit(&accounts(&clock, 5_000, 2)).unwrap();
     drop(database);
     assert_eq!(keys(&path, &clock), Some(2));
@@ -93,17 +97,18 @@ fn fills_up() {
 
 #[test]
 fn a_read_only_disk_costs_the_saving_and_what_is_on_it_is_read() {
-    on_a_disk("8m", "is_read_only");
+    on_a_disk(
+        "8m",
+        "a_read_only_disk_costs_the_saving_and_what_is_on_it_is_read",
+        is_read_only,
+    );
 }
 
-#[test]
-#[ignore = "a child of the test above"]
-fn is_read_only() {
-    let disk = PathBuf::from(std::env::var_os(DISK).unwrap());
+fn is_read_only(disk: &Path) {
     let remount = |how: &str| {
         let options = format!("remount,{how}");
         let mut mount = Command::new("mount");
-        let done = mount.args(["-o", &options]).arg(&disk).status().unwrap();
+        let done = mount.args(["-o", &options]).arg(disk).status().unwrap();
         assert!(done.success(), "{how}");
     };
     let (clock, _hand) = start();
