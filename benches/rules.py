@@ -174,9 +174,10 @@ def measure(accounts, alarming, rounds, each):
     total = 0
     for group, times in sorted(took.items()):
         times = sorted(times)
-        total += times[-1]
+        # What is evaluated every 5 minutes takes a tenth of its time in each 30 seconds.
+        total += times[-1] / (10 if group == "aws-iam-users" else 1)
         print(f"| {group} | {times[len(times) // 2] * 1000:.0f} ms | {times[-1] * 1000:.0f} ms |")
-    print(f"| all, each at its slowest | | {total * 1000:.0f} ms |")
+    print(f"| each at its slowest, in 30 s | | {total * 1000:.0f} ms |")
     if each:
         print("\n| rule | last |\n| --- | --- |")
         for rule in sorted(rules, key=lambda rule: -rule["evaluationTime"]):
