@@ -12,6 +12,7 @@ pub mod config;
 pub mod discovery;
 pub mod failure;
 pub mod metrics;
+pub mod files;
 pub mod schedule;
 pub mod simulator;
 pub mod state;

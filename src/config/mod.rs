@@ -29,6 +29,7 @@ use crate::account::{Account, AccountId, Secret};
 
 /// The file that is read when there is one and no other is named.
 pub const DEFAULT_FILE: &str = "config.toml";
+use crate::files;
 
 /// The levels `log.level` knows, from the quietest.
 pub const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -338,7 +339,7 @@ pub fn load(
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-    let bytes = match std::fs::read(path) {
+    let bytes = match files::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => {
             return load_without_file(environment, overrides);

@@ -130,7 +130,8 @@ fn a_file_that_may_not_be_read_is_a_failed_start() {
     assert_eq!(errors.exit_code(), 1);
     assert_eq!(
         errors.to_string(),
-        "config.toml: cannot be read: permission denied; make it readable for the exporter's user"
+        "config.toml: cannot be read: permission denied; make it a file that the exporter's \
+         user can read"
     );
 }
 

@@ -21,6 +21,7 @@ mod evidence;
 mod faults;
 mod figures;
 mod moto;
+mod files;
 mod organizations;
 mod paging;
 mod probes;

@@ -5,7 +5,7 @@
 //! whole report is an account that cannot be judged.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -14,6 +14,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use crate::account::Partition;
+use crate::files;
 use root_posture::Timestamp;
 use root_posture::report::{self, CredentialReport};
 
@@ -84,11 +85,10 @@ fn is_standard_input(path: &Path) -> bool {
 
 fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     if is_standard_input(path) {
-        let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+        return files::read_stream(std::io::stdin().lock(), files::MOST);
     }
-    std::fs::read(path)
+    // A shell hands over a pipe where another command makes the report: `--report <(aws …)`.
+    files::read_stream(File::open(path)?, files::MOST)
 }
 
 /// What `aws iam get-credential-report` prints. Whatever else it may print is of no use here.
