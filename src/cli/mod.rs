@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use self::args::{Command, Invocation, reference};
-use crate::config::{self, Config, ConfigErrors};
+use crate::config::{self, Config, ConfigErrors, Misnamed};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -42,7 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Command::CheckConfig { online } => check_config(&invocation, *online),
         Command::Demo(demo) => {
-            match config::load_without_file(environment(), &invocation.overrides) {
+            match config::load_without_file(std::env::vars_os(), &invocation.overrides) {
                 Ok(config) => daemon(&config.log.clone(), demo::run(config, demo.clone())),
                 Err(errors) => refuse(&errors, errors.exit_code()),
             }
@@ -85,18 +85,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn load(invocation: &Invocation) -> Result<Config, ConfigErrors> {
     config::load(
         invocation.config_file.as_deref(),
-        environment(),
+        std::env::vars_os(),
         &invocation.overrides,
     )
 }
 
-/// The environment, as far as it is text: what is not cannot be one of our settings.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 fn check_config(invocation: &Invocation, online: bool) -> ExitCode {
+    for misnamed in config::misnamed(std::env::vars_os()) {
+        eprintln!("warning: {misnamed}");
+    }
     match load(invocation) {
         // The sources' own warnings are in the table; the log would say them twice.
         Ok(config) if online => on_runtime(preflight::run(config)),
@@ -158,6 +155,13 @@ fn daemon(log: &config::Log, daemon: impl Future<Output = ExitCode>) -> ExitCode
     if let Err(error) = log::init(log) {
         eprintln!("aws-root-exporter: cannot log: {error}");
         return ExitCode::FAILURE;
+    }
+    for Misnamed { name, meant } in config::misnamed(std::env::vars_os()) {
+        tracing::warn!(
+            variable = name,
+            did_you_mean = meant,
+            "a variable of the environment that resembles a setting is ignored"
+        );
     }
     on_runtime(daemon)
 }

@@ -2,6 +2,7 @@
 //! say of each other. Every default is taken from [`Config`]'s `Default`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -34,11 +35,12 @@ const LEAST_BETWEEN_REPORTS: Duration = Duration::from_secs(4 * 3600 + 1800);
 /// Merges the sources and judges what comes out.
 pub(super) fn judge(
     file: Option<Layer>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
-    let variables: Vec<_> = environment.into_iter().collect();
+    let (variables, not_text) = sources::texts(environment);
     let mut errors = file.as_ref().map(misplaced).unwrap_or_default();
+    errors.extend(not_text);
     let (environment, misnamed) = sources::environment(&variables);
     errors.extend(misnamed);
     let figment = file
@@ -425,7 +427,7 @@ mod tests {
         ) {
             let name = format!("AWS_ROOT_EXPORTER__{}__{}", setting.section, setting.key);
             let variable = (name.to_uppercase(), text);
-            match load_without_file([variable.clone()], &Overrides::default()) {
+            match load_without_file([(variable.0.clone().into(), variable.1.into())], &Overrides::default()) {
                 Ok(_) => {}
                 Err(ConfigErrors::Invalid(errors)) => for error in errors {
                     prop_assert_eq!(&error.place, &variable.0);

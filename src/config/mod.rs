@@ -8,12 +8,14 @@ mod accounts;
 mod base_url;
 mod error;
 mod judge;
+mod misnamed;
 mod settings;
 mod sources;
 mod table;
 mod values;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{ConfigError, ConfigErrors};
+pub use misnamed::{Misnamed, misnamed};
 pub use sources::{ENVIRONMENT_PREFIX, Overrides};
 pub use values::parse_duration;
 
@@ -335,7 +338,7 @@ pub fn label_name(tag_key: &str) -> String {
 /// The file is missing or cannot be read, or settings are wrong; then all of them are told.
 pub fn load(
     file: Option<&Path>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     let path = file.unwrap_or(Path::new(DEFAULT_FILE));
@@ -358,7 +361,7 @@ pub fn load(
 pub fn load_bytes(
     file: &Path,
     bytes: &[u8],
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     let layer = sources::file(file, bytes).map_err(|error| ConfigErrors::Invalid(vec![error]))?;
@@ -375,7 +378,7 @@ pub fn load_bytes(
 ///
 /// Settings are wrong; all of them are told.
 pub fn load_without_file(
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     judge::judge(None, environment, overrides)

@@ -2,6 +2,7 @@
 //! that can name the place of a value in its own terms. Whether a value is any good is not asked
 //! here.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -132,6 +133,31 @@ fn line_and_column(bytes: &[u8], at: usize) -> (usize, usize) {
 }
 
 /// The settings in the environment, and what is wrong with their names.
+/// The variables of the environment that are text, and what is wrong with those of ours that are
+/// not. Another program's need not be.
+pub(super) fn texts(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Vec<(String, String)>, Vec<ConfigError>) {
+    let mut variables = Vec::new();
+    let mut errors = Vec::new();
+    for (name, value) in environment {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (name, _) => {
+                let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
+                if name.starts_with(ENVIRONMENT_PREFIX) {
+                    errors.push(ConfigError::new(
+                        name.escape_debug().to_string(),
+                        "is not UTF-8 text; set it again as UTF-8, or unset it (the value is not \
+                         shown)",
+                    ));
+                }
+            }
+        }
+    }
+    (variables, errors)
+}
+
 pub(super) fn environment(variables: &[(String, String)]) -> (Layer, Vec<ConfigError>) {
     let mut layer = Layer {
         metadata: Metadata::named("environment")
@@ -171,7 +197,7 @@ fn is_set(layer: &Layer, setting: &Setting) -> bool {
 }
 
 /// The variable that sets a setting.
-fn variable(section: Option<&str>, key: Option<&str>) -> String {
+pub(super) fn variable(section: Option<&str>, key: Option<&str>) -> String {
     let [section, key] = [section, key].map(|part| part.unwrap_or_default().to_uppercase());
     format!("{ENVIRONMENT_PREFIX}{section}__{key}")
 }

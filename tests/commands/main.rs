@@ -5,6 +5,7 @@
 
 mod check_live;
 mod check_report;
+mod environment;
 mod print;
 mod remediate;
 mod simulated;

@@ -9,6 +9,7 @@ mod errors;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ fn load_all(
     })
 }
 
-fn pairs(environment: &[(&str, &str)]) -> Vec<(String, String)> {
-    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+fn pairs(environment: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    let own = |(name, value): &(&str, &str)| (name.into(), value.into());
     environment.iter().map(own).collect()
 }
 
