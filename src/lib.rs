@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` says how they hang together.
 
 pub mod account;
+pub mod address;
 pub mod aws;
 pub mod backoff;
 pub mod build;
@@ -11,8 +12,8 @@ pub mod clock;
 pub mod config;
 pub mod discovery;
 pub mod failure;
-pub mod metrics;
 pub mod files;
+pub mod metrics;
 pub mod schedule;
 pub mod simulator;
 pub mod state;

@@ -246,7 +246,8 @@ struct ServeArgs {
 
 #[derive(Debug, Args)]
 struct WebArgs {
-    /// Address and port to listen on; may be given again [default: 127.0.0.1:10057].
+    /// Address and port to listen on, :PORT for every address; may be given again
+    /// [default: 127.0.0.1:10057].
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     listen_addresses: Vec<String>,
     /// File with TLS, client certificates, passwords and headers [default: none].
@@ -396,9 +397,10 @@ pub struct RemediateArgs {
 /// `healthcheck`
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct HealthcheckArgs {
-    /// What to ask; without a path, /-/healthy.
-    #[arg(long, default_value = "http://127.0.0.1:10057/-/healthy")]
-    pub url: ProbeUrl,
+    /// What to ask; without a path, /-/healthy [default: http and the address for probes that
+    /// the environment sets, or the first to listen on, else 127.0.0.1:10057].
+    #[arg(long)]
+    pub url: Option<ProbeUrl>,
 }
 
 /// `print`

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use figment::Figment;
@@ -16,6 +15,7 @@ use super::{
     Aws, Config, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web, accounts,
     label_name, settings, values,
 };
+use crate::address::ListenAddress;
 
 /// The least time between two polls or two readings of a list: each is a call that AWS counts.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
@@ -70,6 +70,16 @@ pub(super) fn judge(
         errors if errors.is_empty() => Ok(config),
         errors => Err(ConfigErrors::Invalid(errors)),
     }
+}
+
+/// The `[web]` section as far as the environment alone sets it; what is wrong in it is left out.
+pub(super) fn web_of_environment(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Web {
+    let (variables, _) = sources::texts(environment);
+    let (layer, _) = sources::environment(&variables);
+    let merged = Merged::new(Figment::from(layer), Vec::new());
+    web(&merged.section("web"))
 }
 
 /// What the file says in places that no setting has. This looks at the file alone, before another
@@ -138,7 +148,7 @@ fn web(table: &Table<'_>) -> Web {
     let listen_addresses = table.read_each(
         "listen_address",
         default.listen_addresses,
-        values::socket_address,
+        values::listen_address,
     );
     let web = Web {
         telemetry_path: table.read(
@@ -150,7 +160,7 @@ fn web(table: &Table<'_>) -> Web {
         max_requests: table.read("max_requests", default.max_requests, |value| {
             values::number(value, 1, 100_000)
         }),
-        health_listen_address: table.read_optional("health_listen_address", values::socket_address),
+        health_listen_address: table.read_optional("health_listen_address", values::listen_address),
         external_url: table.read_optional("external_url", values::base_url),
         listen_addresses,
     };
@@ -160,30 +170,35 @@ fn web(table: &Table<'_>) -> Web {
             "is empty; name an address, or leave the setting out",
         );
     }
-    // Port 0 is a new port each time.
-    let clash = |a: &SocketAddr, b: &SocketAddr| a == b && a.port() != 0;
-    for (index, address) in web.listen_addresses.iter().enumerate() {
-        if web.listen_addresses[..index]
+    let addresses = &web.listen_addresses;
+    for (index, address) in addresses.iter().enumerate() {
+        let including = |other: &&ListenAddress| other.includes(address);
+        if including(&address) && addresses[..index].contains(address) {
+            let problem = format!("\"{address}\" is listed twice; remove one");
+            table.fail_at("listen_address", index, problem);
+        } else if let Some(other) = addresses
             .iter()
-            .any(|other| clash(other, address))
+            .filter(including)
+            .find(|other| *other != address)
         {
-            table.fail_at(
-                "listen_address",
-                index,
-                format!("\"{address}\" is listed twice; remove one"),
-            );
+            let problem =
+                format!("\"{address}\" is part of \"{other}\", which is listed too; remove it");
+            table.fail_at("listen_address", index, problem);
         }
     }
-    if let Some(health) = web.health_listen_address
-        && web
-            .listen_addresses
+    if let Some(health) = &web.health_listen_address
+        && let Some(other) = addresses
             .iter()
-            .any(|other| clash(other, &health))
+            .find(|other| other.includes(health) || health.includes(other))
     {
-        table.fail(
-            "health_listen_address",
-            format!("\"{health}\" is web.listen_address too; give it a port of its own"),
-        );
+        let problem = if other == health {
+            format!("\"{health}\" is web.listen_address too; give it a port of its own")
+        } else {
+            format!(
+                "\"{health}\" has the port of web.listen_address, \"{other}\"; give it a port of its own"
+            )
+        };
+        table.fail("health_listen_address", problem);
     }
     web
 }

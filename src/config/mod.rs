@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,10 +29,11 @@ pub use sources::{ENVIRONMENT_PREFIX, Overrides};
 pub use values::parse_duration;
 
 use crate::account::{Account, AccountId, Secret};
+use crate::address::ListenAddress;
+use crate::files;
 
 /// The file that is read when there is one and no other is named.
 pub const DEFAULT_FILE: &str = "config.toml";
-use crate::files;
 
 /// The levels `log.level` knows, from the quietest.
 pub const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -73,7 +74,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
     /// Where to listen; at least one.
-    pub listen_addresses: Vec<SocketAddr>,
+    pub listen_addresses: Vec<ListenAddress>,
     /// The path of the metrics; begins with a slash.
     pub telemetry_path: String,
     /// exporter-toolkit's file of TLS and passwords.
@@ -81,7 +82,7 @@ pub struct Web {
     /// Requests answered at the same time; at least one.
     pub max_requests: usize,
     /// A second listener for probes alone.
-    pub health_listen_address: Option<SocketAddr>,
+    pub health_listen_address: Option<ListenAddress>,
     /// Where people open the pages; alerts link to it.
     pub external_url: Option<BaseUrl>,
 }
@@ -89,7 +90,7 @@ pub struct Web {
 impl Default for Web {
     fn default() -> Self {
         Self {
-            listen_addresses: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10057)],
+            listen_addresses: vec![ListenAddress::Ip((Ipv4Addr::LOCALHOST, 10057).into())],
             telemetry_path: "/metrics".to_owned(),
             config_file: None,
             max_requests: 40,
@@ -382,6 +383,18 @@ pub fn load_without_file(
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     judge::judge(None, environment, overrides)
+}
+
+/// Where a daemon that this environment configures answers probes on this machine. Neither file nor
+/// flags are looked at: the file may have changed since the daemon read it.
+#[must_use]
+pub fn probed_address(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Option<ListenAddress> {
+    let web = judge::web_of_environment(environment);
+    let addresses = web.health_listen_address.into_iter();
+    let address = addresses.chain(web.listen_addresses).next()?;
+    Some(address.from_here())
 }
 
 fn unread(path: &Path, source: io::Error) -> ConfigErrors {

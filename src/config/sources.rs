@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
@@ -132,7 +133,6 @@ fn line_and_column(bytes: &[u8], at: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The settings in the environment, and what is wrong with their names.
 /// The variables of the environment that are text, and what is wrong with those of ours that are
 /// not. Another program's need not be.
 pub(super) fn texts(
@@ -158,6 +158,7 @@ pub(super) fn texts(
     (variables, errors)
 }
 
+/// The settings in the environment, and what is wrong with their names.
 pub(super) fn environment(variables: &[(String, String)]) -> (Layer, Vec<ConfigError>) {
     let mut layer = Layer {
         metadata: Metadata::named("environment")
@@ -244,7 +245,7 @@ fn environment_value(kind: Kind, text: &str) -> Result<Value, String> {
             "false" => Value::from(false),
             _ => Value::from(text),
         },
-        Kind::Texts | Kind::Numbers if text.trim_start().starts_with('[') => toml_list(text)?,
+        Kind::Texts | Kind::Numbers if is_toml_list(text) => toml_list(text)?,
         Kind::Texts => Value::from(elements(text).map(Value::from).collect::<Vec<_>>()),
         Kind::Numbers => Value::from(elements(text).map(number).collect::<Vec<_>>()),
     })
@@ -254,6 +255,13 @@ fn elements(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
+}
+
+/// Whether a text begins as a list does in TOML; `[::1]:10057` is an address.
+fn is_toml_list(text: &str) -> bool {
+    let inside = text.trim_start().strip_prefix('[');
+    let inside = inside.map(|rest| rest.split_once(']').map_or(rest, |(inside, _)| inside));
+    inside.is_some_and(|inside| inside.parse::<Ipv6Addr>().is_err())
 }
 
 fn toml_list(text: &str) -> Result<Value, String> {

@@ -5,11 +5,12 @@
     reason = "a test says what it expects by failing, in its helpers too"
 )]
 
+mod addresses;
 mod errors;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -13,6 +13,7 @@
 )]
 
 mod activation;
+mod addresses;
 mod clocks;
 mod core;
 mod crashes;
@@ -20,8 +21,8 @@ mod disks;
 mod evidence;
 mod faults;
 mod figures;
-mod moto;
 mod files;
+mod moto;
 mod organizations;
 mod paging;
 mod probes;
