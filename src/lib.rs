@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` says how they hang together.
 
 pub mod account;
+pub mod address;
 pub mod aws;
 pub mod backoff;
 pub mod build;
@@ -11,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod discovery;
 pub mod failure;
+pub mod files;
 pub mod metrics;
 pub mod schedule;
 pub mod simulator;

@@ -108,7 +108,7 @@ fn announce(config: &Config, world: &World, hero: AccountId, start: Timestamp) {
         .web
         .listen_addresses
         .first()
-        .map_or_else(String::new, ToString::to_string);
+        .map_or_else(String::new, |address| address.from_here().to_string());
     let appears = start.plus(CALM);
     let goes = appears.plus(KEY_STAYS);
     let count = world.ids().len();

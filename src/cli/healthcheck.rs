@@ -1,7 +1,6 @@
 //! `healthcheck`: asks a running daemon whether it is healthy, where its configuration says that it
 //! listens. It never asks another address.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use super::{USAGE, print, serve};
@@ -31,11 +30,11 @@ pub(super) fn url(config: &Config) -> Result<ProbeUrl, ExitCode> {
         ExitCode::from(USAGE)
     };
     let web = &config.web;
-    let (address, is_tls) = if let Some(address) = web.health_listen_address {
+    let (address, is_tls) = if let Some(address) = &web.health_listen_address {
         (address, false)
     } else {
         let file = serve::open_web_config(config).map_err(|error| refused(&error.to_string()))?;
-        let first = web.listen_addresses.first().copied();
+        let first = web.listen_addresses.first();
         let first = first
             .ok_or_else(|| refused("web.listen_address is empty; name the daemon with --url"))?;
         (first, file.is_some_and(|file| file.serves_tls()))
@@ -46,19 +45,9 @@ pub(super) fn url(config: &Config) -> Result<ProbeUrl, ExitCode> {
         ));
     }
     let scheme = if is_tls { "https" } else { "http" };
-    let text = format!("{scheme}://{}", reachable(address));
+    let text = format!("{scheme}://{}", address.from_here());
     text.parse()
         .map_err(|error| refused(&format!("{text}: {error}; name the daemon with --url")))
-}
-
-/// The address at which a listener is reached from this machine.
-fn reachable(listening: SocketAddr) -> SocketAddr {
-    let ip = match listening.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listening.port())
 }
 
 #[cfg(test)]
@@ -71,8 +60,10 @@ mod tests {
         for (listen, health, expected) in [
             ("127.0.0.1:10057", None, "http://127.0.0.1:10057/-/healthy"),
             ("0.0.0.0:9000", None, "http://127.0.0.1:9000/-/healthy"),
-            ("[::]:9000", None, "http://[::1]:9000/-/healthy"),
+            ("[::]:9000", None, "http://127.0.0.1:9000/-/healthy"),
             ("10.1.2.3:9000", None, "http://10.1.2.3:9000/-/healthy"),
+            (":9000", None, "http://127.0.0.1:9000/-/healthy"),
+            ("localhost:9000", None, "http://localhost:9000/-/healthy"),
             (
                 "127.0.0.1:1",
                 Some("0.0.0.0:2"),

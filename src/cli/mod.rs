@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use self::args::{Command, HealthcheckArgs, Invocation, reference};
 use self::machine::Here;
-use crate::config::{self, Config, ConfigErrors};
+use crate::config::{self, Config, ConfigErrors, Misnamed};
 
 /// It could not start, or do what it is for.
 const FAILED: u8 = 1;
@@ -49,7 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Command::CheckConfig { online } => check_config(&invocation, &machine, *online),
         Command::Demo(demo) => {
-            match config::load_without_file(environment(), &invocation.overrides) {
+            match config::load_without_file(std::env::vars_os(), &invocation.overrides) {
                 Ok(config) => {
                     let log = config.log.clone();
                     daemon(&log, FAILED, demo::run(config, demo.clone()))
@@ -111,7 +111,7 @@ fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors>
     config::load_on(
         machine,
         invocation.config_file.as_deref(),
-        environment(),
+        std::env::vars_os(),
         &invocation.overrides,
     )
 }
@@ -120,19 +120,16 @@ fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors>
 /// not hide the address for probes where the environment or a flag says it: these beat the file.
 fn load_for_probe(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
     load(invocation, machine).or_else(|errors| {
-        let beside = config::load_without_file(environment(), &invocation.overrides);
+        let beside = config::load_without_file(std::env::vars_os(), &invocation.overrides);
         let is_named = |config: &Config| config.web.health_listen_address.is_some();
         beside.ok().filter(is_named).ok_or(errors)
     })
 }
 
-/// The environment, as far as it is text: what is not cannot be one of our settings.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 fn check_config(invocation: &Invocation, machine: &Here, online: bool) -> ExitCode {
+    for misnamed in config::misnamed(std::env::vars_os()) {
+        eprintln!("warning: {misnamed}");
+    }
     match load(invocation, machine) {
         // The sources' own warnings are in the table; the log would say them twice.
         Ok(config) if online => on_runtime(FAILED, preflight::run(config)),
@@ -209,6 +206,13 @@ fn daemon(log: &config::Log, failed: u8, daemon: impl Future<Output = ExitCode>)
     if let Err(error) = log::init(log) {
         eprintln!("aws-root-exporter: cannot log: {error}");
         return ExitCode::from(failed);
+    }
+    for Misnamed { name, meant } in config::misnamed(std::env::vars_os()) {
+        tracing::warn!(
+            variable = name,
+            did_you_mean = meant,
+            "a variable of the environment that resembles a setting is ignored"
+        );
     }
     on_runtime(failed, daemon)
 }

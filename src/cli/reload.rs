@@ -4,6 +4,7 @@
 //! is known of the accounts that stay, their schedule and their sessions are not touched, and a
 //! configuration that is the same touches nothing at all.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
 use crate::discovery::Wanted;
+use crate::files;
 use crate::views::Views;
 use crate::web::{ReloadRequests, Reloaded, Site};
 
@@ -59,7 +61,6 @@ impl Reloader {
                 () = requests.next() => "request",
                 _ = watch.tick(), if auto => {
                     let now = this.content().await;
-                    // A file that is away for a moment is being replaced.
                     if now.is_none() || now == seen {
                         continue;
                     }
@@ -139,10 +140,15 @@ impl Reloader {
         }
     }
 
-    /// What is in the file; `None` where there is none, or it cannot be read now.
-    async fn content(&self) -> Option<Vec<u8>> {
+    /// What is in the file, or why it cannot be read. `None` where there is no file: one that is
+    /// away for a moment is being replaced.
+    async fn content(&self) -> Option<Result<Vec<u8>, String>> {
         let path = self.wanted.borrow().config.source_file.clone()?;
-        tokio::fs::read(path).await.ok()
+        match blocking(move || files::read(&path)).await {
+            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => None,
+            Ok(read) => Some(read.map_err(|error| error.to_string())),
+            Err(broke_off) => Some(Err(broke_off)),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `serve`: the daemon, its rooms wired together.
 
 use std::error::Error;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +36,14 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
             return ExitCode::FAILURE;
         }
     };
+    let mut signal = pin!(signals.wait());
     // A port that is taken must be told before AWS is asked anything.
-    let (web, (guard, listeners, health)) = match Web::open(&config).await {
+    let opened = tokio::select! {
+        opened = Web::open(&config) => opened,
+        // A name to listen on can take its time.
+        _ = &mut signal => return ExitCode::SUCCESS,
+    };
+    let (web, (guard, listeners, health)) = match opened {
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
@@ -122,7 +129,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         let _ = begun.changed().await;
         web::serve(listeners, health, site, stopped).await;
     });
-    match tasks.supervise(signals.wait()).await {
+    match tasks.supervise(signal).await {
         Stopped::BySignal => ExitCode::SUCCESS,
         Stopped::ByEndOf(_) => ExitCode::FAILURE,
     }
@@ -181,29 +188,30 @@ impl Drop for Web {
     }
 }
 
-/// Binds the addresses of the configuration, unless systemd holds some in their place.
-async fn bind(
+/// Listens on the addresses of the configuration, unless systemd holds some in their place.
+async fn listen(
     config: &Config,
     held: web::Inherited,
-) -> Result<(Vec<web::Listener>, Option<web::Listener>), web::BindError> {
+) -> Result<(Vec<web::Listener>, Vec<web::Listener>), web::BindError> {
     let mut listeners = held.everyone;
     if listeners.is_empty() {
         for address in &config.web.listen_addresses {
-            listeners.push(web::bind(*address).await?);
+            listeners.extend(web::listen(address).await?);
         }
     }
-    let health = match (held.probes, config.web.health_listen_address) {
-        (None, Some(address)) => Some(web::bind(address).await?),
-        (held, _) => held,
+    let health = match (held.probes, &config.web.health_listen_address) {
+        (Some(held), _) => vec![held],
+        (None, Some(address)) => web::listen(address).await?,
+        (None, None) => Vec::new(),
     };
     Ok((listeners, health))
 }
 
-/// What guards the addresses to answer on, those for everybody, and the one for probes.
+/// What guards the addresses to answer on, those for everybody, and those for probes.
 type Ports = (
     Option<Arc<web::WebConfig>>,
     Vec<web::Listener>,
-    Option<web::Listener>,
+    Vec<web::Listener>,
 );
 
 /// The addresses to answer on and what guards them; what is wrong with either has been told.
@@ -217,7 +225,7 @@ async fn open_ports(config: &Config) -> Result<Ports, ExitCode> {
         eprintln!("{failure}");
         ExitCode::FAILURE
     })?;
-    let (listeners, health) = bind(config, held).await.map_err(|failure| {
+    let (listeners, health) = listen(config, held).await.map_err(|failure| {
         eprintln!("{failure}");
         ExitCode::FAILURE
     })?;

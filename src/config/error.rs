@@ -68,7 +68,7 @@ impl fmt::Display for ConfigErrors {
             ),
             Self::Unreadable { path, source } => write!(
                 f,
-                "{}: cannot be read: {source}; make it readable for the exporter's user",
+                "{}: cannot be read: {source}; make it a file that the exporter's user can read",
                 path.display()
             ),
             Self::Invalid(errors) => {

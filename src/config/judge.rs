@@ -2,7 +2,7 @@
 //! say of each other. Every default is taken from [`Config`]'s `Default`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use figment::Figment;
@@ -15,6 +15,7 @@ use super::{
     Aws, Config, FoundRegion, Log, Organization, Refresh, Regions, Reload, Shard, Sources, State,
     Users, Web, accounts, label_name, settings, values,
 };
+use crate::address::ListenAddress;
 
 /// The least time between two polls or two readings of a list: each is a call that AWS counts.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,12 +35,13 @@ const LEAST_BETWEEN_REPORTS: Duration = Duration::from_secs(4 * 3600 + 1800);
 /// Merges the sources and judges what comes out.
 pub(super) fn judge(
     file: Option<Layer>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
     regions: &dyn Regions,
 ) -> Result<Config, ConfigErrors> {
-    let variables: Vec<_> = environment.into_iter().collect();
+    let (variables, not_text) = sources::texts(environment);
     let mut errors = file.as_ref().map(misplaced).unwrap_or_default();
+    errors.extend(not_text);
     let (environment, misnamed) = sources::environment(&variables);
     errors.extend(misnamed);
     let figment = file
@@ -137,7 +139,7 @@ fn web(table: &Table<'_>) -> Web {
     let listen_addresses = table.read_each(
         "listen_address",
         default.listen_addresses,
-        values::socket_address,
+        values::listen_address,
     );
     let web = Web {
         telemetry_path: table.read(
@@ -149,7 +151,7 @@ fn web(table: &Table<'_>) -> Web {
         max_requests: table.read("max_requests", default.max_requests, |value| {
             values::number(value, 1, 100_000)
         }),
-        health_listen_address: table.read_optional("health_listen_address", values::socket_address),
+        health_listen_address: table.read_optional("health_listen_address", values::listen_address),
         external_url: table.read_optional("external_url", values::base_url),
         listen_addresses,
     };
@@ -159,30 +161,35 @@ fn web(table: &Table<'_>) -> Web {
             "is empty; name an address, or leave the setting out",
         );
     }
-    // Port 0 is a new port each time.
-    let clash = |a: &SocketAddr, b: &SocketAddr| a == b && a.port() != 0;
-    for (index, address) in web.listen_addresses.iter().enumerate() {
-        if web.listen_addresses[..index]
+    let addresses = &web.listen_addresses;
+    for (index, address) in addresses.iter().enumerate() {
+        let including = |other: &&ListenAddress| other.includes(address);
+        if including(&address) && addresses[..index].contains(address) {
+            let problem = format!("\"{address}\" is listed twice; remove one");
+            table.fail_at("listen_address", index, problem);
+        } else if let Some(other) = addresses
             .iter()
-            .any(|other| clash(other, address))
+            .filter(including)
+            .find(|other| *other != address)
         {
-            table.fail_at(
-                "listen_address",
-                index,
-                format!("\"{address}\" is listed twice; remove one"),
-            );
+            let problem =
+                format!("\"{address}\" is part of \"{other}\", which is listed too; remove it");
+            table.fail_at("listen_address", index, problem);
         }
     }
-    if let Some(health) = web.health_listen_address
-        && web
-            .listen_addresses
+    if let Some(health) = &web.health_listen_address
+        && let Some(other) = addresses
             .iter()
-            .any(|other| clash(other, &health))
+            .find(|other| other.includes(health) || health.includes(other))
     {
-        table.fail(
-            "health_listen_address",
-            format!("\"{health}\" is web.listen_address too; give it a port of its own"),
-        );
+        let problem = if other == health {
+            format!("\"{health}\" is web.listen_address too; give it a port of its own")
+        } else {
+            format!(
+                "\"{health}\" has the port of web.listen_address, \"{other}\"; give it a port of its own"
+            )
+        };
+        table.fail("health_listen_address", problem);
     }
     web
 }
@@ -451,7 +458,7 @@ mod tests {
         ) {
             let name = format!("AWS_ROOT_EXPORTER__{}__{}", setting.section, setting.key);
             let variable = (name.to_uppercase(), text);
-            match load_without_file([variable.clone()], &Overrides::default()) {
+            match load_without_file([(variable.0.clone().into(), variable.1.into())], &Overrides::default()) {
                 Ok(_) => {}
                 Err(ConfigErrors::Invalid(errors)) => for error in errors {
                     prop_assert_eq!(&error.place, &variable.0);

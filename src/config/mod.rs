@@ -9,24 +9,29 @@ mod accounts;
 mod base_url;
 mod error;
 mod judge;
+mod misnamed;
 mod settings;
 mod sources;
 mod table;
 mod values;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use error::{ConfigError, ConfigErrors};
+pub use misnamed::{Misnamed, misnamed};
 pub use sources::{ENVIRONMENT_PREFIX, Overrides};
 pub use values::parse_duration;
 
 use crate::account::{Account, AccountId, Secret};
+use crate::address::ListenAddress;
+use crate::files;
 
 /// The file that is read when there is one and no other is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -70,7 +75,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
     /// Where to listen; at least one.
-    pub listen_addresses: Vec<SocketAddr>,
+    pub listen_addresses: Vec<ListenAddress>,
     /// The path of the metrics; begins with a slash.
     pub telemetry_path: String,
     /// exporter-toolkit's file of TLS and passwords.
@@ -78,7 +83,7 @@ pub struct Web {
     /// Requests answered at the same time; at least one.
     pub max_requests: usize,
     /// A second listener for probes alone.
-    pub health_listen_address: Option<SocketAddr>,
+    pub health_listen_address: Option<ListenAddress>,
     /// Where people open the pages; alerts link to it.
     pub external_url: Option<BaseUrl>,
 }
@@ -86,7 +91,7 @@ pub struct Web {
 impl Default for Web {
     fn default() -> Self {
         Self {
-            listen_addresses: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10057)],
+            listen_addresses: vec![ListenAddress::Ip((Ipv4Addr::LOCALHOST, 10057).into())],
             telemetry_path: "/metrics".to_owned(),
             config_file: None,
             max_requests: 40,
@@ -369,7 +374,7 @@ pub struct FoundRegion {
 /// The file is missing or cannot be read, or settings are wrong; then all of them are told.
 pub fn load(
     file: Option<&Path>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     load_on(&(), file, environment, overrides)
@@ -383,11 +388,11 @@ pub fn load(
 pub fn load_on(
     machine: &dyn Regions,
     file: Option<&Path>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-    match std::fs::read(path) {
+    match files::read(path) {
         Ok(bytes) => of_bytes(machine, path, &bytes, environment, overrides),
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => {
             judge::judge(None, environment, overrides, machine)
@@ -405,7 +410,7 @@ pub fn load_on(
 pub fn load_bytes(
     file: &Path,
     bytes: &[u8],
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     of_bytes(&(), file, bytes, environment, overrides)
@@ -417,7 +422,7 @@ pub fn load_bytes(
 ///
 /// Settings are wrong; all of them are told.
 pub fn load_without_file(
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     judge::judge(None, environment, overrides, &())
@@ -427,7 +432,7 @@ fn of_bytes(
     machine: &dyn Regions,
     file: &Path,
     bytes: &[u8],
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
 ) -> Result<Config, ConfigErrors> {
     let layer = sources::file(file, bytes).map_err(|error| ConfigErrors::Invalid(vec![error]))?;

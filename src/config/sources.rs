@@ -2,7 +2,9 @@
 //! that can name the place of a value in its own terms. Whether a value is any good is not asked
 //! here.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
@@ -131,6 +133,31 @@ fn line_and_column(bytes: &[u8], at: usize) -> (usize, usize) {
     (line, column)
 }
 
+/// The variables of the environment that are text, and what is wrong with those of ours that are
+/// not. Another program's need not be.
+pub(super) fn texts(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> (Vec<(String, String)>, Vec<ConfigError>) {
+    let mut variables = Vec::new();
+    let mut errors = Vec::new();
+    for (name, value) in environment {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => variables.push((name, value)),
+            (name, _) => {
+                let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
+                if name.starts_with(ENVIRONMENT_PREFIX) {
+                    errors.push(ConfigError::new(
+                        name.escape_debug().to_string(),
+                        "is not UTF-8 text; set it again as UTF-8, or unset it (the value is not \
+                         shown)",
+                    ));
+                }
+            }
+        }
+    }
+    (variables, errors)
+}
+
 /// The settings in the environment, and what is wrong with their names.
 pub(super) fn environment(variables: &[(String, String)]) -> (Layer, Vec<ConfigError>) {
     let mut layer = Layer {
@@ -171,7 +198,7 @@ fn is_set(layer: &Layer, setting: &Setting) -> bool {
 }
 
 /// The variable that sets a setting.
-fn variable(section: Option<&str>, key: Option<&str>) -> String {
+pub(super) fn variable(section: Option<&str>, key: Option<&str>) -> String {
     let [section, key] = [section, key].map(|part| part.unwrap_or_default().to_uppercase());
     format!("{ENVIRONMENT_PREFIX}{section}__{key}")
 }
@@ -218,7 +245,7 @@ fn environment_value(kind: Kind, text: &str) -> Result<Value, String> {
             "false" => Value::from(false),
             _ => Value::from(text),
         },
-        Kind::Texts | Kind::Numbers if text.trim_start().starts_with('[') => toml_list(text)?,
+        Kind::Texts | Kind::Numbers if is_toml_list(text) => toml_list(text)?,
         Kind::Texts => Value::from(elements(text).map(Value::from).collect::<Vec<_>>()),
         Kind::Numbers => Value::from(elements(text).map(number).collect::<Vec<_>>()),
     })
@@ -228,6 +255,13 @@ fn elements(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
+}
+
+/// Whether a text begins as a list does in TOML; `[::1]:10057` is an address.
+fn is_toml_list(text: &str) -> bool {
+    let inside = text.trim_start().strip_prefix('[');
+    let inside = inside.map(|rest| rest.split_once(']').map_or(rest, |(inside, _)| inside));
+    inside.is_some_and(|inside| inside.parse::<Ipv6Addr>().is_err())
 }
 
 fn toml_list(text: &str) -> Result<Value, String> {

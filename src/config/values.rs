@@ -2,7 +2,6 @@
 //! in words. Nothing here knows where a value stands, and [`external_id`] never shows its value.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use figment::value::Value;
 
 use super::{BaseUrl, BaseUrlError, LogFormat, MemberAccess};
 use crate::account::{AccountId, Secret};
+use crate::address::{ListenAddress, ListenAddressError};
 
 type Parsed<T> = Result<T, String>;
 
@@ -151,23 +151,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| format!("{text:?} is not a duration; write it like \"60s\" or \"1h30m\""))
 }
 
-/// An address to listen on. No names are looked up, so that what is bound is what is written.
-pub(super) fn socket_address(value: &Value) -> Parsed<SocketAddr> {
+pub(super) fn listen_address(value: &Value) -> Parsed<ListenAddress> {
     let text = text(value)?;
-    text.parse().map_err(|_| {
-        let port = text.strip_prefix(':').unwrap_or(&text);
-        if port.parse::<u16>().is_ok() {
-            format!(
-                "{text:?} has no IP address; write \"0.0.0.0:{port}\" for every interface, \
-                 \"127.0.0.1:{port}\" for this machine alone"
-            )
-        } else {
-            format!(
-                "{text:?} is not an IP address and a port; write it like \"127.0.0.1:10057\" or \
-                 \"[::1]:10057\""
-            )
-        }
-    })
+    let parsed = text.parse();
+    parsed.map_err(|error: ListenAddressError| format!("{text:?} {error}"))
 }
 
 /// The path of the metrics: one that no other page has.

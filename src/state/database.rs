@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 use super::gate::Disk;
 use super::{Changes, SavedAccount, Stamp, State, import};
 use crate::clock::Clock;
+use crate::files;
 use crate::views::ReportView;
 
 type Table = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -40,6 +41,10 @@ const VERSION: u32 = 2;
 
 /// How much memory redb may take for its cache. Its default is 1 GiB.
 const CACHE: usize = 8 << 20;
+
+/// The most that is read into memory of a file that cannot be a database in its place, in bytes:
+/// many times what 10,000 accounts take.
+const MOST: u64 = 1 << 30;
 
 /// How a redb file begins.
 const MAGIC: &[u8] = b"redb";
@@ -146,7 +151,7 @@ impl Database {
             // One that can be read at least is left where it is.
             Err(error)
                 if error.kind() == ErrorKind::PermissionDenied
-                    && File::open(&self.path).is_err() =>
+                    && files::open(&self.path).is_err() =>
             {
                 return Err(unreadable(&error));
             }
@@ -176,7 +181,7 @@ impl Database {
 
     /// Reads a JSON state file of version 0.1.
     fn import(&self, path: &Path) -> Result<State, String> {
-        let content = fs::read(path).map_err(|error| error.to_string())?;
+        let content = files::read_at_most(path, MOST).map_err(|error| error.to_string())?;
         import::read(&content, &self.clock, &self.limits)
     }
 
@@ -267,14 +272,14 @@ impl Database {
             Ok(_) => return None,
             Err(_) => return Some(self.beside()?.1),
         }
-        let start = start_of(&File::open(&self.path).ok()?).ok()?;
+        let start = start_of(&files::open(&self.path).ok()?).ok()?;
         if import::is_state_file(&start) {
             return self.import(&self.path).ok();
         }
         if !start.starts_with(MAGIC) {
             return None;
         }
-        let content = fs::read(&self.path).ok()?;
+        let content = files::read_at_most(&self.path, MOST).ok()?;
         // A copy: redb repairs what a crash left, which it may not do in the file.
         let copy = InMemoryBackend::new();
         copy.set_len(content.len() as u64).ok()?;
@@ -416,8 +421,7 @@ fn builder() -> redb::Builder {
     builder
 }
 
-/// Opens for reading and writing; what it makes is for the owner alone. It never waits: a FIFO
-/// that took the file's place a moment ago would hold it up for ever.
+/// Opens for reading and writing; what it makes is for the owner alone.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -425,8 +429,8 @@ fn options() -> OpenOptions {
     {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
+    files::never_wait(&mut options);
     options
 }
 

@@ -6,11 +6,13 @@
 //! longest. So clients that only hold connections keep no scraper out.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
@@ -18,12 +20,16 @@ use tokio::time::timeout;
 
 use super::connection::{self, Progress};
 use super::routes::Site;
+use crate::address::ListenAddress;
 
 /// How long to wait before another try when the system has no room for a connection. Short, so
 /// that a scrape is not late once there is room again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections may wait to be taken; as many as tokio lets.
+/// How long it may take to find what a name stands for. Two attempts of the usual resolver.
+const LOOKUP: Duration = Duration::from_secs(10);
+
+/// How many connections the system keeps until they are accepted, as tokio has it elsewhere.
 const BACKLOG: u32 = 1024;
 
 /// Who may ask, and so what is answered.
@@ -65,10 +71,9 @@ pub struct Listener {
 #[error("cannot listen on {address}: {cause}")]
 pub struct BindError {
     /// The address.
-    pub address: SocketAddr,
+    pub address: String,
     /// What is wrong with it, and what to do.
     pub cause: BindCause,
-    source: io::Error,
 }
 
 /// What is wrong with an address, and what to do.
@@ -88,60 +93,148 @@ pub enum BindCause {
         "this machine does not have that address; choose one of its own (`ip addr` lists them)"
     )]
     NotHere,
+    /// EAFNOSUPPORT.
+    #[error("this system does not have that family of addresses; choose one of the other")]
+    NoFamily,
+    /// A name that stands for other machines' addresses.
+    #[error(
+        "the name stands for {0}, and this machine does not have that; choose a name or an address \
+         of its own (`ip addr` lists them)"
+    )]
+    NoneHere(String),
+    /// A name that stands for nothing.
+    #[error("the name has no address: {0}; check how it is written, or write an IP address")]
+    NoAddress(String),
+    /// Who knows names does not answer.
+    #[error(
+        "the name was not found within {} s; check this machine's DNS, or write an IP address",
+        LOOKUP.as_secs()
+    )]
+    NoAnswer,
     /// Anything else, in the system's words.
     #[error("{0}; choose another address")]
     Other(String),
 }
 
+impl BindCause {
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::Taken,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            io::ErrorKind::AddrNotAvailable => Self::NotHere,
+            #[cfg(unix)]
+            _ if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => {
+                Self::NoFamily
+            }
+            _ => Self::Other(error.to_string()),
+        }
+    }
+
+    /// Whether it is the machine that lacks the address.
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::NotHere | Self::NoFamily)
+    }
+}
+
 impl BindError {
-    fn new(address: SocketAddr, source: io::Error) -> Self {
-        let cause = match source.kind() {
-            io::ErrorKind::AddrInUse => BindCause::Taken,
-            io::ErrorKind::PermissionDenied => BindCause::Denied,
-            io::ErrorKind::AddrNotAvailable => BindCause::NotHere,
-            _ => BindCause::Other(source.to_string()),
-        };
+    fn new(address: impl fmt::Display, cause: BindCause) -> Self {
         Self {
-            address,
+            address: address.to_string(),
             cause,
-            source,
         }
     }
 }
 
-/// Binds an address. Port 0 lets the system choose one; `[::]` is every address of both families.
+/// Listens on an address: on all that a name stands for, as far as this machine has them.
+///
+/// # Errors
+///
+/// When nothing can be had, or something is in the way. The error's text is one line that names
+/// the address, the cause and the remedy.
+pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError> {
+    let (name, port) = match address {
+        ListenAddress::Ip(address) => return Ok(vec![bind(*address).await?]),
+        ListenAddress::Name { name, port } => (name.as_str(), *port),
+    };
+    let lookup = tokio::net::lookup_host((name, port));
+    let found = found(lookup, LOOKUP).await;
+    let found = found.map_err(|cause| BindError::new(address, cause))?;
+    let mut listeners = Vec::new();
+    let mut absent = Vec::new();
+    for one in found {
+        match bind(one).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.cause.is_absence() => absent.push(one.ip().to_string()),
+            Err(error) => {
+                let place = format!("{address} ({})", error.address);
+                return Err(BindError::new(place, error.cause));
+            }
+        }
+    }
+    let absent = absent.join(" and ");
+    if listeners.is_empty() {
+        return Err(BindError::new(address, BindCause::NoneHere(absent)));
+    }
+    if !absent.is_empty() {
+        tracing::warn!(
+            %address,
+            absent,
+            "the name to listen on stands for an address too that this machine does not have"
+        );
+    }
+    Ok(listeners)
+}
+
+/// The addresses that a lookup finds, each once.
+async fn found(
+    lookup: impl Future<Output = io::Result<impl Iterator<Item = SocketAddr>>>,
+    within: Duration,
+) -> Result<Vec<SocketAddr>, BindCause> {
+    let found = timeout(within, lookup)
+        .await
+        .map_err(|_| BindCause::NoAnswer)?
+        .map_err(|error| BindCause::NoAddress(error.to_string()))?;
+    let mut addresses = Vec::new();
+    for address in found {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        return Err(BindCause::NoAddress("nothing was found".to_owned()));
+    }
+    Ok(addresses)
+}
+
+/// Binds an address. Port 0 lets the system choose one. `[::]` serves IPv4 as well, and IPv4 alone
+/// where the system has no IPv6.
 ///
 /// # Errors
 ///
 /// When the address cannot be had. The error's text is one line that names the address, the cause
 /// and the remedy.
 pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-    let bound = async {
-        Listener::of(if address.ip() == Ipv6Addr::UNSPECIFIED {
-            listen_on_both(address)?
-        } else {
-            TcpListener::bind(address).await?
-        })
+    let bound = if address.ip() == Ipv6Addr::UNSPECIFIED {
+        match bind_both_families(address) {
+            Err(error) if BindCause::of(&error).is_absence() => {
+                tracing::info!(%address, "this system has no IPv6; listening on IPv4 alone");
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            }
+            bound => bound,
+        }
+    } else {
+        TcpListener::bind(address).await
     };
     bound
-        .await
-        .map_err(|source| BindError::new(address, source))
+        .and_then(Listener::of)
+        .map_err(|error| BindError::new(address, BindCause::of(&error)))
 }
 
-/// Listens on every address: of IPv6 and of IPv4, whatever the system's default is, or of IPv4 alone
-/// where the system has no IPv6.
-fn listen_on_both(address: SocketAddr) -> io::Result<TcpListener> {
-    let (socket, address) = match TcpSocket::new_v6() {
-        Ok(socket) => {
-            #[cfg(unix)]
-            rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
-            (socket, address)
-        }
-        Err(_) => (
-            TcpSocket::new_v4()?,
-            SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())),
-        ),
-    };
+/// Binds `[::]` so that IPv4 is served whatever the system's default is (`net.ipv6.bindv6only`).
+fn bind_both_families(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?;
+    SockRef::from(&socket).set_only_v6(false)?;
+    // As tokio does it: connections of a former process that are not gone yet block no port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -346,10 +439,28 @@ impl Door {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn each_address_of_a_name_is_found_once_and_none_is_a_cause_of_its_own() {
+        let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+        let several = vec![address(1), address(2), address(1)];
+        let lookup = std::future::ready(Ok(several.into_iter()));
+        let each = found(lookup, LOOKUP).await;
+        assert_eq!(each, Ok(vec![address(1), address(2)]));
+        let nothing = std::future::ready(Ok(std::iter::empty()));
+        let nothing = found(nothing, LOOKUP).await;
+        assert!(
+            matches!(nothing, Err(BindCause::NoAddress(_))),
+            "{nothing:?}"
+        );
+        let late = std::future::pending::<io::Result<std::iter::Empty<_>>>();
+        assert_eq!(found(late, PAUSE).await, Err(BindCause::NoAnswer));
+    }
+
     #[test]
     fn a_bind_error_is_one_line_with_address_cause_and_remedy() {
         let address = SocketAddr::from(([10, 0, 0, 1], 80));
-        let text = |kind: io::ErrorKind| BindError::new(address, kind.into()).to_string();
+        let text =
+            |kind: io::ErrorKind| BindError::new(address, BindCause::of(&kind.into())).to_string();
         assert_eq!(
             text(io::ErrorKind::PermissionDenied),
             "cannot listen on 10.0.0.1:80: permission denied; choose a port from 1024 up, or \

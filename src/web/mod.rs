@@ -3,7 +3,7 @@
 //! Only this room knows HTTP. It reads the store and never asks AWS, never waits for a refresh and
 //! never holds a lock of the store while a client reads.
 //!
-//! * [`bind`] takes an address, [`inherited`] those that systemd holds; [`serve`] answers on them
+//! * [`listen`] takes an address, [`inherited`] those that systemd holds; [`serve`] answers on them
 //!   until it is told to stop.
 //! * `listener` accepts connections, as many as the limits allow, and drains them at the end.
 //! * `connection` speaks TLS and HTTP/1 on one connection and cuts those that dribble.
@@ -46,7 +46,7 @@ use crate::metrics;
 
 pub use guard::{WebConfig, WebConfigError};
 pub use inherited::{Inherited, InheritedError, inherited};
-pub use listener::{BindError, Listener, bind};
+pub use listener::{BindError, Listener, bind, listen};
 pub use probe::{Health, ProbeError, ProbeUrl, probe};
 pub use reload::{ReloadRequests, Reloaded, Reloads};
 pub use routes::Site;
@@ -114,7 +114,7 @@ impl Default for Limits {
 /// to answer on some addresses only would hide it. Dropping the future stops at once.
 pub async fn serve(
     listeners: Vec<Listener>,
-    health: Option<Listener>,
+    health: impl IntoIterator<Item = Listener>,
     site: Arc<Site>,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -123,7 +123,11 @@ pub async fn serve(
     let listeners = listeners
         .into_iter()
         .map(|listener| (listener, Audience::Everyone))
-        .chain(health.map(|listener| (listener, Audience::Probes)));
+        .chain(
+            health
+                .into_iter()
+                .map(|listener| (listener, Audience::Probes)),
+        );
     for (listener, audience) in listeners {
         tracing::info!(
             address = %listener.local_addr(),

@@ -115,6 +115,11 @@ fn standard_input_is_a_report_like_any_other() {
         .feed("check --report -", &active)
         .exits(1)
         .says("111122223333");
+    // As a shell hands over what another command makes: `--report <(aws …)`.
+    bench
+        .feed("check --report /dev/stdin", &active)
+        .exits(1)
+        .says("111122223333");
     bench
         .feed("check --report -", json(&active, &ago(60)))
         .exits(1);

@@ -5,6 +5,7 @@
 
 mod check_live;
 mod check_report;
+mod environment;
 mod healthcheck;
 mod policy;
 mod print;

@@ -26,8 +26,7 @@ fn an_error_names_the_flag() {
     assert_eq!(errors.exit_code(), 2);
     assert_eq!(
         errors.to_string(),
-        "--web.listen-address: \"nowhere\" is not an IP address and a port; write it like \
-         \"127.0.0.1:10057\" or \"[::1]:10057\"\n\
+        "--web.listen-address: \"nowhere\" has no port; write it like \"127.0.0.1:10057\"\n\
          --shard.index: 3 is not below shard.total, 2; shards are counted from 0"
     );
 }
@@ -130,7 +129,8 @@ fn a_file_that_may_not_be_read_is_a_failed_start() {
     assert_eq!(errors.exit_code(), 1);
     assert_eq!(
         errors.to_string(),
-        "config.toml: cannot be read: permission denied; make it readable for the exporter's user"
+        "config.toml: cannot be read: permission denied; make it a file that the exporter's \
+         user can read"
     );
 }
 
@@ -377,29 +377,6 @@ fn a_wrong_setting_of_the_process_is_told_with_place_value_and_remedy() {
         (
             "web.max_requests = 2026-01-01",
             "web.max_requests: a date is not a whole number from 1 to 100000",
-        ),
-        (
-            "web.listen_address = [\"127.0.0.1:1\", \":10057\"]",
-            "web.listen_address[1]: \":10057\" has no IP address; write \"0.0.0.0:10057\" for \
-             every interface, \"127.0.0.1:10057\" for this machine alone",
-        ),
-        (
-            "web.listen_address = \"localhost:10057\"",
-            "web.listen_address: \"localhost:10057\" is not an IP address and a port; write it \
-             like \"127.0.0.1:10057\" or \"[::1]:10057\"",
-        ),
-        (
-            "web.listen_address = [10057]",
-            "web.listen_address[0]: 10057 is a number; put it in quotes: \"10057\"",
-        ),
-        (
-            "web.listen_address = [\"[::1]:1\", \"[::1]:1\"]",
-            "web.listen_address[1]: \"[::1]:1\" is listed twice; remove one",
-        ),
-        (
-            "web.health_listen_address = \"127.0.0.1:10057\"",
-            "web.health_listen_address: \"127.0.0.1:10057\" is web.listen_address too; give it a \
-             port of its own",
         ),
         (
             "web.telemetry_path = \"metrics\"",

@@ -5,9 +5,11 @@
     reason = "a test says what it expects by failing, in its helpers too"
 )]
 
+mod addresses;
 mod errors;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,8 +40,8 @@ fn load_all(
     })
 }
 
-fn pairs(environment: &[(&str, &str)]) -> Vec<(String, String)> {
-    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+fn pairs(environment: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    let own = |(name, value): &(&str, &str)| (name.into(), value.into());
     environment.iter().map(own).collect()
 }
 

@@ -15,7 +15,7 @@ use aws_root_exporter::simulator::{Fault, FaultKind};
 
 use crate::support::daemon::Daemon;
 use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually, script, state};
+use crate::support::{PATIENCE, eventually, library, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const SAVED: &str = "aws_root_exporter_state_last_save_successful";
@@ -246,27 +246,16 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
     knows(&state, 2.0);
 }
 
-/// Makes the library of `hung_disk.c`, by the linker that Rust itself needs.
-fn hung_disk(library: &Path) {
-    let done = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(library)
-        .arg(script("hung_disk.c"))
-        .status()
-        .expect("Rust's linker is there");
-    assert!(done.success(), "cc: {done}");
-}
-
 #[test]
 fn a_disk_that_hangs_is_reported_within_ten_seconds_and_no_value_waits_for_it() {
     let aws = with_keys(0);
     let launch = aws.launch(&config());
     fs::create_dir(launch.path("disk")).unwrap();
-    let (library, hung) = (launch.path("hung_disk.so"), launch.path("hung"));
-    hung_disk(&library);
+    let hung = launch.path("hung");
+    let hung_disk = library("hung_disk.c", &launch.path("hung_disk.so"));
     let daemon = launch
         .environment([
-            ("LD_PRELOAD", library.display().to_string()),
+            ("LD_PRELOAD", hung_disk),
             ("HUNG", hung.display().to_string()),
         ])
         .start();

@@ -13,6 +13,7 @@
 )]
 
 mod activation;
+mod addresses;
 mod clocks;
 mod core;
 mod crashes;
@@ -21,6 +22,7 @@ mod disks;
 mod evidence;
 mod faults;
 mod figures;
+mod files;
 mod moto;
 mod organizations;
 mod paging;

@@ -1,10 +1,11 @@
 //! What survives a restart, and what an odd file in the state's place does: it refuses the start, or
 //! costs its own content and nothing else.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aws_root_exporter::simulator::{Fault, FaultKind};
 use serde_json::json;
@@ -78,6 +79,33 @@ fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
         assert!(is_redb || aside == content, "what was there is kept");
         let logged = next.daemon.process.lines().join("\n");
         assert!(logged.contains("set aside"), "{logged}");
+    }
+}
+
+#[test]
+fn a_file_of_3_gb_costs_neither_the_start_nor_a_value() {
+    let aws = with_a_key();
+    let first = Launched::start(aws.launch(&config(&[ONE])));
+    knowing(&first.path, &[ONE]);
+    let whole = fs::read(&first.path).unwrap();
+    let old: &[u8] = b"{\"format\":\"aws-root-exporter state\",\"version\":1,";
+    for start in [&b""[..], old, &whole] {
+        let launch = aws.launch(&config(&[ONE]));
+        let path = launch.path("state.redb");
+        fs::write(&path, start).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(3_000_000_000).unwrap();
+        let started = Instant::now();
+        let next = Launched::start(launch);
+        knowing(&next.path, &[ONE]);
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        let peak = next.daemon.process.peak_memory();
+        assert!(peak < 500 << 20, "{} bytes: {peak} bytes", start.len());
+        if start.len() < whole.len() {
+            let aside = fs::metadata(next.path.with_file_name("state.redb.unusable"));
+            assert_eq!(aside.unwrap().len(), 3_000_000_000, "it is kept");
+        }
     }
 }
 

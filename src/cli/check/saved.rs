@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,6 +17,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use crate::account::Partition;
+use crate::files;
 use root_posture::Timestamp;
 use root_posture::report::{self, CredentialReport};
 
@@ -96,16 +97,16 @@ fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// What a file holds, and when it was last changed; a pipe has no such time.
+/// What a file holds, and when it was last changed; a pipe has no such time. A shell hands over a
+/// pipe where another command makes the report: `--report <(aws …)`.
 fn bytes(path: &Path) -> io::Result<(Vec<u8>, Option<Timestamp>)> {
-    let mut file = if is_standard_input(path) {
+    let file = if is_standard_input(path) {
         File::from(io::stdin().as_fd().try_clone_to_owned()?)
     } else {
         File::open(path)?
     };
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
     let metadata = file.metadata()?;
+    let bytes = files::read_stream(file, files::MOST)?;
     let changed = metadata.modified().ok().filter(|_| metadata.is_file());
     let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
     let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());

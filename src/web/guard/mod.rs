@@ -32,6 +32,7 @@ use self::file::Judged;
 use self::passwords::{Memory, Passwords, Verdict};
 
 pub use self::error::WebConfigError;
+use crate::files;
 
 /// How long what was read is taken for current before the files are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -277,7 +278,7 @@ impl WebConfig {
 fn read(path: &Path, memory: &Arc<Memory>) -> (Files, Result<Rules, WebConfigError>) {
     let mut files = Files::new();
     let mut read = |path: &Path| {
-        let content = std::fs::read(path);
+        let content = files::read(path);
         let kept = content
             .as_ref()
             .map(Clone::clone)

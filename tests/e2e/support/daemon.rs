@@ -88,6 +88,11 @@ impl Launch {
         self.folder.path().join(name)
     }
 
+    /// Starts a daemon that may never listen. Its folder goes with the second value.
+    pub fn process(self) -> (Process, TempDir) {
+        (Process::start(self.command), self.folder)
+    }
+
     /// Starts a daemon and waits until it listens.
     pub fn start(self) -> Daemon {
         let process = Process::start(self.command);

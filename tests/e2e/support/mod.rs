@@ -16,6 +16,8 @@ pub mod simulated;
 pub mod state;
 pub mod webhook;
 
+use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,19 @@ pub fn eventually<T>(bound: Duration, mut look: impl FnMut() -> Result<T, String
 /// The Python of the virtual environment that `make test` fills.
 pub fn python() -> &'static str {
     concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python")
+}
+
+/// Makes a library of a C file of this folder at `path`, by the linker that Rust itself needs, and
+/// says where it is: for `LD_PRELOAD`.
+pub fn library(source: &str, path: &Path) -> String {
+    let done = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(path)
+        .arg(script(source))
+        .status()
+        .expect("Rust's linker is there");
+    assert!(done.success(), "cc: {done}");
+    path.display().to_string()
 }
 
 /// A script of this folder.

@@ -117,6 +117,14 @@ impl Process {
         self.child.id()
     }
 
+    /// The most memory that it has had so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kibibytes.unwrap().parse::<u64>().unwrap() << 10
+    }
+
     /// Sends a signal by its name (`TERM`, `INT`).
     pub fn signal(&self, signal: &str) {
         let pid = self.id().to_string();
