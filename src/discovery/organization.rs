@@ -78,8 +78,9 @@ impl Reading {
             }
         }
         if next.is_some() {
+            let is_repeated = next == self.token;
             self.token = next;
-            if self.empty == MOST_EMPTY_PAGES {
+            if is_repeated || self.empty == MOST_EMPTY_PAGES {
                 return Step::GivenUp(no_list("its pages do not end"));
             }
             return Step::Next;
