@@ -278,7 +278,7 @@ mod tests {
                 })
                 .position(|step| matches!(step, Step::GivenUp(_)))
         };
-        assert_eq!(again(&|_| "same".to_owned()), Some(99));
+        assert_eq!(again(&|_| "same".to_owned()), Some(1));
         assert_eq!(again(&|nth| nth.to_string()), Some(99));
     }
 
