@@ -8,7 +8,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tracing::{error, info};
 
 use super::serve;
@@ -31,6 +32,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is said of a reload that panicked. The panic itself is on standard error.
 const BROKE_OFF: &str = "the reload broke off, for a defect of the exporter; please report this";
+
+/// How long reading the configuration may take.
+const READ_WITHIN: Duration = Duration::from_secs(8);
+
+/// How many readings may hang at the same time, each on a thread.
+const MOST_READINGS: usize = 8;
+
+const TAKES_LONG: &str =
+    "the configuration takes too long to read; see whether the disk of its file answers";
 
 /// Reads the configuration the way the process was started with.
 pub(super) type Load = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
@@ -130,7 +140,7 @@ impl Reloader {
         }
         let mut follows = self.follows.clone();
         let followed = follows.wait_for(|follows| *follows >= generation);
-        match tokio::time::timeout(FOLLOW, followed).await {
+        match timeout(FOLLOW, followed).await {
             Ok(Ok(_)) => Ok("the configuration was read again and is in use".to_owned()),
             _ => Err(
                 "the configuration is good, and the schedule does not take it up; please \
@@ -152,12 +162,24 @@ impl Reloader {
     }
 }
 
-/// Does what may block.
+/// Does what may block, or hang as long as a disk does.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| BROKE_OFF.to_owned())
+    static READINGS: Semaphore = Semaphore::const_new(MOST_READINGS);
+
+    let Ok(reading) = READINGS.try_acquire() else {
+        return Err(TAKES_LONG.to_owned());
+    };
+    let work = move || {
+        let done = work();
+        drop(reading);
+        done
+    };
+    match timeout(READ_WITHIN, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.map_err(|_| BROKE_OFF.to_owned()),
+        Err(_) => Err(TAKES_LONG.to_owned()),
+    }
 }
 
 /// The settings that differ and cannot change while the process runs.

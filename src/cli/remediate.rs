@@ -92,6 +92,7 @@ pub(super) async fn run(arguments: &RemediateArgs, config: &Config) -> ExitCode 
     match remediation.run().await {
         Ok(code) => code,
         Err(failure) => {
+            remediation.none_deleted("unknown", &failure.to_string());
             eprintln!("aws-root-exporter: remediate: {failure}");
             ExitCode::from(FAILED)
         }
@@ -126,6 +127,7 @@ impl Remediation<'_> {
     async fn run(&self) -> Result<ExitCode, Failure> {
         let Account { id, region, .. } = &self.account;
         if !self.account.partition().has_root_credentials() {
+            self.none_deleted("unknown", "the account has no root user credentials");
             return Ok(print(&format!(
                 "Account {id}: accounts in {} have no root user credentials. There is nothing to \
                  do.\n",
@@ -144,11 +146,13 @@ impl Remediation<'_> {
             Ok(_) | Err(_) => None,
         };
         if let Some(why) = by_hand {
+            self.none_deleted(&caller.arn, why);
             return Ok(self.by_hand(caller.account, why).await);
         }
         let listed = match self.list().await {
             Ok(listed) => listed,
             Err(failure) if failure.reason == Reason::Unsupported => {
+                self.none_deleted(&caller.arn, &failure.message);
                 return Ok(self.by_hand(caller.account, &failure.message).await);
             }
             Err(failure) if failure.reason == Reason::AccessDenied => {
@@ -163,6 +167,7 @@ impl Remediation<'_> {
             Err(failure) => return Err(failure),
         };
         if listed.keys.is_empty() {
+            self.none_deleted(&caller.arn, "the account has no root access keys");
             return Ok(print(&words::nothing_to_do(*id)));
         }
         let shown = print(&words::keys(*id, &listed.keys));
@@ -262,6 +267,11 @@ impl Remediation<'_> {
     async fn delete_named(&self, caller: &str, listed: &Listed) -> ExitCode {
         if let Some((key, why)) = self.refusal(listed) {
             self.note(Event::Refused, key, caller, Some(&why));
+            let others = self.arguments.delete.iter().filter(|other| *other != key);
+            for other in others {
+                let why = "nothing was deleted, because another key was refused";
+                self.note(Event::NotDeleted, other, caller, Some(why));
+            }
             eprintln!("aws-root-exporter: remediate: nothing was deleted: {why}");
             return ExitCode::from(FAILED);
         }
@@ -269,10 +279,11 @@ impl Remediation<'_> {
         for key in &self.arguments.delete {
             // What is not expected ends it: a person must find out why first.
             let attempt = match attempts.last() {
-                Some((_, Err(_))) => Err(DeleteError::Refused(Failure::new(
-                    Reason::Other,
-                    "not tried, because the deletion before failed",
-                ))),
+                Some((_, Err(_))) => {
+                    let why = "not tried, because the deletion before failed";
+                    self.note(Event::NotDeleted, key, caller, Some(why));
+                    Err(DeleteError::Refused(Failure::new(Reason::Other, why)))
+                }
                 _ => self.delete(caller, key).await,
             };
             attempts.push((key, attempt));
@@ -310,6 +321,13 @@ impl Remediation<'_> {
         result
     }
 
+    /// Writes an audit line for each key that was named: none is deleted, nor tried.
+    fn none_deleted(&self, caller: &str, why: &str) {
+        for key in &self.arguments.delete {
+            self.note(Event::NotDeleted, key, caller, Some(why));
+        }
+    }
+
     /// Writes an audit line; that it cannot be written is reported and changes nothing.
     fn note(&self, event: Event, key: &AccessKeyId, caller: &str, error: Option<&str>) {
         let now = self.clock.now();
@@ -336,7 +354,11 @@ impl Remediation<'_> {
                 Err(DeleteError::Refused(failure)) => End::NotDeleted(failure.to_string()),
                 _ if !still_there.contains(key.as_str()) => End::Verified,
                 Err(DeleteError::Unanswered(unanswered)) => match &failure {
-                    None => End::NotDeleted(format!("{unanswered}, and AWS still lists it")),
+                    None => {
+                        let why = format!("{unanswered}, and AWS still lists it");
+                        self.note(Event::NotDeleted, key, caller, Some(&why));
+                        End::NotDeleted(why)
+                    }
                     Some(failure) => End::NotVerified(format!(
                         "whether it is deleted is not known: {unanswered}, and then {failure}"
                     )),
@@ -349,6 +371,7 @@ impl Remediation<'_> {
             match &end {
                 End::Verified => self.note(Event::Verified, key, caller, None),
                 End::NotVerified(why) => self.note(Event::NotVerified, key, caller, Some(why)),
+                // It was audited when it was known.
                 End::NotDeleted(_) => {}
             }
             ends.push((key, end));

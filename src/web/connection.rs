@@ -39,6 +39,9 @@ const LINGER: Duration = Duration::from_secs(1);
 /// each other out where all others are kept.
 const FRESH: Duration = Duration::from_millis(100);
 
+/// How long a client may take nothing of its answer before its place is given to another.
+const STUCK: Duration = Duration::from_secs(1);
+
 /// Answers the requests on a connection until it ends, a limit ends it, or it is asked to end.
 pub(super) async fn serve(stream: TcpStream, port: Port, site: Arc<Site>, progress: Arc<Progress>) {
     // Without it the last piece of an answer can wait for the client's acknowledgement. Where it
@@ -48,6 +51,7 @@ pub(super) async fn serve(stream: TcpStream, port: Port, site: Arc<Site>, progre
         Some(guard) => Some(guard.current().await),
         None => None,
     };
+    progress.begins();
     let tls = rules.and_then(|rules| rules.tls.clone());
     let peer = Peer { port, tls };
     let Some(tls) = &peer.tls else {
@@ -166,13 +170,19 @@ struct State {
     since: Instant,
     /// Whether its last answer was not a refusal.
     is_admitted: bool,
+    /// Whether it goes by some TLS settings already.
+    has_begun: bool,
+    /// When the client last took a part of an answer.
+    moved: Instant,
 }
 
-/// How dispensable a connection is on which no answer is under way: the least goes first.
+/// How dispensable a connection is whose client waits for nothing: the least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     /// Whether its request may be on the way: one that was accepted a moment ago.
     is_fresh: bool,
+    /// Whether it has an answer and does not take it.
+    is_stuck: bool,
     is_admitted: bool,
     since: Instant,
 }
@@ -185,6 +195,8 @@ impl Progress {
                 phase: Phase::New,
                 since: Instant::now(),
                 is_admitted: false,
+                has_begun: false,
+                moved: Instant::now(),
             }),
             asked_to_end: Notify::new(),
         }
@@ -198,6 +210,22 @@ impl Progress {
         let mut state = self.lock();
         state.phase = phase;
         state.since = Instant::now();
+        state.moved = state.since;
+    }
+
+    /// The TLS settings are chosen, or that there are none.
+    fn begins(&self) {
+        self.lock().has_begun = true;
+    }
+
+    /// Whether the connection goes by TLS settings that may be older than others.
+    pub fn has_begun(&self) -> bool {
+        self.lock().has_begun
+    }
+
+    /// The client took a part of an answer.
+    fn wrote(&self) {
+        self.lock().moved = Instant::now();
     }
 
     /// A request's head is complete.
@@ -260,22 +288,25 @@ impl Progress {
             }
     }
 
-    /// How dispensable the connection is; `None` while an answer is under way on it.
+    /// How dispensable the connection is; `None` while its client waits for an answer or takes it.
     pub fn rank(&self) -> Option<Rank> {
         let state = self.lock();
-        match state.phase {
-            Phase::New | Phase::Head | Phase::Idle => Some(Rank {
-                is_fresh: state.since.elapsed() < FRESH,
-                is_admitted: state.is_admitted,
-                since: state.since,
-            }),
-            Phase::Answering { .. } | Phase::Flushing { .. } => None,
-        }
+        let is_stuck = match state.phase {
+            Phase::New | Phase::Head | Phase::Idle => false,
+            Phase::Flushing { .. } if state.moved.elapsed() >= STUCK => true,
+            Phase::Answering { .. } | Phase::Flushing { .. } => return None,
+        };
+        Some(Rank {
+            is_fresh: state.since.elapsed() < FRESH,
+            is_stuck,
+            is_admitted: state.is_admitted,
+            since: state.since,
+        })
     }
 
     /// Whether no answer is under way on it.
     pub fn is_waiting(&self) -> bool {
-        self.rank().is_some()
+        matches!(self.lock().phase, Phase::New | Phase::Head | Phase::Idle)
     }
 
     /// Lets the connection end once the request on it is answered.
@@ -314,7 +345,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.progress.wrote();
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -322,7 +355,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.progress.wrote();
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -52,11 +52,13 @@ impl Audience {
 }
 
 /// What a listener is for, and who can reach it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Port {
     pub audience: Audience,
     /// Whether only this machine reaches it.
     pub is_loopback: bool,
+    /// The host name that stands for its address in the configuration.
+    pub name: Option<Arc<str>>,
 }
 
 /// An address that is bound and not served yet.
@@ -64,6 +66,8 @@ pub(super) struct Port {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    /// The host name that it was found by.
+    name: Option<Arc<str>>,
 }
 
 /// Why an address cannot be listened on.
@@ -163,7 +167,10 @@ pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError>
     let mut absent = Vec::new();
     for one in found {
         match bind(one).await {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => listeners.push(Listener {
+                name: Some(Arc::from(name)),
+                ..listener
+            }),
             Err(error) if error.cause.is_absence() => absent.push(one.ip().to_string()),
             Err(error) => {
                 let place = format!("{address} ({})", error.address);
@@ -244,7 +251,11 @@ fn bind_both_families(address: SocketAddr) -> io::Result<TcpListener> {
 impl Listener {
     pub(super) fn of(socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        Ok(Self { socket, address })
+        Ok(Self {
+            socket,
+            address,
+            name: None,
+        })
     }
 
     /// The address as it was bound: with a port of 0 resolved.
@@ -257,6 +268,7 @@ impl Listener {
         Port {
             audience,
             is_loopback: self.address.ip().to_canonical().is_loopback(),
+            name: self.name.clone(),
         }
     }
 
@@ -278,7 +290,7 @@ impl Listener {
                         door.opens();
                         let progress = Arc::new(Progress::begun());
                         let serving =
-                            connection::serve(stream, port, Arc::clone(&site), Arc::clone(&progress));
+                            connection::serve(stream, port.clone(), Arc::clone(&site), Arc::clone(&progress));
                         let newest = connections.add(progress, serving);
                         let room = connections.make_room(newest, &site);
                         tokio::select! {
@@ -296,14 +308,14 @@ impl Listener {
                     }
                 },
                 () = connections.one_ends(), if !connections.tasks.is_empty() => {}
-                () = changed(&mut tls) => connections.end_all(),
+                () = changed(&mut tls) => connections.end_all(Progress::has_begun),
                 // An error says that the sender is gone, which is the stop.
                 _ = stopped.changed() => break,
             }
         }
         // Whoever connects from here on is refused by the system rather than kept waiting.
         drop(self);
-        connections.end_all();
+        connections.end_all(|_| true);
         connections.drain(site.limits().grace).await;
     }
 }
@@ -376,9 +388,10 @@ impl Connections {
         }
     }
 
-    /// Ends each as soon as no answer is under way on it.
-    fn end_all(&self) {
-        for (progress, task) in self.open.values() {
+    /// Ends each of these as soon as no answer is under way on it.
+    fn end_all(&self, which: impl Fn(&Progress) -> bool) {
+        let these = self.open.values().filter(|(progress, _)| which(progress));
+        for (progress, task) in these {
             if progress.is_waiting() {
                 task.abort();
             } else {

@@ -19,13 +19,19 @@ const FORMS: [&str; 3] = [
     "text/plain",
 ];
 
-/// Whether a request is for this machine's own name, or for the host of `external`, the URL under
-/// which people reach the exporter. One without a host is: no browser sends it.
-pub(super) fn is_for_loopback<B>(request: &Request<B>, external: Option<&str>) -> bool {
+/// Whether a request is for this machine's own name, for the `name` that the listener has in the
+/// configuration, or for the host of `external`, the URL under which people reach the exporter. One
+/// without a host is: no browser sends it.
+pub(super) fn is_for_loopback<B>(
+    request: &Request<B>,
+    name: Option<&str>,
+    external: Option<&str>,
+) -> bool {
     let external = external.and_then(|url| url.parse::<Uri>().ok());
     let is_own = |authority: &Authority| {
         let host = authority.host();
         is_loopback(host)
+            || name.is_some_and(|name| name.eq_ignore_ascii_case(host))
             || external
                 .as_ref()
                 .and_then(Uri::host)
@@ -50,18 +56,22 @@ fn is_loopback(host: &str) -> bool {
 
 /// Why a request may come from a page of another site; `None` where it does not.
 pub(super) fn foreign(headers: &HeaderMap, external: Option<&str>) -> Option<&'static str> {
-    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return Some("a page of another site cannot ask for this");
-    }
-    if let Some(origin) = headers.get(ORIGIN)
-        && !is_own_origin(origin, headers, external)
+    let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+    let mut origins = headers.get_all(ORIGIN).iter();
+    if sites.any(|site| site != "same-origin" && site != "none")
+        || origins.any(|origin| !is_own_origin(origin, headers, external))
     {
         return Some("a page of another site cannot ask for this");
     }
-    let form = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let form = form.map(|it| it.split(';').next().unwrap_or_default().trim());
-    if form.is_some_and(|form| FORMS.iter().any(|known| known.eq_ignore_ascii_case(form))) {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let is_form = |of: &HeaderValue| {
+        let kind = of.as_bytes().split(|byte| *byte == b';').next();
+        let kind = kind.unwrap_or_default().trim_ascii();
+        FORMS
+            .iter()
+            .any(|form| form.as_bytes().eq_ignore_ascii_case(kind))
+    };
+    if types.any(is_form) {
         return Some("a form cannot ask for this; send no body: curl -X POST");
     }
     None
@@ -109,6 +119,7 @@ mod tests {
             ("[::ffff:127.0.0.1]", true),
             ("roots.example.com", true),
             ("Roots.Example.com:8443", true),
+            ("Exporter:9100", true),
             ("evil.example", false),
             ("localhost.evil.example", false),
             ("127.0.0.1.evil.example", false),
@@ -118,15 +129,23 @@ mod tests {
             ("user@localhost", true),
         ] {
             assert_eq!(
-                is_for_loopback(&request("/", host), EXTERNAL),
+                is_for_loopback(&request("/", host), Some("exporter"), EXTERNAL),
                 own,
                 "{host}"
             );
         }
-        assert!(!is_for_loopback(&request("/", "roots.example.com"), None));
+        assert!(!is_for_loopback(
+            &request("/", "roots.example.com"),
+            None,
+            None
+        ));
         let absolute = request("http://evil.example/metrics", "localhost");
-        assert!(!is_for_loopback(&absolute, EXTERNAL));
-        assert!(is_for_loopback(&Request::get("/").body(()).unwrap(), None));
+        assert!(!is_for_loopback(&absolute, None, EXTERNAL));
+        assert!(is_for_loopback(
+            &Request::get("/").body(()).unwrap(),
+            None,
+            None
+        ));
     }
 
     #[test]

@@ -303,7 +303,11 @@ pub(super) async fn answer<B: Body>(
     let audience = peer.port.audience;
     if peer.port.is_loopback {
         let options = site.options();
-        if !origin::is_for_loopback(&request, options.external_url.as_deref()) {
+        if !origin::is_for_loopback(
+            &request,
+            peer.port.name.as_deref(),
+            options.external_url.as_deref(),
+        ) {
             let reply = Reply::text(
                 StatusCode::MISDIRECTED_REQUEST,
                 "this address answers for localhost and web.external_url only; correct the Host \
@@ -552,6 +556,7 @@ mod tests {
         Port {
             audience,
             is_loopback,
+            name: None,
         }
     }
 

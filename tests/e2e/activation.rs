@@ -36,12 +36,15 @@ fn the_addresses_that_systemd_holds_are_served_in_the_place_of_the_configured_on
     assert!(scrape.text().contains("aws_root_exporter_build_info"));
     assert_eq!(http::get(health, "/-/healthy", &[]).status, 200);
     assert_eq!(http::get(health, "/metrics", &[]).status, 404);
-    let listening: Vec<_> = process
-        .lines()
-        .into_iter()
-        .filter(|line| line.contains("message=listening"))
-        .collect();
-    assert_eq!(listening.len(), 2, "{listening:?}");
+    // What it logged may be read a moment later than its answer.
+    eventually(PATIENCE, || {
+        let lines = process.lines().into_iter();
+        let listening = lines.filter(|line| line.contains("message=listening"));
+        match listening.count() {
+            2 => Ok(()),
+            other => Err(format!("{other} addresses")),
+        }
+    });
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl Saved {
         let (content, generated) = unwrap(text.trim_ascii_start())?;
         let report = report::parse(&content, None, partition).map_err(|error| error.to_string())?;
         let first = newest(&report);
-        if let Some(time) = generated.max(first)
+        if let Some(time) = generated.or(self.changed).max(first)
             && time > now.plus(SKEW)
         {
             return Err(format!(
@@ -181,16 +181,20 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
         return Err("this is UTF-16, as PowerShell writes it; save it as UTF-8".to_owned());
     }
+    let text = without_preamble(text);
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let (content, generated) = if text.starts_with(b"{") {
         let envelope: Envelope = serde_json::from_slice(text).map_err(|error| {
             format!("this is not the JSON of `aws iam get-credential-report`: {error}")
         })?;
-        (
-            decode("Content", envelope.content.as_bytes())?,
-            envelope.generated_time,
-        )
-    } else if first_line.starts_with(b"|") || first_line.starts_with(b"---") {
+        (content_of(envelope.content)?, envelope.generated_time)
+    } else if first_line.starts_with(b"<") || first_line.starts_with(b"[") {
+        return Err(
+            "this is neither the report nor what `aws iam get-credential-report` prints; save it \
+             with --output json"
+                .to_owned(),
+        );
+    } else if first_line.starts_with(b"|") || first_line.starts_with(b"----") {
         return Err(
             "this is a table of the AWS CLI, which cuts the report in pieces; save it with \
              --output json"
@@ -207,14 +211,7 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
         };
         let yaml = std::str::from_utf8(text).map_err(|error| not_it(&error))?;
         let envelope: Envelope = serde_saphyr::from_str(yaml).map_err(|error| not_it(&error))?;
-        let content = envelope.content;
-        // What YAML marks as binary is decoded by now, and a CSV has commas.
-        let content = if content.contains(',') {
-            content.into_bytes()
-        } else {
-            decode("Content", content.as_bytes())?
-        };
-        (content, envelope.generated_time)
+        (content_of(envelope.content)?, envelope.generated_time)
     } else if first_line.contains(&b'\t') {
         let fields = first_line.split(|byte| *byte == b'\t');
         let content = fields.clone().max_by_key(|field| field.len());
@@ -232,6 +229,26 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     };
     let generated = generated.map(|time| time.read()).transpose()?;
     Ok((Cow::Owned(content), generated))
+}
+
+/// The text without what YAML may begin with: comments, and the mark of a document.
+fn without_preamble(mut text: &[u8]) -> &[u8] {
+    while text.starts_with(b"#") || text.starts_with(b"---\n") || text.starts_with(b"---\r") {
+        let end = text.iter().position(|byte| *byte == b'\n');
+        text = end
+            .map_or(&[][..], |end| &text[end + 1..])
+            .trim_ascii_start();
+    }
+    text
+}
+
+/// What YAML marks as binary, or a library has printed, is decoded already, and a CSV has commas.
+fn content_of(content: String) -> Result<Vec<u8>, String> {
+    if content.contains(',') {
+        Ok(content.into_bytes())
+    } else {
+        decode("Content", content.as_bytes())
+    }
 }
 
 /// Of base64, of the quotes that JSON puts around it, or between its lines.

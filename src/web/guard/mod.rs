@@ -18,13 +18,13 @@ mod tls;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::rustls::ServerConfig;
 
 use self::bucket::Bucket;
@@ -40,6 +40,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long reading the files may take before a request, or a reload, goes on without it.
 const READ_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long after one that hangs a request begins another reading.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
+
+/// How many readings may hang at the same time, each on a thread.
+const MOST_READINGS: usize = 8;
+
 /// The web configuration file, as it is now.
 pub struct WebConfig {
     path: PathBuf,
@@ -47,14 +53,19 @@ pub struct WebConfig {
     tls_changed: watch::Sender<()>,
     /// Outlives a change of the file.
     memory: Arc<Memory>,
-    /// What was read last, good or not, and when. Held while the files are read, on a thread of
-    /// its own; who finds it held goes by what is current.
-    seen: Arc<Mutex<Seen>>,
+    /// What was read last, good or not. Never held while the files are read.
+    seen: Mutex<Seen>,
 }
 
 struct Seen {
+    /// When a reading last began or ended.
     at: Instant,
     files: Files,
+    /// How many readings are under way.
+    readings: usize,
+    /// The newest reading that has begun, and the newest that has ended.
+    begun: u64,
+    ended: u64,
 }
 
 /// The content of the file and of those that it names; an error's text where one is unreadable.
@@ -150,10 +161,13 @@ impl WebConfig {
             current: RwLock::new(Arc::new(rules?)),
             tls_changed: watch::Sender::new(()),
             memory,
-            seen: Arc::new(Mutex::new(Seen {
+            seen: Mutex::new(Seen {
                 at: Instant::now(),
                 files,
-            })),
+                readings: 0,
+                begun: 0,
+                ended: 0,
+            }),
         })
     }
 
@@ -175,17 +189,7 @@ impl WebConfig {
     ///
     /// When they are not good, or take long to read; then nothing changes. The text is one line.
     pub async fn reload(self: &Arc<Self>) -> Result<(), WebConfigError> {
-        let read = async {
-            loop {
-                if let Some(read) = self.read_in_the_background(true).await {
-                    return read;
-                }
-                // Somebody else reads them.
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let read = timeout(READ_WITHIN, read).await;
-        read.unwrap_or_else(|_| Err(WebConfigError::invalid(&self.path, TAKES_LONG)))
+        self.read_in_time(true).await
     }
 
     /// Becomes ready where a connection may not be let in any more that was when it was opened.
@@ -193,58 +197,85 @@ impl WebConfig {
         self.tls_changed.subscribe()
     }
 
-    /// The rules as of a second ago at most, and how they were before while another looks.
+    /// The rules as of a second ago at most, and how they were before while somebody else looks.
     pub(super) async fn current(self: &Arc<Self>) -> Arc<Rules> {
-        let due = match self.seen.try_lock() {
-            Ok(mut seen) if seen.at.elapsed() >= LOOK_AGAIN => {
+        let is_due = {
+            let mut seen = self.lock();
+            let age = seen.at.elapsed();
+            let is_due = if seen.readings == 0 {
+                age >= LOOK_AGAIN
+            } else {
+                age >= TRY_AGAIN
+            };
+            if is_due {
                 // Whoever comes while the files are read need not look as well.
                 seen.at = Instant::now();
-                true
             }
-            _ => false,
+            is_due
         };
-        if due {
-            let read = timeout(READ_WITHIN, self.read_in_the_background(false)).await;
-            let problem = match read {
-                Ok(Some(Err(error))) => Some(error),
-                Ok(_) => None,
-                Err(_) => Some(WebConfigError::invalid(&self.path, TAKES_LONG)),
-            };
-            if let Some(error) = problem {
-                tracing::error!(
-                    %error,
-                    "the web configuration cannot be read or is not good; it stays as it was"
-                );
-            }
+        if is_due && let Err(error) = self.read_in_time(false).await {
+            tracing::error!(
+                %error,
+                "the web configuration cannot be read or is not good; it stays as it was"
+            );
         }
         self.rules()
     }
 
-    /// Reads the files on a thread where that may hang; `None` where one does already.
-    async fn read_in_the_background(
-        self: &Arc<Self>,
-        asked: bool,
-    ) -> Option<Result<(), WebConfigError>> {
+    /// Reads the files on a thread where that may hang, and waits for it as long as is sensible. What
+    /// is read later counts all the same, unless a later reading has ended before.
+    async fn read_in_time(self: &Arc<Self>, asked: bool) -> Result<(), WebConfigError> {
+        let takes_long = || WebConfigError::invalid(&self.path, TAKES_LONG);
+        let nth = self.begin().ok_or_else(takes_long)?;
         let this = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || {
-            let mut seen = match this.seen.try_lock() {
-                Ok(seen) => seen,
-                Err(TryLockError::Poisoned(seen)) => seen.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
-            Some(this.read_again(&mut seen, asked))
+        let reading = tokio::task::spawn_blocking(move || {
+            let (files, rules) = read(&this.path, &this.memory);
+            this.end(nth, files, rules, asked)
         });
-        // A panic there has been logged by its hook; what is current stays.
-        read.await.unwrap_or(Some(Ok(())))
+        match timeout(READ_WITHIN, reading).await {
+            Ok(read) => read.unwrap_or_else(|_| {
+                // A panic there has been logged by its hook; what is current stays.
+                self.lock().readings -= 1;
+                Ok(())
+            }),
+            Err(_) => Err(takes_long()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of a new reading; `None` where too many hang.
+    fn begin(&self) -> Option<u64> {
+        let mut seen = self.lock();
+        if seen.readings == MOST_READINGS {
+            return None;
+        }
+        seen.readings += 1;
+        seen.begun += 1;
+        Some(seen.begun)
     }
 
     pub(super) fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the files. What was read before, good or not, is judged again only when `asked`.
-    fn read_again(&self, seen: &mut Seen, asked: bool) -> Result<(), WebConfigError> {
-        let (files, rules) = read(&self.path, &self.memory);
+    /// Takes what a reading read. What was read before, good or not, is judged again only when
+    /// `asked`.
+    fn end(
+        &self,
+        nth: u64,
+        files: Files,
+        rules: Result<Rules, WebConfigError>,
+        asked: bool,
+    ) -> Result<(), WebConfigError> {
+        let mut seen = self.lock();
+        seen.readings -= 1;
+        if nth < seen.ended {
+            return Ok(());
+        }
+        seen.ended = nth;
         seen.at = Instant::now();
         let same = files == seen.files;
         seen.files = files;
@@ -308,27 +339,39 @@ fn read(path: &Path, memory: &Arc<Memory>) -> (Files, Result<Rules, WebConfigErr
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn files_that_cannot_be_read_to_the_end_cost_a_deadline_and_stay_as_they_were() {
+    fn opened(text: &str) -> (tempfile::TempDir, Arc<WebConfig>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("web.yml");
-        std::fs::write(&path, "rate_limit: {interval: 1h, burst: 3}\n").unwrap();
-        let config = Arc::new(WebConfig::open(&path).unwrap());
-        // Another thread reads them, from a disk that hangs.
-        let (read, is_read) = std::sync::mpsc::channel::<()>();
-        let (begun, has_begun) = std::sync::mpsc::channel();
-        let seen = Arc::clone(&config.seen);
-        let reading = std::thread::spawn(move || {
-            let _reading = seen.lock().unwrap();
-            begun.send(()).unwrap();
-            let _ = is_read.recv();
-        });
-        has_begun.recv().unwrap();
-        assert!(config.current().await.bucket.is_some(), "at once");
+        std::fs::write(&path, text).unwrap();
+        let config = WebConfig::open(&path).unwrap();
+        (folder, Arc::new(config))
+    }
+
+    #[tokio::test]
+    async fn readings_that_hang_cost_nothing_that_comes_after_them() {
+        let (_folder, config) = opened("rate_limit: {interval: 1h, burst: 3}\n");
+        for _ in 1..MOST_READINGS {
+            config.begin().unwrap();
+        }
+        assert!(config.current().await.bucket.is_some());
+        std::fs::write(&config.path, "").unwrap();
+        config.reload().await.unwrap();
+        assert!(config.current().await.bucket.is_none(), "it was read again");
+        config.begin().unwrap();
         let error = config.reload().await.unwrap_err().to_string();
         assert!(error.contains("takes too long to read"), "{error}");
-        drop(read);
-        reading.join().unwrap();
+        assert!(config.current().await.bucket.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_read_late_does_not_undo_what_was_read_since() {
+        let (_folder, config) = opened("");
+        let late = config.begin().unwrap();
+        let (files, rules) = read(&config.path, &config.memory);
+        std::fs::write(&config.path, "rate_limit: {interval: 1h, burst: 3}\n").unwrap();
         config.reload().await.unwrap();
+        config.end(late, files, rules, true).unwrap();
+        assert!(config.rules().bucket.is_some());
+        assert_eq!(config.lock().readings, 0);
     }
 }

@@ -16,6 +16,9 @@ use tokio::sync::Semaphore;
 /// The highest cost of a bcrypt hash that is taken: about a second of a core.
 pub(super) const MOST: u32 = 14;
 
+/// How many passwords are computed at the same time.
+const CORES: usize = 2;
+
 /// How many passwords of a lane wait for their bcrypt at most.
 const QUEUE: usize = 16;
 
@@ -34,9 +37,11 @@ pub(super) struct Passwords {
     /// The hash that takes longest to compare with: for users that there are not.
     decoy: String,
     memory: Arc<Memory>,
-    /// For users that there are, so that no other keeps them waiting.
-    known: Lane,
+    /// One for each user, so that no other keeps it waiting.
+    known: BTreeMap<String, Lane>,
     unknown: Lane,
+    /// What strangers who guess cost at most; the lanes take turns.
+    cores: Arc<Semaphore>,
 }
 
 /// The passwords that were right.
@@ -80,8 +85,8 @@ impl Memory {
     }
 }
 
-/// Where passwords wait for their bcrypt, of which one is computed at a time: strangers who guess
-/// cost one core for each lane. Whoever is remembered does not wait at all.
+/// Where the passwords of one user, or of all names that are none, wait for their bcrypt, of which
+/// one is computed at a time. Whoever is remembered does not wait at all.
 struct Lane {
     queue: Semaphore,
     computing: Arc<Semaphore>,
@@ -106,11 +111,15 @@ impl Passwords {
             .cloned()
             .unwrap_or_default();
         Self {
-            users,
             decoy,
             memory,
-            known: Lane::new(),
+            known: users
+                .keys()
+                .map(|user| (user.clone(), Lane::new()))
+                .collect(),
             unknown: Lane::new(),
+            cores: Arc::new(Semaphore::new(CORES)),
+            users,
         }
     }
 
@@ -127,12 +136,15 @@ impl Passwords {
         if is_remembered() {
             return Verdict::Known;
         }
-        let lane = if is_known { &self.known } else { &self.unknown };
+        let lane = self.known.get(&user).unwrap_or(&self.unknown);
         let Ok(_waiting) = lane.queue.try_acquire() else {
             return Verdict::Busy;
         };
         // Nobody closes the semaphore.
         let Ok(permit) = Arc::clone(&lane.computing).acquire_owned().await else {
+            return Verdict::Busy;
+        };
+        let Ok(core) = Arc::clone(&self.cores).acquire_owned().await else {
             return Verdict::Busy;
         };
         // Of many who came with the same password at once the first has paid.
@@ -144,7 +156,7 @@ impl Passwords {
         let is_right = tokio::task::spawn_blocking(move || {
             let is_right = bcrypt::verify(&password, &hash).unwrap_or(false);
             even_out(cost(&hash), dearest);
-            drop(permit);
+            drop((permit, core));
             is_right
         })
         .await
@@ -268,8 +280,10 @@ mod tests {
         assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
         // Nothing can be computed now.
         let everything = u32::try_from(QUEUE).unwrap();
-        let _all = [&passwords.known, &passwords.unknown]
-            .map(|lane| lane.queue.try_acquire_many(everything).unwrap());
+        let lanes = passwords.known.values().chain([&passwords.unknown]);
+        let _all: Vec<_> = lanes
+            .map(|lane| lane.queue.try_acquire_many(everything).unwrap())
+            .collect();
         assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
         let wrong = header("prometheus", "wrong");
         assert_eq!(passwords.verify(Some(&wrong)).await, Verdict::Busy);
@@ -278,7 +292,10 @@ mod tests {
 
         // Another reading of the file, with the same hash and with another.
         let again = Passwords::new(passwords.users.clone(), Arc::clone(&passwords.memory));
-        let _all = again.known.queue.try_acquire_many(everything).unwrap();
+        let _all = again.known["prometheus"]
+            .queue
+            .try_acquire_many(everything)
+            .unwrap();
         assert_eq!(again.verify(Some(&right)).await, Verdict::Known);
         let mut users = passwords.users.clone();
         users.insert("prometheus".to_owned(), bcrypt::hash("new", 4).unwrap());
@@ -289,12 +306,11 @@ mod tests {
     #[tokio::test]
     async fn who_guesses_names_keeps_no_user_waiting() {
         let passwords = passwords();
-        let _guessing = passwords
-            .unknown
-            .queue
-            .try_acquire_many(u32::try_from(QUEUE).unwrap())
-            .unwrap();
-        let _computing = passwords.unknown.computing.try_acquire().unwrap();
+        let everything = u32::try_from(QUEUE).unwrap();
+        // Of a user that there is, and of none.
+        let others = [&passwords.known["empty"], &passwords.unknown];
+        let _guessing = others.map(|lane| lane.queue.try_acquire_many(everything).unwrap());
+        let _computing = others.map(|lane| lane.computing.try_acquire().unwrap());
         let right = header("prometheus", "right");
         assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
     }
