@@ -158,12 +158,25 @@ fn of_causes(error: &(dyn Error + 'static), otherwise: Reason) -> Reason {
 /// The chain of causes as text, each named once.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
-    for text in chain(error).map(ToString::to_string) {
+    for text in chain(error).map(|error| without_request(error.to_string())) {
         if !words.iter().any(|named| named.contains(&text)) {
             words.push(text);
         }
     }
     words.join(": ")
+}
+
+/// A text without the request that the SDK writes into some of its errors: its body holds tokens
+/// and external ids.
+fn without_request(text: String) -> String {
+    const REQUEST: &str = " to request `Request {";
+    match text.split_once(REQUEST) {
+        Some((before, request)) => {
+            let after = request.rsplit_once("}`").map_or("", |(_, after)| after);
+            format!("{before}{after}")
+        }
+        None => text,
+    }
 }
 
 /// An error and the causes behind it.

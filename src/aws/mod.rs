@@ -154,10 +154,8 @@ async fn standard(
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts)
         .profile_name(profile)
+        .profile_files(files)
         .no_credentials();
-    if let Some(files) = files {
-        loader = loader.profile_files(files);
-    }
     if let Some(http) = surroundings.http() {
         loader = loader.http_client(http);
     }

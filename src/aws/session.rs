@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::credentials::last_four;
+use super::credentials::{checked, last_four};
 use super::hint::is_of_region;
 use super::operation::Operation;
 use super::slot::{Before, Session, Slot};
@@ -375,17 +375,18 @@ fn of_sts(
         ));
     };
     let lifetime = Timestamp::from_unix(given.expiration.secs()).since(answer.date);
+    let credentials = Credentials::new(
+        given.access_key_id,
+        given.secret_access_key,
+        Some(given.session_token),
+        None,
+        "STS",
+    );
     Ok(Session {
         account,
         ends: Some(answer.received + lifetime.max(Duration::from_secs(1))),
         files: 0,
-        credentials: Credentials::new(
-            given.access_key_id,
-            given.secret_access_key,
-            Some(given.session_token),
-            None,
-            "STS",
-        ),
+        credentials: checked(target, credentials)?,
     })
 }
 

@@ -25,6 +25,9 @@ use crate::state::{Database, Gate, Keeper, State};
 use crate::views::{CallKey, Outcome, Views};
 use crate::{metrics, web};
 
+/// How long after a signal the process ends, whatever hangs.
+const END_WITHIN: Duration = Duration::from_millis(4_700);
+
 /// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration again; `stand_in`
 /// replaces AWS, for the demo.
 pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> ExitCode {
@@ -36,6 +39,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
             return ExitCode::FAILURE;
         }
     };
+    end_in_time();
     let mut signal = pin!(signals.wait());
     // A port that is taken must be told before AWS is asked anything.
     let opened = tokio::select! {
@@ -323,6 +327,29 @@ impl Observe for CallBook {
 }
 
 /// The signals that end the daemon.
+/// Ends the process at the latest when a signal is [`END_WITHIN`] old: from a thread of its own, for
+/// a file of credentials that hangs holds up the thread on which the SDK reads it.
+fn end_in_time() {
+    let watch = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let Ok(runtime) = { runtime }.enable_all().build() else {
+            return;
+        };
+        runtime.block_on(async {
+            if let Ok(signals) = Signals::new() {
+                signals.wait().await;
+                tokio::time::sleep(END_WITHIN).await;
+                eprintln!("aws-root-exporter: not everything stopped in time; ending all the same");
+                std::process::exit(0);
+            }
+        });
+    };
+    // Without the thread a signal is heeded all the same, unless something hangs.
+    let _ = std::thread::Builder::new()
+        .name("end".to_owned())
+        .spawn(watch);
+}
+
 struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,

@@ -145,7 +145,7 @@ pub(super) fn texts(
             (Ok(name), Ok(value)) => variables.push((name, value)),
             (name, _) => {
                 let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
-                if name.starts_with(ENVIRONMENT_PREFIX) {
+                if is_heeded(&name) {
                     errors.push(ConfigError::new(
                         name.escape_debug().to_string(),
                         "is not UTF-8 text; set it again as UTF-8, or unset it (the value is not \
@@ -156,6 +156,15 @@ pub(super) fn texts(
         }
     }
     (variables, errors)
+}
+
+/// Whether a variable is a setting of this program, or one that the SDK goes by: left out, it would
+/// mean another account, or another way to it.
+fn is_heeded(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    name.starts_with("AWS_")
+        || ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"].contains(&upper.as_str())
+        || ["SSL_CERT_FILE", "SSL_CERT_DIR", "HOME"].contains(&name)
 }
 
 /// The settings in the environment, and what is wrong with their names.

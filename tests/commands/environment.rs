@@ -26,6 +26,8 @@ fn a_setting_that_is_not_utf_8_is_refused_without_its_value() {
     let (code, said) = check(&[
         (b"AWS_ROOT_EXPORTER__WEB__CONFIG_FILE", b"hunter2\xff.yml"),
         (b"AWS_ROOT_EXPORTER__\xfe", b"x"),
+        (b"AWS_SECRET_ACCESS_KEY", b"hunter2\xff"),
+        (b"https_proxy", b"http://hunter2\xff"),
         (b"ANOTHER_PROGRAM_S", b"\xff"),
     ]);
     assert_eq!(code, 2, "{said}");
@@ -37,6 +39,8 @@ fn a_setting_that_is_not_utf_8_is_refused_without_its_value() {
         [
             format!("AWS_ROOT_EXPORTER__WEB__CONFIG_FILE: {remedy}"),
             format!("AWS_ROOT_EXPORTER__\u{fffd}: {remedy}"),
+            format!("AWS_SECRET_ACCESS_KEY: {remedy}"),
+            format!("https_proxy: {remedy}"),
         ]
     );
 }

@@ -181,6 +181,17 @@ impl SharedFiles {
     }
 }
 
+/// Two files with nothing in them, as the SDK takes them.
+pub(super) fn nothing_for_sdk() -> EnvConfigFiles {
+    let kinds = [EnvConfigFileKind::Config, EnvConfigFileKind::Credentials];
+    let files = kinds
+        .into_iter()
+        .fold(EnvConfigFiles::builder(), |files, kind| {
+            files.with_contents(kind, "")
+        });
+    files.build()
+}
+
 impl SharedFile {
     /// The sections of a profile: of several, the keys are put together.
     fn profile<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Section> {

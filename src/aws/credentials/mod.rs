@@ -93,7 +93,7 @@ pub(super) fn last_four(access_key: &str) -> String {
     /// Source: IAM API Reference, `AccessKey`, `AccessKeyId`.
     const SHORTEST: usize = 16;
     let end = access_key.get(access_key.len().saturating_sub(4)..);
-    let end = end.filter(|end| access_key.len() >= SHORTEST && is_sendable(end));
+    let end = end.filter(|_| access_key.len() >= SHORTEST && is_sendable(access_key));
     format!("…{}", end.unwrap_or_default())
 }
 
@@ -134,8 +134,10 @@ impl Surroundings {
     }
 
     /// The shared files as the SDK takes them, and the name of a profile in them.
-    pub fn for_sdk(&self, profile: Option<&str>) -> (Option<EnvConfigFiles>, String) {
-        let files = self.files.as_ref().map(|files| files.for_sdk(""));
+    pub fn for_sdk(&self, profile: Option<&str>) -> (EnvConfigFiles, String) {
+        let files = self.files.as_ref();
+        // The SDK would read those that cannot be read itself, and hang where they do.
+        let files = files.map_or_else(files::nothing_for_sdk, |files| files.for_sdk(""));
         let profile = profile.or(self.variables.profile());
         (files, files::sdk_name(profile.unwrap_or(DEFAULT_PROFILE)))
     }
@@ -211,6 +213,10 @@ impl Sources {
             run.finished();
             if let Some(found) = found {
                 return found;
+            }
+            // What comes after it in the chain may be another account's.
+            if files.get(profile, "role_arn").is_some() {
+                return Err(failed("the caller", &tried.join("; ")));
             }
         } else if named.is_some_and(|named| named != DEFAULT_PROFILE) {
             // What comes after it in the chain may be another account's.
@@ -339,7 +345,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Credentials that can be sent.
-fn checked(whose: &str, credentials: Credentials) -> Result<Credentials, Failure> {
+pub(super) fn checked(whose: &str, credentials: Credentials) -> Result<Credentials, Failure> {
     let token = credentials.session_token().unwrap_or_default();
     if is_sendable(credentials.access_key_id()) && is_sendable(token) {
         return Ok(credentials);
@@ -364,6 +370,11 @@ fn failed(whose: &str, why: &str) -> Failure {
 /// What a provider says of its failure, without what a program printed: that may be a secret.
 fn of_provider(error: &CredentialsError) -> String {
     let causes = causes(error);
+    // What follows is the variable's value.
+    const NO_TEXT: &str = "was not valid unicode";
+    if let Some((what, _)) = causes.split_once(NO_TEXT) {
+        return format!("{what}{NO_TEXT}; set it again as UTF-8 text");
+    }
     // What of the SDK says nothing of what happened.
     let causes = [
         "the credential provider was not enabled: ",

@@ -26,7 +26,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::Variables;
-use super::files::{self, SharedFiles};
+use super::files::SharedFiles;
 
 /// Where containers are given credentials: ECS, and EKS Pod Identity.
 ///
@@ -79,11 +79,11 @@ impl CaBundle {
             let (path, from) = (self.path.display(), &self.from);
             format!("the CA bundle {path} ({from}) {problem}")
         };
-        let pem = files::read(&self.path)
+        let pem = crate::files::read(&self.path)
             .map_err(|error| named(&format_args!("cannot be read: {error}")))?;
         // The SDK panics on those that cannot be used.
         let mut store = RootCertStore::empty();
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
             .filter_map(Result::ok)
             .filter(|certificate| store.add(certificate.clone()).is_ok())
             .collect();

@@ -170,3 +170,40 @@ fn a_clock_that_is_off_by_an_hour_is_named() {
     );
     end(daemon);
 }
+
+#[test]
+fn an_endpoint_that_is_no_url_shows_nothing_of_the_request() {
+    let launch = launch_at("127.0.0.1:9", QUICK);
+    let token = launch.path("token");
+    write(&token, "the-token-of-the-instance");
+    let daemon = launch
+        .environment([
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
+            ("AWS_ROLE_ARN", ROLE.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ])
+        .start();
+    said(&daemon, &["credentials of the caller"]);
+    end(daemon);
+}
+
+#[test]
+fn a_token_file_that_hangs_does_not_keep_the_process_from_ending() {
+    let aws = aws(&[(OLD, 101)]);
+    let launch = launch(&aws, QUICK);
+    let token = launch.path("token");
+    let made = std::process::Command::new("mkfifo").arg(&token).status();
+    assert!(made.unwrap().success());
+    let mut daemon = launch
+        .environment([
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
+            ("AWS_ROLE_ARN", ROLE.to_owned()),
+        ])
+        .start();
+    // Opening it waits for the daemon to read it, which then waits for what is never written.
+    let (opened, is_opened) = std::sync::mpsc::channel();
+    std::thread::spawn(move || opened.send(fs::OpenOptions::new().write(true).open(token)));
+    let _writer = is_opened.recv_timeout(PATIENCE).unwrap().unwrap();
+    daemon.process.signal("TERM");
+    assert_eq!(daemon.process.exit_code(Duration::from_secs(5)), 0);
+}
