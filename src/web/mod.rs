@@ -134,7 +134,7 @@ pub async fn serve(
             serves = audience.as_str(),
             "listening"
         );
-        if let Some(open) = site.left_open(listener.port(audience)) {
+        if let Some(open) = site.left_open(&listener.port(audience)) {
             tracing::warn!(
                 address = %listener.local_addr(),
                 "{open}: which accounts have a root key is nothing for strangers; name a file with \

@@ -105,7 +105,7 @@ impl Site {
     }
 
     /// What an address lacks that machines beyond this one can reach; `None` where nothing does.
-    pub(super) fn left_open(&self, port: Port) -> Option<&'static str> {
+    pub(super) fn left_open(&self, port: &Port) -> Option<&'static str> {
         if port.audience == Audience::Probes || port.is_loopback {
             return None;
         }
@@ -563,7 +563,7 @@ mod tests {
     #[test]
     fn an_address_that_strangers_reach_lacks_something_and_loopback_and_probes_do_not() {
         let site = site("/metrics", 1);
-        let lacks = |audience, is_loopback| site.left_open(port(audience, is_loopback));
+        let lacks = |audience, is_loopback| site.left_open(&port(audience, is_loopback));
         assert_eq!(lacks(Audience::Everyone, true), None);
         assert!(lacks(Audience::Everyone, false).is_some());
         assert_eq!(lacks(Audience::Probes, false), None);

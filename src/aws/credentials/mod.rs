@@ -369,9 +369,10 @@ fn failed(whose: &str, why: &str) -> Failure {
 
 /// What a provider says of its failure, without what a program printed: that may be a secret.
 fn of_provider(error: &CredentialsError) -> String {
-    let causes = causes(error);
     // What follows is the variable's value.
     const NO_TEXT: &str = "was not valid unicode";
+
+    let causes = causes(error);
     if let Some((what, _)) = causes.split_once(NO_TEXT) {
         return format!("{what}{NO_TEXT}; set it again as UTF-8 text");
     }
