@@ -219,7 +219,10 @@ fn daemon(log: &config::Log, failed: u8, daemon: impl Future<Output = ExitCode>)
 
 /// Runs to the end on the runtime of the process.
 fn on_runtime(failed: u8, task: impl Future<Output = ExitCode>) -> ExitCode {
-    let runtime = match runtime() {
+    // tokio panics where the system gives it no thread.
+    let runtime = std::panic::catch_unwind(runtime)
+        .unwrap_or_else(|_| Err(io::Error::other("the system gives no thread")));
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("aws-root-exporter: cannot start its threads: {error}");

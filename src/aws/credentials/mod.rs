@@ -207,6 +207,7 @@ impl Sources {
         let profile = named.unwrap_or(DEFAULT_PROFILE);
         let files = self.files("the caller").await?;
         if files.has(profile) {
+            tokens_readable("the caller", &files, profile).await?;
             let run = Run::new();
             let provider = profile_provider(&config, &files, profile, &run);
             let found = try_one(&format!("profile '{profile}'"), &provider).await;
@@ -222,6 +223,16 @@ impl Sources {
             // What comes after it in the chain may be another account's.
             let missing = format!("AWS_PROFILE: {}", files.missing(profile));
             return Err(failed("the caller", &missing));
+        }
+        // The first that is named is the one that is read.
+        let token_file = [
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        ]
+        .into_iter()
+        .find_map(|variable| Some((variable, self.variables.get(variable)?)));
+        if let Some((variable, path)) = token_file {
+            readable("the caller", variable, path).await?;
         }
         let web_identity = WebIdentityTokenCredentialsProvider::builder();
         let container = EcsCredentialsProvider::builder().configure(&config);
@@ -251,6 +262,7 @@ impl Sources {
         if !files.has(profile) {
             return Err(Failure::new(Reason::Credentials, files.missing(profile)));
         }
+        tokens_readable(&whose, &files, profile).await?;
         let run = Run::new();
         let config = self.provider_config(region);
         let provider = profile_provider(&config, &files, profile, &run);
@@ -342,6 +354,27 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     ["timeout", "timed out"]
         .iter()
         .any(|words| causes.contains(words))
+}
+
+/// Whether a file of tokens can be read, which the SDK does on the thread of all calls: one that
+/// hangs would hold them all up.
+async fn readable(whose: &str, named_by: &str, path: &str) -> Result<(), Failure> {
+    let file = PathBuf::from(path);
+    let read = tokio::task::spawn_blocking(move || crate::files::read(&file)).await;
+    let why = match read {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "reading it broke off".to_owned(),
+    };
+    Err(failed(whose, &format!("{named_by}: {path}: {why}")))
+}
+
+async fn tokens_readable(whose: &str, files: &SharedFiles, profile: &str) -> Result<(), Failure> {
+    const KEY: &str = "web_identity_token_file";
+    match files.get(profile, KEY) {
+        Some((path, _)) => readable(whose, KEY, path).await,
+        None => Ok(()),
+    }
 }
 
 /// Credentials that can be sent.

@@ -188,22 +188,31 @@ fn an_endpoint_that_is_no_url_shows_nothing_of_the_request() {
 }
 
 #[test]
-fn a_token_file_that_hangs_does_not_keep_the_process_from_ending() {
+fn a_token_file_that_would_hang_is_refused_in_words_and_others_go_on() {
     let aws = aws(&[(OLD, 101)]);
-    let launch = launch(&aws, QUICK);
+    let fine = format!("[[accounts]]\nid = \"{}\"\nprofile = \"p\"\n", id(101));
+    let hangs = format!("[[accounts]]\nid = \"{}\"\nprofile = \"q\"\n", id(102));
+    let launch = launch(&aws, &format!("{QUICK}{fine}{hangs}"));
     let token = launch.path("token");
     let made = std::process::Command::new("mkfifo").arg(&token).status();
     assert!(made.unwrap().success());
-    let mut daemon = launch
+    let text = format!(
+        "[profile p]\naws_access_key_id = {OLD}\naws_secret_access_key = the-secret-of-a-file\n\
+         [profile q]\nrole_arn = {ROLE}\nweb_identity_token_file = {}\n",
+        token.display()
+    );
+    write(&launch.path(".aws/config"), &text);
+    let variable = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    let daemon = launch
         .environment([
-            ("AWS_WEB_IDENTITY_TOKEN_FILE", token.display().to_string()),
+            (variable, token.display().to_string()),
             ("AWS_ROLE_ARN", ROLE.to_owned()),
         ])
         .start();
-    // Opening it waits for the daemon to read it, which then waits for what is never written.
-    let (opened, is_opened) = std::sync::mpsc::channel();
-    std::thread::spawn(move || opened.send(fs::OpenOptions::new().write(true).open(token)));
-    let _writer = is_opened.recv_timeout(PATIENCE).unwrap().unwrap();
-    daemon.process.signal("TERM");
-    assert_eq!(daemon.process.exit_code(Duration::from_secs(5)), 0);
+    said(
+        &daemon,
+        &["profile 'q'", "web_identity_token_file", "token: "],
+    );
+    read_again(&aws, 101);
+    end(daemon);
 }
