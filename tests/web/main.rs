@@ -354,7 +354,11 @@ async fn clients_that_only_hold_connections_keep_no_scraper_out() {
         .lines()
         .find_map(|line| line.strip_prefix(name));
     let evicted: usize = counted.unwrap().parse().unwrap();
-    assert_eq!(evicted, 1_001 - most);
+    // Its own may be answered a moment before another has given way to it.
+    assert!(
+        evicted == 1_001 - most || evicted == 1_000 - most,
+        "{evicted}"
+    );
     // Those that have waited longest went.
     assert!(rest_of(&mut holding[0]).await.len() < 1_000);
     let last = holding.last_mut().unwrap();
