@@ -331,8 +331,8 @@ impl Observe for CallBook {
 /// a file of credentials that hangs holds up the thread on which the SDK reads it.
 fn end_in_time() {
     let watch = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let Ok(runtime) = { runtime }.enable_all().build() else {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let Ok(runtime) = builder.enable_all().build() else {
             return;
         };
         runtime.block_on(async {

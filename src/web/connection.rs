@@ -35,8 +35,8 @@ use super::routes::{self, Peer, Site};
 /// the system send a reset, which may overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How soon a request follows its connection. Without it those who come at the same time would push
-/// each other out where all others are kept.
+/// How soon a request follows its connection. Without it connections that are accepted at the same
+/// time would push each other out where all others are kept.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// How long a client may take nothing of its answer before its place is given to another.

@@ -365,7 +365,7 @@ impl Connections {
     /// Waits until there are no more than the limits allow.
     async fn make_room(&mut self, newest: Id, site: &Site) {
         loop {
-            // Those that have ended are not in anybody's way.
+            // Connections that have ended take no room.
             while let Some(ended) = self.tasks.try_join_next_with_id() {
                 self.forget(ended);
             }

@@ -93,12 +93,7 @@ async fn a_changed_password_is_taken_by_itself() {
     assert_eq!(ask("prometheus:right").await.status, 401);
 
     folder.write("web.yml", "");
-    let error = server
-        .site
-        .reload_web_config()
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = server.refused_reload().await;
     assert!(
         error.contains("basic_auth_users would be switched off"),
         "{error}"
@@ -193,7 +188,10 @@ async fn a_scraper_with_the_password_is_served_among_idle_half_open_and_guessing
     let mut text = Vec::new();
     while !String::from_utf8_lossy(&text).contains("HTTP/1.1 200 OK") {
         let read = kept.read(&mut more).await.unwrap();
-        assert!(read > 0, "its connection was closed for a stranger's");
+        assert!(
+            read > 0,
+            "its connection was closed for an unauthenticated client's"
+        );
         text.extend_from_slice(&more[..read]);
     }
     guessing.join_all().await;

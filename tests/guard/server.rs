@@ -128,6 +128,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// Why a reload of the file fails.
+    pub async fn refused_reload(&self) -> String {
+        let reloaded = self.site.reload_web_config().await;
+        reloaded.unwrap_err().to_string()
+    }
+
     pub fn http(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

@@ -224,12 +224,7 @@ async fn protection_is_not_lost_while_the_exporter_runs() {
     let folder = folder(&Authority::new()).web(TLS);
     let server = folder.serve().await;
     folder.write("web.yml", "");
-    let error = server
-        .site
-        .reload_web_config()
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = server.refused_reload().await;
     assert!(
         error.contains("tls_server_config would be switched off"),
         "{error}"

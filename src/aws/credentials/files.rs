@@ -6,16 +6,13 @@
 //! that names the file and the line, and never what stands there, for that may be a secret.
 
 use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use super::Variables;
-
-/// More than any shared file holds.
-const LONGEST_FILE: u64 = 16 << 20;
 
 /// Both shared files, as they are now.
 #[derive(Clone, Debug)]
@@ -127,15 +124,10 @@ impl Paths {
     }
 }
 
-/// Reads a file to its end, unless it may have none.
-pub(super) fn read(path: &Path) -> io::Result<String> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut text = String::new();
-    let mut file = std::fs::File::open(path)?.take(LONGEST_FILE);
-    file.read_to_string(&mut text)?;
-    Ok(text)
+/// Reads a file as text.
+fn read(path: &Path) -> io::Result<String> {
+    let bytes = crate::files::read(path)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 impl SharedFiles {

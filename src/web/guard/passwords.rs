@@ -40,7 +40,7 @@ pub(super) struct Passwords {
     /// One for each user, so that no other keeps it waiting.
     known: BTreeMap<String, Lane>,
     unknown: Lane,
-    /// What strangers who guess cost at most; the lanes take turns.
+    /// Bounds what clients that guess cost; the lanes take turns.
     cores: Arc<Semaphore>,
 }
 

@@ -22,6 +22,14 @@ fn sleeps(how_long: &str) -> bool {
     commands.any(|it| String::from_utf8_lossy(&it).contains(how_long))
 }
 
+fn wait_until_it_hangs(how_long: &str) {
+    eventually(PATIENCE, || {
+        sleeps(how_long)
+            .then_some(())
+            .ok_or("does not hang".to_owned())
+    });
+}
+
 #[test]
 fn a_process_that_hangs_once_is_ended_and_tried_again_while_others_go_on() {
     let aws = aws(&[(OLD, HUB), (NEW, 101)]);
@@ -36,11 +44,7 @@ fn a_process_that_hangs_once_is_ended_and_tried_again_while_others_go_on() {
     let text = profile("hangs", &first, NEW) + &profile("good", "true", OLD);
     write(&launch.path(".aws/config"), &text);
     let daemon = launch.start();
-    eventually(PATIENCE, || {
-        sleeps(&long)
-            .then_some(())
-            .ok_or("does not hang".to_owned())
-    });
+    wait_until_it_hangs(&long);
     read_again(&aws, HUB);
     said(&daemon, &["timeout", "refresh.timeout (2s)"]);
     read_again(&aws, 101);
@@ -80,11 +84,7 @@ fn the_daemon_ends_at_once_while_everything_hangs() {
     let text = text.replace("profile default", "default");
     write(&launch.path(".aws/config"), &text);
     let daemon = launch.start();
-    eventually(PATIENCE, || {
-        sleeps(&long)
-            .then_some(())
-            .ok_or("does not hang".to_owned())
-    });
+    wait_until_it_hangs(&long);
     end(daemon);
     eventually(PATIENCE, || {
         (!sleeps(&long))
