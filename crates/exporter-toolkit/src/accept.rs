@@ -32,7 +32,9 @@ pub(crate) async fn serve(
 ) {
     let endpoint = listener.endpoint(audience);
     let mut connections = Connections::default();
-    let mut tls = site.web_config(audience).map(|config| config.tls_changes());
+    let config = site.web_config(audience);
+    // Without a configuration there is no sender, and never a change.
+    let mut tls = config.map_or_else(|| watch::channel(()).1, |config| config.tls_changes());
     let mut is_failing = false;
     loop {
         tokio::select! {
@@ -70,7 +72,7 @@ pub(crate) async fn serve(
                 }
             },
             () = connections.one_ends(), if !connections.tasks.is_empty() => {}
-            () = changed(&mut tls) => connections.end_all(Progress::has_begun),
+            Ok(()) = tls.changed() => connections.end_all(Progress::has_begun),
             // An error says that the sender is gone, which is the stop.
             _ = stopped.changed() => break,
         }
@@ -79,17 +81,6 @@ pub(crate) async fn serve(
     drop(listener);
     connections.end_all(|_| true);
     connections.drain(site.limits().grace).await;
-}
-
-/// Waits for TLS settings other than those that the connections were opened with.
-async fn changed(tls: &mut Option<watch::Receiver<()>>) {
-    let changed = match tls {
-        Some(tls) => tls.changed().await.is_ok(),
-        None => false,
-    };
-    if !changed {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Whether a client gave up while it waited to be accepted.

@@ -94,11 +94,3 @@ impl Page {
         }
     }
 }
-
-impl fmt::Debug for Page {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Page")
-            .field("handler", &self.handler)
-            .finish_non_exhaustive()
-    }
-}

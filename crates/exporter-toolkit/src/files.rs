@@ -5,10 +5,12 @@
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -75,45 +77,19 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Makes opening a file return at once: a FIFO that took the file's place a moment ago would hold
 /// the process up for ever.
 pub fn never_wait(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    #[cfg(not(unix))]
-    let _ = options;
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
 }
 
 fn regular(found: FileType) -> io::Result<()> {
-    if found.is_file() {
-        return Ok(());
-    }
-    let (kind, name) = if found.is_dir() {
-        (ErrorKind::IsADirectory, "a folder")
-    } else {
-        (ErrorKind::InvalidInput, special(found))
+    let (kind, name) = match found {
+        _ if found.is_file() => return Ok(()),
+        _ if found.is_dir() => (ErrorKind::IsADirectory, "a folder"),
+        _ if found.is_fifo() => (ErrorKind::InvalidInput, "a FIFO"),
+        _ if found.is_socket() => (ErrorKind::InvalidInput, "a socket"),
+        _ => (ErrorKind::InvalidInput, "a device"),
     };
-    Err(io::Error::new(
-        kind,
-        format!("it is {name}, not a regular file"),
-    ))
-}
-
-#[cfg(unix)]
-fn special(found: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    if found.is_fifo() {
-        "a FIFO"
-    } else if found.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
-}
-
-#[cfg(not(unix))]
-fn special(_: FileType) -> &'static str {
-    "something else"
+    let text = format!("it is {name}, not a regular file");
+    Err(io::Error::new(kind, text))
 }
 
 fn too_large(most: u64) -> io::Error {
@@ -183,7 +159,7 @@ impl TimedReads {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
@@ -244,12 +220,12 @@ mod tests {
         let late = reads.run(move || held.recv().is_ok()).await;
         assert_eq!(late, Err(ReadError::Late));
         assert!(!reads.is_idle());
-        let panicked = reads.run(|| panic!("a bug")).await;
-        assert_eq!(panicked, Err::<(), _>(ReadError::Panicked));
         let reads = TimedReads {
             within: Duration::from_secs(20),
             ..reads
         };
+        let panicked = reads.run(|| panic!("a bug")).await;
+        assert_eq!(panicked, Err::<(), _>(ReadError::Panicked));
         assert_eq!(reads.run(|| 1).await, Ok(1));
         drop(release);
     }

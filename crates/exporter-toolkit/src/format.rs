@@ -77,14 +77,6 @@ pub struct MetricsWriter<'a> {
     failure: Option<io::Error>,
 }
 
-impl fmt::Debug for MetricsWriter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MetricsWriter")
-            .field("format", &self.format)
-            .finish_non_exhaustive()
-    }
-}
-
 impl MetricsWriter<'_> {
     /// Passes on the first bytes of what was collected, which end with a line.
     fn pass_on(&mut self, end: usize) -> fmt::Result {

@@ -10,7 +10,6 @@ use std::iter;
 use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,14 +22,14 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::ResolvesClientCert;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio_rustls::rustls::{
+    self, AlertDescription, ClientConfig, DigitallySignedStruct, SignatureScheme,
+};
 
 use crate::site::{CHALLENGE, HEALTHY};
 
@@ -167,13 +166,9 @@ async fn check(url: &HealthUrl) -> Result<Health, HealthError> {
     if !url.is_tls() {
         return judge(request(stream, url).await.map_err(HealthError::Broken)?);
     }
-    let certificate = Arc::new(NoCertificate::default());
-    match request_by_tls(stream, url, &certificate).await {
+    match request_by_tls(stream, url).await {
         Ok(answer) => judge(answer),
-        // It requested a certificate, got none, and ended the connection as TLS says.
-        Err(error) if certificate.requested.load(Ordering::Relaxed) && is_alert(&*error) => {
-            Ok(Health::RequiresCertificate)
-        }
+        Err(error) if is_certificate_required(&*error) => Ok(Health::RequiresCertificate),
         Err(error) => Err(HealthError::Broken(error)),
     }
 }
@@ -192,18 +187,13 @@ fn judge(answer: Response<String>) -> Result<Health, HealthError> {
     }
 }
 
-async fn request_by_tls(
-    stream: TcpStream,
-    url: &HealthUrl,
-    certificate: &Arc<NoCertificate>,
-) -> Result<Response<String>, Broken> {
+async fn request_by_tls(stream: TcpStream, url: &HealthUrl) -> Result<Response<String>, Broken> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    config.client_auth_cert_resolver = Arc::clone(certificate) as _;
     let name = ServerName::try_from(url.host().to_owned())?;
     let connector = TlsConnector::from(Arc::new(config));
     request(connector.connect(name, stream).await?, url).await
@@ -246,32 +236,15 @@ async fn first_line(response: Response<Incoming>) -> Result<Response<String>, Br
     Ok(Response::from_parts(head, line))
 }
 
-/// Whether the other side ended a TLS connection by an alert.
-fn is_alert(error: &(dyn Error + 'static)) -> bool {
+/// Whether the server ended the connection because it got no client certificate.
+fn is_certificate_required(error: &(dyn Error + 'static)) -> bool {
     iter::successors(Some(error), |error| Error::source(*error)).any(|error| {
         let io = error.downcast_ref::<io::Error>();
         let inner = io.and_then(|io| io.get_ref()?.downcast_ref());
         let error: Option<&rustls::Error> = inner.or_else(|| error.downcast_ref());
-        matches!(error, Some(rustls::Error::AlertReceived(_)))
+        let alert = AlertDescription::CertificateRequired;
+        error == Some(&rustls::Error::AlertReceived(alert))
     })
-}
-
-/// Has no certificate to send, and remembers that one was requested.
-#[derive(Debug, Default)]
-struct NoCertificate {
-    requested: AtomicBool,
-}
-
-impl ResolvesClientCert for NoCertificate {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.requested.store(true, Ordering::Relaxed);
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        // rustls calls `resolve` only then.
-        true
-    }
 }
 
 /// Accepts any certificate.

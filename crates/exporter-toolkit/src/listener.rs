@@ -2,12 +2,12 @@
 //!
 //! Accepts nothing; `accept` does. No address is bound that was not configured.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::timeout;
@@ -58,91 +58,55 @@ pub struct Listener {
     name: Option<Arc<str>>,
 }
 
-/// Why an address cannot be listened on.
+/// Why an address cannot be listened on, on one line: the address, the cause, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {cause}")]
+#[error("cannot listen on {address}: {problem}")]
 pub struct BindError {
-    /// The address.
-    pub address: String,
-    /// Why, and what to do.
-    pub cause: BindCause,
-}
-
-/// Why an address cannot be bound, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BindCause {
-    /// EADDRINUSE.
-    #[error(
-        "the port is taken; stop the process that listens there (`ss -ltnp` names it) or choose \
-         another port"
-    )]
-    Taken,
-    /// EACCES.
-    #[error("permission denied; choose a port from 1024 up, or grant CAP_NET_BIND_SERVICE")]
-    Denied,
-    /// EADDRNOTAVAIL.
-    #[error(
-        "this machine does not have that address; choose one of its own (`ip addr` lists them)"
-    )]
-    NotHere,
-    /// EAFNOSUPPORT.
-    #[error("this system does not have that family of addresses; choose one of the other")]
-    NoFamily,
-    /// A name that has addresses of other machines only.
-    #[error(
-        "the name has the address {0}, and this machine does not; choose a name or an address of \
-         its own (`ip addr` lists them)"
-    )]
-    NoneHere(String),
-    /// A name without an address.
-    #[error("the name has no address: {0}; check how it is written, or write an IP address")]
-    NoAddress(String),
-    /// DNS does not answer.
-    #[error(
-        "the name was not found within {} s; check this machine's DNS, or write an IP address",
-        LOOKUP.as_secs()
-    )]
-    NoAnswer,
-    /// Anything else, in the system's words.
-    #[error("{0}; choose another address")]
-    Other(String),
-}
-
-impl BindCause {
-    fn of(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::Taken,
-            io::ErrorKind::PermissionDenied => Self::Denied,
-            io::ErrorKind::AddrNotAvailable => Self::NotHere,
-            #[cfg(unix)]
-            _ if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => {
-                Self::NoFamily
-            }
-            _ => Self::Other(error.to_string()),
-        }
-    }
-
-    /// Whether the machine lacks the address.
-    fn is_absence(&self) -> bool {
-        matches!(self, Self::NotHere | Self::NoFamily)
-    }
+    address: String,
+    problem: String,
 }
 
 impl BindError {
-    fn new(address: impl fmt::Display, cause: BindCause) -> Self {
+    pub(crate) fn new(address: impl ToString, problem: impl Into<String>) -> Self {
         Self {
             address: address.to_string(),
-            cause,
+            problem: problem.into(),
         }
     }
+
+    fn of(address: impl ToString, error: &io::Error) -> Self {
+        let problem = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "the port is taken; stop the process that listens there (`ss -ltnp` names it) or \
+                 choose another port"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "permission denied; choose a port from 1024 up, or grant CAP_NET_BIND_SERVICE"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine does not have that address; choose one of its own (`ip addr` lists \
+                 them)"
+            }
+            _ if is_absent(error) => {
+                "this system does not have that family of addresses; choose one of the other"
+            }
+            _ => return Self::new(address, format!("{error}; choose another address")),
+        };
+        Self::new(address, problem)
+    }
+}
+
+/// Whether the machine lacks the address or its family.
+fn is_absent(error: &io::Error) -> bool {
+    let no_family = Some(Errno::AFNOSUPPORT.raw_os_error());
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == no_family
 }
 
 /// Binds an address; of a name, each of its addresses that this machine has.
 ///
 /// # Errors
 ///
-/// When none can be bound, or one is taken. The text is one line with the address, the cause and
-/// what to do.
+/// When none can be bound, or one is taken.
 pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError> {
     let (name, port) = match address {
         ListenAddress::Ip(address) => return Ok(vec![bind(*address).await?]),
@@ -150,25 +114,26 @@ pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError>
     };
     let lookup = tokio::net::lookup_host((name, port));
     let found = distinct(lookup, LOOKUP).await;
-    let found = found.map_err(|cause| BindError::new(address, cause))?;
+    let found = found.map_err(|problem| BindError::new(address, problem))?;
     let mut listeners = Vec::new();
     let mut absent = Vec::new();
     for one in found {
-        match bind(one).await {
+        match try_bind(one).await {
             Ok(listener) => listeners.push(Listener {
                 name: Some(Arc::from(name)),
                 ..listener
             }),
-            Err(error) if error.cause.is_absence() => absent.push(one.ip().to_string()),
-            Err(error) => {
-                let place = format!("{address} ({})", error.address);
-                return Err(BindError::new(place, error.cause));
-            }
+            Err(error) if is_absent(&error) => absent.push(one.ip().to_string()),
+            Err(error) => return Err(BindError::of(format!("{address} ({one})"), &error)),
         }
     }
     let absent = absent.join(" and ");
     if listeners.is_empty() {
-        return Err(BindError::new(address, BindCause::NoneHere(absent)));
+        let problem = format!(
+            "the name has the address {absent}, and this machine does not; choose a name or an \
+             address of its own (`ip addr` lists them)"
+        );
+        return Err(BindError::new(address, problem));
     }
     if !absent.is_empty() {
         tracing::warn!(
@@ -184,19 +149,25 @@ pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError>
 async fn distinct(
     lookup: impl Future<Output = io::Result<impl Iterator<Item = SocketAddr>>>,
     within: Duration,
-) -> Result<Vec<SocketAddr>, BindCause> {
-    let found = timeout(within, lookup)
-        .await
-        .map_err(|_| BindCause::NoAnswer)?
-        .map_err(|error| BindCause::NoAddress(error.to_string()))?;
+) -> Result<Vec<SocketAddr>, String> {
+    let none = |why: &str| {
+        format!("the name has no address: {why}; check how it is written, or write an IP address")
+    };
+    let found = timeout(within, lookup).await.map_err(|_| {
+        let seconds = within.as_secs();
+        format!(
+            "the name was not found within {seconds} s; check this machine's DNS, or write an IP \
+             address"
+        )
+    })?;
     let mut addresses = Vec::new();
-    for address in found {
+    for address in found.map_err(|error| none(&error.to_string()))? {
         if !addresses.contains(&address) {
             addresses.push(address);
         }
     }
     if addresses.is_empty() {
-        return Err(BindCause::NoAddress("nothing was found".to_owned()));
+        return Err(none("nothing was found"));
     }
     Ok(addresses)
 }
@@ -208,22 +179,24 @@ async fn distinct(
 ///
 /// # Errors
 ///
-/// When it cannot be bound. The text is one line with the address, the cause and what to do.
+/// When it cannot be bound.
 pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-    let bound = if address.ip() == Ipv6Addr::UNSPECIFIED {
-        match bind_both_families(address) {
-            Err(error) if BindCause::of(&error).is_absence() => {
-                tracing::info!(%address, "this system has no IPv6; listening on IPv4 alone");
-                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
-            }
-            bound => bound,
+    let bound = try_bind(address).await;
+    bound.map_err(|error| BindError::of(address, &error))
+}
+
+async fn try_bind(address: SocketAddr) -> io::Result<Listener> {
+    if address.ip() != Ipv6Addr::UNSPECIFIED {
+        return Listener::of(TcpListener::bind(address).await?);
+    }
+    match bind_both_families(address) {
+        Err(error) if is_absent(&error) => {
+            tracing::info!(%address, "this system has no IPv6; listening on IPv4 alone");
+            let address = (Ipv4Addr::UNSPECIFIED, address.port());
+            Listener::of(TcpListener::bind(address).await?)
         }
-    } else {
-        TcpListener::bind(address).await
-    };
-    bound
-        .and_then(Listener::of)
-        .map_err(|error| BindError::new(address, BindCause::of(&error)))
+        bound => Listener::of(bound?),
+    }
 }
 
 /// Binds `[::]` so that IPv4 is served whatever the system's default is (`net.ipv6.bindv6only`).
@@ -231,7 +204,6 @@ fn bind_both_families(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v6()?;
     SockRef::from(&socket).set_only_v6(false)?;
     // As tokio does: what is left of a former process's connections blocks no port.
-    #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -275,22 +247,16 @@ mod tests {
         assert_eq!(each, Ok(vec![address(1), address(2)]));
         let nothing = std::future::ready(Ok(std::iter::empty()));
         let nothing = distinct(nothing, LOOKUP).await;
-        assert!(
-            matches!(nothing, Err(BindCause::NoAddress(_))),
-            "{nothing:?}"
-        );
+        assert!(nothing.unwrap_err().contains("nothing was found"));
         let late = std::future::pending::<io::Result<std::iter::Empty<_>>>();
-        assert_eq!(
-            distinct(late, Duration::from_millis(1)).await,
-            Err(BindCause::NoAnswer)
-        );
+        let late = distinct(late, Duration::from_millis(1)).await.unwrap_err();
+        assert!(late.contains("was not found within"), "{late}");
     }
 
     #[test]
     fn a_bind_error_is_one_line_with_address_cause_and_remedy() {
         let address = SocketAddr::from(([10, 0, 0, 1], 80));
-        let text =
-            |kind: io::ErrorKind| BindError::new(address, BindCause::of(&kind.into())).to_string();
+        let text = |kind: io::ErrorKind| BindError::of(address, &kind.into()).to_string();
         assert_eq!(
             text(io::ErrorKind::PermissionDenied),
             "cannot listen on 10.0.0.1:80: permission denied; choose a port from 1024 up, or \

@@ -24,25 +24,6 @@ pub struct Listeners {
     pub probes: Vec<Listener>,
 }
 
-/// Why a server's addresses cannot be bound.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// An address of the configuration.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// A socket of systemd's.
-    #[error(
-        "systemd's socket number {number} cannot be used: {source}; its unit must have \
-         ListenStream= with an address and a port, and one socket at most FileDescriptorName=health"
-    )]
-    Inherited {
-        /// Its number, counted from 1.
-        number: usize,
-        /// What is wrong with it.
-        source: io::Error,
-    },
-}
-
 impl Listeners {
     /// Binds `addresses`, and `health` for health probes.
     ///
@@ -51,11 +32,11 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// When one of them cannot be bound, or is no listening TCP socket. The text is one line.
+    /// When one of them cannot be bound, or is no listening TCP socket.
     pub async fn open(
         addresses: &[ListenAddress],
         health: Option<&ListenAddress>,
-    ) -> Result<Self, ListenError> {
+    ) -> Result<Self, BindError> {
         let mut listeners = Self::inherited()?;
         if listeners.everyone.is_empty() {
             for address in addresses {
@@ -68,14 +49,21 @@ impl Listeners {
         Ok(listeners)
     }
 
-    fn inherited() -> Result<Self, ListenError> {
+    fn inherited() -> Result<Self, BindError> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
         let mut sockets = ListenFd::from_env();
         let mut listeners = Self::default();
         for index in 0..sockets.len() {
-            let number = index + 1;
-            let unusable = |source| ListenError::Inherited { number, source };
+            let unusable = |error: io::Error| {
+                BindError::new(
+                    format_args!("systemd's socket number {}", index + 1),
+                    format!(
+                        "{error}; its unit must have ListenStream= with an address and a port, and \
+                         one socket at most FileDescriptorName=health"
+                    ),
+                )
+            };
             let is_for_probes = names.next() == Some(HEALTH);
             let socket = sockets
                 .take_tcp_listener(index)

@@ -44,18 +44,6 @@ impl Encoding {
         }
         Ok(bytes.into())
     }
-
-    /// Compresses a whole body.
-    ///
-    /// # Errors
-    ///
-    /// When the encoder fails.
-    pub fn encode_whole(self, body: Bytes) -> io::Result<Bytes> {
-        match self {
-            Self::Identity => Ok(body),
-            Self::Gzip => self.encode(body.len() / 4, |out| out.write_all(&body)),
-        }
-    }
 }
 
 /// The format to answer in.

@@ -1,6 +1,5 @@
 //! A server: an exporter and its settings, served on listeners until it is stopped.
 
-use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -15,12 +14,6 @@ use crate::site::Site;
 
 /// Serves an [`Exporter`] over HTTP/1.1.
 pub struct Server(Arc<Site>);
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").finish_non_exhaustive()
-    }
-}
 
 impl Server {
     /// A server of an exporter.

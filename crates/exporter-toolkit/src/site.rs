@@ -254,7 +254,7 @@ impl Site {
         let encoding = negotiate::encoding(request.headers());
         let make = move |_| {
             let (head, body) = (page.render)()?.into_parts();
-            let body = encoding.encode_whole(body)?;
+            let body = encoding.encode(body.len(), |out| out.write_all(&body))?;
             let reply = Reply::of(Response::from_parts(head, body)).with(VARY, "Accept-Encoding");
             Ok(encoded(reply, encoding).0)
         };

@@ -3,7 +3,7 @@
 //! A client that sends a certificate always proves that it has the key, whatever else is required.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{
 };
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::yaml::TlsSection;
+use super::error::Problem;
 
 /// `client_auth_type`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +38,21 @@ pub(super) enum ClientAuth {
 
 impl ClientAuth {
     /// The type by its name in Go.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        match name {
+    pub fn parse(name: Option<&str>) -> Result<Self, Problem> {
+        match name.unwrap_or_default() {
             "" | "NoClientCert" => Ok(Self::None),
             "RequestClientCert" => Ok(Self::Request),
             // The second is an old name.
             "RequireAnyClientCert" | "RequireClientCert" => Ok(Self::RequireAny),
             "VerifyClientCertIfGiven" => Ok(Self::VerifyIfGiven),
             "RequireAndVerifyClientCert" => Ok(Self::RequireAndVerify),
-            other => Err(format!(
-                "{other:?} is unknown; write NoClientCert, RequestClientCert, \
-                 RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert"
-            )),
+            other => {
+                let problem = format!(
+                    "{other:?} is unknown; write NoClientCert, RequestClientCert, \
+                     RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert"
+                );
+                Err(("client_auth_type", problem.into()))
+            }
         }
     }
 }
@@ -58,58 +61,47 @@ impl ClientAuth {
 pub(super) fn verifier(
     auth: ClientAuth,
     authorities: Vec<CertificateDer<'static>>,
-    section: &TlsSection,
+    sans: Option<&[String]>,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, (&'static str, String)> {
-    let sans = section.client_allowed_sans.as_deref();
-    let verifies = matches!(
-        auth,
-        ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify
-    );
+) -> Result<Arc<dyn ClientCertVerifier>, Problem> {
     let requires = matches!(auth, ClientAuth::RequireAny | ClientAuth::RequireAndVerify);
-    if verifies && authorities.is_empty() {
-        return Err((
+    let verifies = auth == ClientAuth::VerifyIfGiven || auth == ClientAuth::RequireAndVerify;
+    let (key, problem) = if verifies && authorities.is_empty() {
+        (
             "client_ca_file",
-            "is missing; name the authority that signs the clients' certificates".to_owned(),
-        ));
-    }
-    if !authorities.is_empty() && auth == ClientAuth::None {
-        return Err((
+            "is missing; name the authority that signs the clients' certificates",
+        )
+    } else if !authorities.is_empty() && auth == ClientAuth::None {
+        (
             "client_auth_type",
             "requests no certificate, so that client_ca_file has no use; write \
-             RequireAndVerifyClientCert"
-                .to_owned(),
-        ));
-    }
-    if sans.is_some() && !requires {
-        return Err((
+             RequireAndVerifyClientCert",
+        )
+    } else if sans.is_some() && !requires {
+        (
             "client_allowed_sans",
             "needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert: a client \
-             without a certificate has no name"
-                .to_owned(),
-        ));
-    }
-    if sans.is_some_and(<[_]>::is_empty) {
-        return Err((
+             without a certificate has no name",
+        )
+    } else if sans.is_some_and(<[_]>::is_empty) {
+        (
             "client_allowed_sans",
-            "is empty, so that no client would be admitted; name one, or remove the key".to_owned(),
-        ));
-    }
-    if auth == ClientAuth::None {
+            "is empty, so that no client would be admitted; name one, or remove the key",
+        )
+    } else if auth == ClientAuth::None {
         return Ok(WebPkiClientVerifier::no_client_auth());
-    }
-    let chain = if verifies {
-        Some(chain(auth, &authorities, provider).map_err(|problem| ("client_ca_file", problem))?)
     } else {
-        None
+        let chain = verifies.then(|| chain(auth, &authorities, provider));
+        let chain = chain.transpose();
+        return Ok(Arc::new(Verifier {
+            chain: chain.map_err(|problem| ("client_ca_file", problem.into()))?,
+            authorities,
+            required: requires,
+            sans: sans.map(<[_]>::to_vec),
+            provider: Arc::clone(provider),
+        }));
     };
-    Ok(Arc::new(Verifier {
-        chain,
-        authorities,
-        required: requires,
-        sans: sans.map(<[_]>::to_vec),
-        provider: Arc::clone(provider),
-    }))
+    Err((key, problem.into()))
 }
 
 /// The verifier of the chain from a certificate to an authority.
@@ -242,16 +234,12 @@ fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
             GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
                 Some((*text).to_owned())
             }
-            GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
+            GeneralName::IPAddress(bytes) => {
+                let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+                let address = four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from));
+                address.ok().map(|address| address.to_string())
+            }
             _ => None,
         })
         .collect()
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    if let Ok(four) = <[u8; 4]>::try_from(bytes) {
-        return Some(Ipv4Addr::from(four).into());
-    }
-    let sixteen = <[u8; 16]>::try_from(bytes).ok()?;
-    Some(Ipv6Addr::from(sixteen).into())
 }

@@ -2,8 +2,12 @@
 //!
 //! No hash, no key and no password gets into the text.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// A key of a section, and what is wrong with its value.
+pub(super) type Problem = (&'static str, Cow<'static, str>);
 
 /// Why the web configuration file, or one that it names, cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -5,14 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
+use tokio_rustls::rustls::crypto::aws_lc_rs::{self, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::client_auth::{self, ClientAuth};
-use super::error::WebConfigError;
+use super::error::{Problem, WebConfigError};
 use super::yaml::{Read, TlsSection};
 
 /// The TLS of a listener.
@@ -28,13 +28,12 @@ pub(super) fn read(
     section: &TlsSection,
     read_file: &mut Read<'_>,
 ) -> Result<Option<Tls>, WebConfigError> {
-    let invalid = |key: &str, problem: String| {
+    let invalid = |(key, problem): Problem| {
         WebConfigError::invalid(file, format!("tls_server_config: {key}: {problem}"))
     };
-    let provider = provider(section).map_err(|(key, problem)| invalid(key, problem))?;
-    let versions = versions(section).map_err(|(key, problem)| invalid(key, problem))?;
-    let auth = ClientAuth::parse(section.client_auth_type.as_deref().unwrap_or_default())
-        .map_err(|problem| invalid("client_auth_type", problem))?;
+    let provider = provider(section).map_err(invalid)?;
+    let versions = versions(section).map_err(invalid)?;
+    let auth = ClientAuth::parse(section.client_auth_type.as_deref()).map_err(invalid)?;
 
     let mut pem = |key: &'static str, text: &Option<String>, path: &Option<PathBuf>| {
         pem(file, key, text.as_deref(), path.as_deref(), read_file)
@@ -46,16 +45,12 @@ pub(super) fn read(
         (Some(certificate), Some(key)) => (certificate, key),
         (None, None) if !wants_tls(section) => return Ok(None),
         (None, _) => {
-            return Err(invalid(
-                "cert_file",
-                "is missing; name the file with the server's certificate".to_owned(),
-            ));
+            let problem = "is missing; name the file with the server's certificate";
+            return Err(invalid(("cert_file", problem.into())));
         }
         (_, None) => {
-            return Err(invalid(
-                "key_file",
-                "is missing; name the file with the certificate's private key".to_owned(),
-            ));
+            let problem = "is missing; name the file with the certificate's private key";
+            return Err(invalid(("key_file", problem.into())));
         }
     };
     let chain = certificates(&certificate.bytes)
@@ -71,15 +66,14 @@ pub(super) fn read(
         Some(pem) => certificates(&pem.bytes)
             .map_err(|problem| WebConfigError::invalid(&pem.file, problem))?,
     };
-    let verifier = client_auth::verifier(auth, authorities, section, &provider)
-        .map_err(|(key, problem)| invalid(key, problem))?;
+    let sans = section.client_allowed_sans.as_deref();
+    let verifier = client_auth::verifier(auth, authorities, sans, &provider).map_err(invalid)?;
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions)
         .map_err(|error| {
-            invalid(
-                "cipher_suites",
-                format!("{error}; name a suite of each version from min_version to max_version"),
-            )
+            let problem =
+                format!("{error}; name a suite of each version from min_version to max_version");
+            invalid(("cipher_suites", problem.into()))
         })?;
     let mut config = builder
         .with_client_cert_verifier(verifier)
@@ -160,8 +154,6 @@ fn key_problem(error: &rustls::Error) -> String {
     }
 }
 
-type Problem = (&'static str, String);
-
 fn versions(section: &TlsSection) -> Result<Vec<&'static SupportedProtocolVersion>, Problem> {
     let number = |key, value: &Option<String>, default: u8| match value.as_deref() {
         None | Some("") => Ok(default),
@@ -169,16 +161,19 @@ fn versions(section: &TlsSection) -> Result<Vec<&'static SupportedProtocolVersio
         Some("TLS13") => Ok(13),
         Some("TLS10" | "TLS11") => Err((
             key,
-            "TLS 1.0 and 1.1 are broken and not offered here; write TLS12 or TLS13".to_owned(),
+            "TLS 1.0 and 1.1 are broken and not offered here; write TLS12 or TLS13".into(),
         )),
-        Some(other) => Err((key, format!("{other:?} is unknown; write TLS12 or TLS13"))),
+        Some(other) => {
+            let problem = format!("{other:?} is unknown; write TLS12 or TLS13");
+            Err((key, problem.into()))
+        }
     };
     let least = number("min_version", &section.min_version, 12)?;
     let most = number("max_version", &section.max_version, 13)?;
     if least > most {
         return Err((
             "min_version",
-            "is above max_version; no client could connect".to_owned(),
+            "is above max_version; no client could connect".into(),
         ));
     }
     Ok(rustls::ALL_VERSIONS
@@ -196,16 +191,27 @@ fn versions(section: &TlsSection) -> Result<Vec<&'static SupportedProtocolVersio
 fn provider(section: &TlsSection) -> Result<Arc<CryptoProvider>, Problem> {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(names) = listed(section.cipher_suites.as_deref()) {
-        let named = choose(names, &SUITES, "cipher_suites")?;
+        let all = provider.cipher_suites.iter().copied();
+        let known: Vec<_> = all.map(|suite| (go_name(suite), suite)).collect();
+        let named = choose(names, &known, "cipher_suites")?;
         // Go lets only those of TLS 1.2 be chosen: those of 1.3 are always on.
+        let is_13 = |suite: &SupportedCipherSuite| suite.tls13().is_some();
         let all_13 = provider
             .cipher_suites
             .iter()
-            .filter(|suite| suite.tls13().is_some() && !named.iter().any(|s| s.tls13().is_some()));
+            .filter(|suite| is_13(suite) && !named.iter().any(is_13));
         provider.cipher_suites = named.iter().chain(all_13).copied().collect();
     }
     if let Some(names) = listed(section.curve_preferences.as_deref()) {
-        provider.kx_groups = choose(names, &CURVES, "curve_preferences")?;
+        // Go has `CurveP521` too.
+        let known: [(_, &'static dyn SupportedKxGroup); 4] = [
+            ("X25519MLKEM768", kx_group::X25519MLKEM768),
+            ("X25519", kx_group::X25519),
+            ("CurveP256", kx_group::SECP256R1),
+            ("CurveP384", kx_group::SECP384R1),
+        ];
+        let known = known.map(|(name, curve)| (name.to_owned(), curve));
+        provider.kx_groups = choose(names, &known, "curve_preferences")?;
     }
     Ok(Arc::new(provider))
 }
@@ -215,70 +221,25 @@ fn listed(names: Option<&[String]>) -> Option<&[String]> {
     names.filter(|names| !names.is_empty())
 }
 
+/// The name of a cipher suite in Go, which knows those of TLS 1.3 by their names in RFC 8446.
+fn go_name(suite: SupportedCipherSuite) -> String {
+    format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
+}
+
 /// The values of these names, from a list of the known ones.
 fn choose<T: Copy>(
     names: &[String],
-    known: &[(&'static str, T)],
+    known: &[(String, T)],
     key: &'static str,
 ) -> Result<Vec<T>, Problem> {
     let find = |name: &String| {
         let found = known.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| *value).ok_or_else(|| {
-            let known: Vec<_> = known.iter().map(|(known, _)| *known).collect();
+            let known: Vec<_> = known.iter().map(|(known, _)| known.as_str()).collect();
             let known = known.join(", ");
-            (
-                key,
-                format!("{name:?} is not offered here (offered: {known})"),
-            )
+            let problem = format!("{name:?} is not offered here (offered: {known})");
+            (key, problem.into())
         })
     };
     names.iter().map(find).collect()
 }
-
-/// The cipher suites by their names in Go.
-const SUITES: [(&str, SupportedCipherSuite); 9] = [
-    (
-        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    ),
-    (
-        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    ),
-    (
-        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-        cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    ),
-    (
-        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-        cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    ),
-    (
-        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-        cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    ),
-    (
-        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-        cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    ),
-    (
-        "TLS_AES_128_GCM_SHA256",
-        cipher_suite::TLS13_AES_128_GCM_SHA256,
-    ),
-    (
-        "TLS_AES_256_GCM_SHA384",
-        cipher_suite::TLS13_AES_256_GCM_SHA384,
-    ),
-    (
-        "TLS_CHACHA20_POLY1305_SHA256",
-        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-    ),
-];
-
-/// The curves by their names in Go, which also has `CurveP521`.
-static CURVES: [(&str, &dyn SupportedKxGroup); 4] = [
-    ("X25519MLKEM768", kx_group::X25519MLKEM768),
-    ("X25519", kx_group::X25519),
-    ("CurveP256", kx_group::SECP256R1),
-    ("CurveP384", kx_group::SECP384R1),
-];

@@ -1,4 +1,4 @@
-//! Which files are good: what Prometheus' own tool says of them, and what is refused in one line.
+//! Which files are valid: as Prometheus' own tool judges them, and what is refused in one line.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ fn folder() -> Folder {
 }
 
 #[test]
-fn promtool_takes_the_same_files_for_good() {
+fn promtool_accepts_the_same_files() {
     let hash = bcrypt::hash("x", 4).unwrap();
     let folder = folder();
     for text in [
@@ -46,7 +46,7 @@ fn promtool_takes_the_same_files_for_good() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_in_one_line_that_says_what_to_do() {
+fn an_invalid_file_is_refused_in_one_line_that_says_what_to_do() {
     let folder = folder();
     folder.write("empty.pem", "nothing");
     for (text, says) in [
@@ -87,7 +87,7 @@ fn what_cannot_be_done_is_refused_in_one_line_that_says_what_to_do() {
         ),
         (
             format!("{TLS}  client_ca_file: ca.crt\n"),
-            "asks for no certificate",
+            "requests no certificate",
         ),
         (
             format!("{TLS}  client_auth_type: RequireAndVerifyClientCert\n"),
@@ -122,7 +122,7 @@ fn what_cannot_be_done_is_refused_in_one_line_that_says_what_to_do() {
     ] {
         folder.write("web.yml", &text);
         let Err(error) = folder.open() else {
-            panic!("this is taken for good:\n{text}");
+            panic!("this is accepted:\n{text}");
         };
         assert!(error.contains(says), "{text}\n{error}");
         assert!(

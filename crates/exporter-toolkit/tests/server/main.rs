@@ -1,4 +1,4 @@
-//! The room `web` over real sockets: bytes out, bytes in, and what a client may not do.
+//! A server over real sockets: what it answers, and what a client may not do.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,34 +6,31 @@
     reason = "a test says what it expects by failing, its helpers included"
 )]
 
-#[path = "../client/mod.rs"]
-mod client;
-mod strangers;
+mod hangups;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::future::pending;
-use std::sync::Arc;
+use std::io::Read as _;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::clock::Clock;
-use aws_root_exporter::views::{AccountCounts, Views};
-use aws_root_exporter::web::{Limits, Listener, bind, serve};
-use root_posture::Timestamp;
+use exporter_toolkit::{Limits, Listener, Listeners, Server as Toolkit, Settings, bind};
+use flate2::bufread::GzDecoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::client::{Answer, PATIENCE, ask, rest_of};
-use crate::support::{Server, account, listener, short, site};
+use crate::support::client::{Answer, PATIENCE, ask, rest_of};
+use crate::support::{Server, TestExporter, listener, short};
 
 #[tokio::test]
 async fn each_path_has_its_answer() {
     let server = Server::start().await;
     assert_eq!(server.get("/metrics").await.status, 200);
     assert_eq!(server.get("/metrics?name=x").await.status, 200);
-    let overview = server.get("/").await;
-    assert_eq!(overview.status, 200);
-    assert!(overview.text().contains(r#"<a href="./metrics">"#));
+    let front = server.get("/").await;
+    assert_eq!((front.status, front.text()), (200, "<h1>front</h1>\n"));
     let healthy = server.get("/-/healthy?").await;
     assert_eq!((healthy.status, healthy.text()), (200, "OK\n"));
     for path in [
@@ -54,19 +51,18 @@ async fn each_path_has_its_answer() {
 }
 
 #[tokio::test]
-async fn the_page_may_load_and_run_nothing_and_is_kept_by_its_reader_alone() {
-    let page = Server::start().await.get("/").await;
-    assert_eq!(
-        page.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
-    let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    assert!(!policy.contains("unsafe"), "{policy}");
-    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
-    assert_eq!(page.header("x-frame-options"), Some("DENY"));
-    assert_eq!(page.header("cache-control"), Some("private, no-cache"));
+async fn a_page_is_compressed_for_a_client_that_accepts_it_and_stored_nowhere() {
+    let server = Server::start().await;
+    let packed = server.ask("GET", "/", "Accept-Encoding: gzip\r\n").await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert_eq!(packed.header("vary"), Some("Accept-Encoding"));
+    assert_eq!(packed.header("cache-control"), Some("no-store"));
+    assert_eq!(packed.header("x-content-type-options"), Some("nosniff"));
+    let mut text = String::new();
+    GzDecoder::new(&packed.body[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    assert_eq!(text, "<h1>front</h1>\n");
 }
 
 #[tokio::test]
@@ -130,12 +126,10 @@ async fn the_metrics_come_in_the_format_and_encoding_that_was_asked_for() {
         Some(open.body.len().to_string().as_str())
     );
     let mut text = String::new();
-    std::io::Read::read_to_string(
-        &mut flate2::bufread::GzDecoder::new(open.body.as_slice()),
-        &mut text,
-    )
-    .unwrap();
+    let mut member = GzDecoder::new(&open.body[..]);
+    member.read_to_string(&mut text).unwrap();
     assert!(text.ends_with("# EOF\n"), "{text}");
+    assert!(member.into_inner().is_empty(), "it is one member of gzip");
 
     let picture = server.ask("GET", "/metrics", "Accept: image/png\r\n").await;
     assert_eq!(picture.status, 200);
@@ -146,40 +140,13 @@ async fn the_metrics_come_in_the_format_and_encoding_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn readiness_says_how_far_it_is() {
-    let server = Server::start().await;
-    let note = |looked_at| {
-        server.store.exporter.note(|view| {
-            view.accounts = Some(AccountCounts {
-                monitored: 3,
-                ..AccountCounts::default()
-            });
-            view.attempted = looked_at;
-        });
-    };
-    let answer = server.get("/-/ready").await;
-    assert_eq!(
-        (answer.status, answer.text()),
-        (503, "the account list is not known yet\n")
-    );
-    note(1);
-    let answer = server.get("/-/ready").await;
-    assert_eq!(
-        (answer.status, answer.text()),
-        (503, "1 of 3 accounts looked at\n")
-    );
-    note(3);
-    assert_eq!(server.get("/-/ready").await.status, 200);
-}
-
-#[tokio::test]
 async fn the_health_listener_answers_probes_and_nothing_else() {
     let server = Server::start().await;
     assert_eq!(
         ask(server.health, "GET", "/-/healthy", "").await.status,
         200
     );
-    assert_eq!(ask(server.health, "GET", "/-/ready", "").await.status, 503);
+    assert_eq!(ask(server.health, "GET", "/-/ready", "").await.status, 200);
     for path in ["/", "/metrics", "/-/reload"] {
         assert_eq!(ask(server.health, "GET", path, "").await.status, 404);
     }
@@ -196,8 +163,8 @@ async fn a_head_that_is_too_large_is_told_so_and_counted() {
     let many = "X-Many: y\r\n".repeat(200);
     assert_eq!(server.ask("GET", "/", &many).await.status, 431);
     assert_eq!(server.get("/-/healthy").await.status, 200);
-    let requests = server.store.snapshot().exporter.requests;
-    assert_eq!(requests[&("other", 431)], 3);
+    let answered = server.exporter.answered.lock().unwrap();
+    assert_eq!(answered[&("other", 431)], 3);
 }
 
 #[tokio::test]
@@ -348,12 +315,8 @@ async fn clients_that_only_hold_connections_keep_no_scraper_out() {
         "{:?}",
         start.elapsed()
     );
-    let name = "aws_root_exporter_http_connections_evicted_total ";
-    let counted = metrics
-        .text()
-        .lines()
-        .find_map(|line| line.strip_prefix(name));
-    let evicted: usize = counted.unwrap().parse().unwrap();
+    let evicted = server.exporter.evicted.load(Ordering::Relaxed);
+    let evicted = usize::try_from(evicted).unwrap();
     // Its own may be answered a moment before another has given way to it.
     assert!(
         evicted == 1_001 - most || evicted == 1_000 - most,
@@ -394,7 +357,7 @@ async fn a_listener_of_this_machine_alone_answers_for_its_own_names_alone() {
         ("evil.example", 421),
         ("10.0.0.1", 421),
     ] {
-        for path in ["/metrics", "/api/v1/accounts", "/-/healthy"] {
+        for path in ["/metrics", "/", "/-/healthy"] {
             let mut stream = server.connect().await;
             let request =
                 format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -432,7 +395,6 @@ async fn a_slow_reader_holds_up_nobody_and_is_cut_off() {
     let (mut slow, _) = slow_reader(&server).await;
     let whole = server.get("/metrics").await;
     assert_eq!(whole.status, 200);
-    server.store.put(account(MANY));
     // It takes nothing more; that it was cut off shows when it can send nothing any more.
     let start = Instant::now();
     while slow.write_all(b"\r\n").await.is_ok() {
@@ -523,12 +485,18 @@ async fn a_taken_port_is_one_line_that_names_it() {
 }
 
 #[tokio::test]
-async fn several_listeners_show_the_same() {
-    let store = Arc::new(Views::new(Clock::manual(Timestamp::from_unix(0)).0));
-    let site = site(&store, "/m", Limits::default());
+async fn several_listeners_serve_the_same() {
     let listeners = vec![listener().await, listener().await];
     let addresses: Vec<_> = listeners.iter().map(Listener::local_addr).collect();
-    tokio::spawn(serve(listeners, None, site, pending()));
+    let settings = Settings {
+        telemetry_path: "/m".to_owned(),
+        ..Settings::default()
+    };
+    let listeners = Listeners {
+        everyone: listeners,
+        probes: Vec::new(),
+    };
+    tokio::spawn(Toolkit::new(TestExporter::of(0), settings).serve(listeners, pending()));
     for address in addresses {
         assert_eq!(ask(address, "GET", "/m", "").await.status, 200);
         assert_eq!(ask(address, "GET", "/metrics", "").await.status, 404);

@@ -1,9 +1,9 @@
-//! What is no TLS, or half of it, on a port that speaks TLS: it is hung up on, in time, and costs
-//! nobody else anything.
+//! Bytes that are no TLS, or half of a handshake, on a port with TLS: the connection is closed in
+//! time, and no other client waits for it.
 
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::web::Limits;
+use exporter_toolkit::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,24 +1,22 @@
 //! A server behind a web configuration file, and clients of it: rustls, and curl as one that is
 //! not ours.
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::clock::Clock;
-use aws_root_exporter::metrics;
-use aws_root_exporter::views::Views;
-use aws_root_exporter::web::{Limits, Settings, Site, WebConfig, bind, serve};
+use exporter_toolkit::{Limits, Settings, WebConfig};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, SanType,
 };
 use tempfile::TempDir;
 
-/// How long anything may take that is only waited for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{self, TestExporter};
+
+pub use crate::support::client::PATIENCE;
 
 /// A folder with the web configuration file and what it names.
 pub struct Folder(TempDir);
@@ -81,28 +79,12 @@ impl Folder {
     pub async fn serve_within(&self, limits: Limits) -> Server {
         let config = self.open().unwrap();
         let settings = Settings {
-            telemetry_path: "/metrics".to_owned(),
-            max_requests: 40,
-            metrics: metrics::Options::default(),
             limits,
-            reloads: None,
+            web_config: Some(Arc::clone(&config)),
+            ..Settings::default()
         };
-        let site = Site::new(Arc::new(Views::new(Clock::system())), settings);
-        let site = Arc::new(site.guarded_by(Some(config)));
-        let main = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let health = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let (address, health_address) = (main.local_addr(), health.local_addr());
-        tokio::spawn(serve(
-            vec![main],
-            Some(health),
-            Arc::clone(&site),
-            std::future::pending(),
-        ));
-        Server {
-            site,
-            address,
-            health: health_address,
-        }
+        let server = support::Server::of(TestExporter::of(0), settings).await;
+        Server { config, server }
     }
 
     /// Asks with curl, which takes its files from here.
@@ -122,16 +104,22 @@ impl Folder {
 }
 
 pub struct Server {
-    pub site: Arc<Site>,
-    pub address: SocketAddr,
-    pub health: SocketAddr,
+    pub config: Arc<WebConfig>,
+    server: support::Server,
+}
+
+impl Deref for Server {
+    type Target = support::Server;
+
+    fn deref(&self) -> &support::Server {
+        &self.server
+    }
 }
 
 impl Server {
     /// Why a reload of the file fails.
     pub async fn refused_reload(&self) -> String {
-        let reloaded = self.site.reload_web_config().await;
-        reloaded.unwrap_err().to_string()
+        self.config.reload().await.unwrap_err().to_string()
     }
 
     pub fn http(&self, path: &str) -> String {
@@ -174,7 +162,7 @@ impl Answer {
     }
 }
 
-/// Who signs certificates.
+/// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -202,7 +190,7 @@ impl Authority {
     }
 }
 
-/// Asks until `right` is content, which says within how long something is taken.
+/// Asks until the answer is right.
 pub async fn until<F>(what: &str, mut ask: impl FnMut() -> F, right: impl Fn(&Answer) -> bool)
 where
     F: Future<Output = Answer>,
