@@ -32,11 +32,11 @@ fn uses(module: &Module, forbidden: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn only_the_commands_know_the_web() {
+fn only_the_commands_know_the_site() {
     against(
-        "only cli wires the web in; move what is shared to where both may use it",
-        |module| !matches!(module.room(), "cli" | "web"),
-        |module| uses(module, &["web", "cli"]),
+        "only cli wires the site in; move what is shared to where both may use it",
+        |module| !matches!(module.room(), "cli" | "site"),
+        |module| uses(module, &["site", "cli"]),
     );
 }
 
@@ -44,7 +44,7 @@ fn only_the_commands_know_the_web() {
 fn what_is_shown_knows_nothing_of_aws() {
     against(
         "what is shown comes from the views, whichever source it is from",
-        |module| matches!(module.room(), "metrics" | "web" | "views"),
+        |module| matches!(module.room(), "metrics" | "pages" | "site" | "views"),
         |module| {
             let mut found = uses(module, &["aws", "schedule", "discovery", "simulator"]);
             found.extend(foreign(module, &["aws_config", "aws_sdk_"]));
@@ -75,10 +75,6 @@ fn the_simulator_shares_no_code_with_what_it_tests() {
     );
 }
 
-/// These time clients, by tokio's own clock: sockets' deadlines, the limit of requests, how often
-/// the files of TLS are looked at. No figure hangs on them.
-const TIMES_CLIENTS: [&str; 2] = ["src/web/connection.rs", "src/web/guard/mod.rs"];
-
 #[test]
 fn time_comes_in_through_the_clock() {
     against(
@@ -87,24 +83,13 @@ fn time_comes_in_through_the_clock() {
         |module| !matches!(module.room(), "clock" | "simulator"),
         |module| {
             let clocks = ["SystemTime", "Instant", "OffsetDateTime", "UtcDateTime"];
-            let times_clients = TIMES_CLIENTS.contains(&module.file.as_str())
-                && module.names(&["tokio", "time", "Instant"])
-                && !module.names(&["std", "time", "Instant"]);
             clocks
                 .into_iter()
                 .filter(|clock| module.names(&[clock, "now"]) || module.names(&[clock, "now_utc"]))
-                .filter(|clock| !times_clients || *clock != "Instant")
                 .map(|clock| format!("reads {clock}"))
                 .collect()
         },
     );
-    for file in TIMES_CLIENTS {
-        let module = source::modules().iter().find(|module| module.file == file);
-        assert!(
-            module.is_some_and(|module| module.names(&["Instant", "now"])),
-            "{file} reads no clock; take it off the list"
-        );
-    }
 }
 
 /// How the names of IAM's, STS' and Organizations' operations begin that change something.

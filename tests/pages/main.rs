@@ -10,4 +10,5 @@ mod api;
 #[path = "../client/mod.rs"]
 mod client;
 mod pasted;
+mod served;
 mod support;

@@ -12,27 +12,7 @@
 //! Clients are limited ([`Limits`]): one that holds connections, sends slowly, takes no answer or
 //! guesses passwords does not keep a scraper waiting.
 //!
-//! ```no_run
-//! use std::fmt::{self, Write as _};
-//! use std::sync::Arc;
-//!
-//! use exporter_toolkit::{Exporter, Listeners, MetricsWriter, Server, Settings};
-//!
-//! struct Answer;
-//!
-//! impl Exporter for Answer {
-//!     fn write_metrics(&self, out: &mut MetricsWriter<'_>) -> fmt::Result {
-//!         out.write_str("# TYPE answer gauge\nanswer 42\n# EOF\n")
-//!     }
-//! }
-//!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let listeners = Listeners::open(&["127.0.0.1:9100".parse()?], None).await?;
-//! let server = Server::new(Arc::new(Answer), Settings::default());
-//! server.serve(listeners, std::future::pending()).await;
-//! # Ok(())
-//! # }
-//! ```
+//! The README has an example to start with, and a table of the keys of web.yml.
 //!
 //! Nothing here reads a clock for a metric, opens an address that was not configured, or waits for
 //! an exporter's data: a scrape shows what the exporter has.
@@ -70,3 +50,7 @@ pub use reload::{ReloadRequests, Reloaded, Reloads};
 pub use server::Server;
 pub use settings::{Limits, Settings};
 pub use web_config::{WebConfig, WebConfigError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
