@@ -153,13 +153,15 @@ impl<K: Eq + Hash + Send + 'static> Cache<K> {
             if all.len() >= MOST {
                 all.clear();
             }
-            let made = Made {
-                response: response.clone(),
-                version,
-                at,
-                serves_below,
-            };
-            all.insert(key, made);
+            all.insert(
+                key,
+                Made {
+                    response: response.clone(),
+                    version,
+                    at,
+                    serves_below,
+                },
+            );
             drop(all);
             drop(making);
             Ok(response)
@@ -177,8 +179,8 @@ mod tests {
 
     type Maker = fn() -> io::Result<Response<Bytes>>;
 
-    async fn get(cache: &Cache<u8>, key: u8, version: u64, made: &'static str) -> Bytes {
-        let make = move |_| Ok(Response::new(Bytes::from_static(made.as_bytes())));
+    async fn get(cache: &Cache<u8>, key: u8, version: u64, text: &'static str) -> Bytes {
+        let make = move |_| Ok(Response::new(Bytes::from_static(text.as_bytes())));
         let response = cache.get(key, move || version, make).await;
         response.unwrap().into_body()
     }
@@ -225,15 +227,15 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn many_requests_at_once_share_responses_that_are_made_one_at_a_time() {
         let cache = Arc::new(Cache::new(Duration::ZERO));
-        let (running, made) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (running, count) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let mut clients = tokio::task::JoinSet::new();
         for client in 0..50 {
-            let (cache, running, made) = (cache.clone(), running.clone(), made.clone());
+            let (cache, running, count) = (cache.clone(), running.clone(), count.clone());
             clients.spawn(async move {
                 let make = move |_| {
                     assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
                     std::thread::sleep(Duration::from_millis(50));
-                    made.fetch_add(1, Ordering::SeqCst);
+                    count.fetch_add(1, Ordering::SeqCst);
                     running.fetch_sub(1, Ordering::SeqCst);
                     Ok(Response::new(Bytes::from_static(b"x")))
                 };
@@ -244,8 +246,8 @@ mod tests {
         for response in clients.join_all().await {
             assert_eq!(response.unwrap().into_body(), "x");
         }
-        let made = made.load(Ordering::SeqCst);
-        assert!(made < 50, "{made} responses for 50 requests at once");
+        let count = count.load(Ordering::SeqCst);
+        assert!(count < 50, "{count} responses for 50 requests at once");
         assert!(cache.0.made().is_empty());
     }
 

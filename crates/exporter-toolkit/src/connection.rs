@@ -125,7 +125,7 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     match end.await {
         // Requests that hyper itself refuses are counted too.
         Some(Err(error)) if error.is_parse_too_large() => {
-            site.count_refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            site.count_refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
         Some(Err(error)) if error.is_parse() && !error.is_parse_version_h2() => {
             site.count_refused(StatusCode::BAD_REQUEST);

@@ -67,14 +67,14 @@ pub struct BindError {
 }
 
 impl BindError {
-    pub(crate) fn new(address: impl ToString, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(address: &impl ToString, problem: impl Into<String>) -> Self {
         Self {
             address: address.to_string(),
             problem: problem.into(),
         }
     }
 
-    fn of(address: impl ToString, error: &io::Error) -> Self {
+    fn of(address: &impl ToString, error: &io::Error) -> Self {
         let problem = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "the port is taken; stop the process that listens there (`ss -ltnp` names it) or \
@@ -124,7 +124,7 @@ pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError>
                 ..listener
             }),
             Err(error) if is_absent(&error) => absent.push(one.ip().to_string()),
-            Err(error) => return Err(BindError::of(format!("{address} ({one})"), &error)),
+            Err(error) => return Err(BindError::of(&format!("{address} ({one})"), &error)),
         }
     }
     let absent = absent.join(" and ");
@@ -182,7 +182,7 @@ async fn distinct(
 /// When it cannot be bound.
 pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
     let bound = try_bind(address).await;
-    bound.map_err(|error| BindError::of(address, &error))
+    bound.map_err(|error| BindError::of(&address, &error))
 }
 
 async fn try_bind(address: SocketAddr) -> io::Result<Listener> {
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_bind_error_is_one_line_with_address_cause_and_remedy() {
         let address = SocketAddr::from(([10, 0, 0, 1], 80));
-        let text = |kind: io::ErrorKind| BindError::of(address, &kind.into()).to_string();
+        let text = |kind: io::ErrorKind| BindError::of(&address, &kind.into()).to_string();
         assert_eq!(
             text(io::ErrorKind::PermissionDenied),
             "cannot listen on 10.0.0.1:80: permission denied; choose a port from 1024 up, or \

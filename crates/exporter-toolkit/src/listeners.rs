@@ -57,7 +57,7 @@ impl Listeners {
         for index in 0..sockets.len() {
             let unusable = |error: io::Error| {
                 BindError::new(
-                    format_args!("systemd's socket number {}", index + 1),
+                    &format_args!("systemd's socket number {}", index + 1),
                     format!(
                         "{error}; its unit must have ListenStream= with an address and a port, and \
                          one socket at most FileDescriptorName=health"

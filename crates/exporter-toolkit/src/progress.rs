@@ -20,22 +20,14 @@ const STUCK: Duration = Duration::from_secs(1);
 /// What a connection is waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// For the first byte: of a TLS handshake or of a request.
-    New,
-    /// For the rest of a request's head.
+    /// For the first request, TLS handshake included, or for the rest of a request's head.
     Head,
     /// For another request.
     Idle,
     /// For the answer to be made.
-    Answering {
-        /// Whether the request has a body, which is not read.
-        body: bool,
-    },
+    Answering,
     /// For the client to take the answer's last bytes.
-    Flushing {
-        /// As in `Answering`.
-        body: bool,
-    },
+    Flushing,
 }
 
 /// The progress of a connection.
@@ -51,6 +43,8 @@ pub(crate) struct Progress {
 struct State {
     phase: Phase,
     since: Instant,
+    /// Whether its last request has a body, which is not read.
+    has_body: bool,
     /// Whether its last request was answered and not refused.
     is_admitted: bool,
     /// Whether its TLS settings are chosen.
@@ -75,8 +69,9 @@ impl Progress {
     pub fn begun() -> Self {
         Self {
             state: Mutex::new(State {
-                phase: Phase::New,
+                phase: Phase::Head,
                 since: Instant::now(),
+                has_body: false,
                 is_admitted: false,
                 has_begun: false,
                 moved: Instant::now(),
@@ -87,13 +82,6 @@ impl Progress {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn enter(&self, phase: Phase) {
-        let mut state = self.lock();
-        state.phase = phase;
-        state.since = Instant::now();
-        state.moved = state.since;
     }
 
     /// Notes that the TLS settings are chosen, or that there are none.
@@ -112,8 +100,12 @@ impl Progress {
     }
 
     /// Notes that a request's head is complete.
-    pub fn request(&self, body: bool) {
-        self.enter(Phase::Answering { body });
+    pub fn request(&self, has_body: bool) {
+        let mut state = self.lock();
+        state.phase = Phase::Answering;
+        state.since = Instant::now();
+        state.moved = state.since;
+        state.has_body = has_body;
     }
 
     /// Notes that an answer was made.
@@ -124,28 +116,24 @@ impl Progress {
     /// Notes that the client sent something.
     pub fn read(&self) {
         let mut state = self.lock();
-        match state.phase {
-            Phase::New => state.phase = Phase::Head,
-            Phase::Idle => {
-                state.phase = Phase::Head;
-                state.since = Instant::now();
-            }
-            Phase::Head | Phase::Answering { .. } | Phase::Flushing { .. } => {}
+        if state.phase == Phase::Idle {
+            state.phase = Phase::Head;
+            state.since = Instant::now();
         }
     }
 
     /// Notes that hyper has the answer's last bytes. The deadline stays.
     pub fn answered(&self) {
         let mut state = self.lock();
-        if let Phase::Answering { body } = state.phase {
-            state.phase = Phase::Flushing { body };
+        if state.phase == Phase::Answering {
+            state.phase = Phase::Flushing;
         }
     }
 
     /// Notes that the system has all that hyper had.
     pub fn flushed(&self) {
         let mut state = self.lock();
-        if state.phase == (Phase::Flushing { body: false }) {
+        if state.phase == Phase::Flushing && !state.has_body {
             state.phase = Phase::Idle;
             state.since = Instant::now();
         }
@@ -153,10 +141,11 @@ impl Progress {
 
     /// Whether the client may still be sending a request that is not read.
     pub fn request_unread(&self) -> bool {
-        match self.lock().phase {
-            Phase::New | Phase::Head => true,
+        let state = self.lock();
+        match state.phase {
+            Phase::Head => true,
             Phase::Idle => false,
-            Phase::Answering { body } | Phase::Flushing { body } => body,
+            Phase::Answering | Phase::Flushing => state.has_body,
         }
     }
 
@@ -165,9 +154,9 @@ impl Progress {
         let state = self.lock();
         state.since
             + match state.phase {
-                Phase::New | Phase::Head => limits.head_timeout,
+                Phase::Head => limits.head_timeout,
                 Phase::Idle => limits.idle_timeout,
-                Phase::Answering { .. } | Phase::Flushing { .. } => limits.answer_timeout,
+                Phase::Answering | Phase::Flushing => limits.answer_timeout,
             }
     }
 
@@ -175,9 +164,9 @@ impl Progress {
     pub fn rank(&self) -> Option<Rank> {
         let state = self.lock();
         let is_stuck = match state.phase {
-            Phase::New | Phase::Head | Phase::Idle => false,
-            Phase::Flushing { .. } if state.moved.elapsed() >= STUCK => true,
-            Phase::Answering { .. } | Phase::Flushing { .. } => return None,
+            Phase::Head | Phase::Idle => false,
+            Phase::Flushing if state.moved.elapsed() >= STUCK => true,
+            Phase::Answering | Phase::Flushing => return None,
         };
         Some(Rank {
             is_fresh: state.since.elapsed() < FRESH,
@@ -189,7 +178,7 @@ impl Progress {
 
     /// Whether no answer is in progress on it.
     pub fn is_waiting(&self) -> bool {
-        matches!(self.lock().phase, Phase::New | Phase::Head | Phase::Idle)
+        matches!(self.lock().phase, Phase::Head | Phase::Idle)
     }
 
     /// Ends the connection once the request on it is answered.
@@ -246,7 +235,7 @@ mod tests {
         let progress = Progress::begun();
         progress.request(false);
         progress.flushed();
-        assert_eq!(progress.lock().phase, Phase::Answering { body: false });
+        assert_eq!(progress.lock().phase, Phase::Answering);
     }
 
     #[test]

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
@@ -57,10 +58,9 @@ pub(crate) struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        let mut key = [0; 32];
-        let random = rand::fill(&mut key).ok();
+        let random = SystemRandom::new();
         Self {
-            key: random.map(|()| hmac::Key::new(hmac::HMAC_SHA256, &key)),
+            key: hmac::Key::generate(hmac::HMAC_SHA256, &random).ok(),
             remembered: Mutex::default(),
         }
     }
@@ -95,8 +95,8 @@ struct Lane {
     computing: Arc<Semaphore>,
 }
 
-impl Lane {
-    fn new() -> Self {
+impl Default for Lane {
+    fn default() -> Self {
         Self {
             queue: Semaphore::new(QUEUE),
             computing: Arc::new(Semaphore::new(1)),
@@ -108,19 +108,15 @@ impl Passwords {
     /// Passwords of at least one user, each with a hash that has a [`cost`]. What `memory` holds for
     /// another hash of a user does not count.
     pub fn new(users: BTreeMap<String, String>, memory: Arc<Memory>) -> Self {
-        let decoy = users
-            .values()
-            .max_by_key(|hash| cost(hash))
-            .cloned()
-            .unwrap_or_default();
+        let decoy = users.values().max_by_key(|hash| cost(hash)).cloned();
         Self {
-            decoy,
+            decoy: decoy.unwrap_or_default(),
             memory,
             known: users
                 .keys()
-                .map(|user| (user.clone(), Lane::new()))
+                .map(|user| (user.clone(), Lane::default()))
                 .collect(),
-            unknown: Lane::new(),
+            unknown: Lane::default(),
             cores: Arc::new(Semaphore::new(CORES)),
             users,
         }

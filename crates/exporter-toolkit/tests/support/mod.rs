@@ -91,8 +91,8 @@ impl Server {
             probes: vec![health],
         };
         let (stop, stopped) = oneshot::channel();
-        let server = Toolkit::new(Arc::clone(&exporter) as _, settings);
-        let served = tokio::spawn(server.serve(listeners, async {
+        let toolkit = Toolkit::new(Arc::clone(&exporter) as _, settings);
+        let served = tokio::spawn(toolkit.serve(listeners, async {
             let _ = stopped.await;
         }));
         Self {
