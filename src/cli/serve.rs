@@ -62,9 +62,8 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
 
     let clock = Clock::system();
     let store = Arc::new(Views::new(clock.clone()));
-    let started = clock.now();
     store.exporter.note(|view| {
-        view.reload = (true, started);
+        view.reload = (true, clock.now());
         view.shard = (config.shard.index, config.shard.total);
     });
     let (state, gate, keeper) = match open_state(&config, &store, &clock) {
@@ -116,21 +115,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     };
     poll(&mut tasks, schedule, keeper);
     let (reloads, requests) = Reloads::channel();
-    let site = Arc::new(Site::new(
-        Arc::clone(&store),
-        &config.web.telemetry_path,
-        metrics_options(&config),
-    ));
-    let server = Server::new(
-        Arc::clone(&site) as _,
-        exporter_toolkit::Settings {
-            telemetry_path: config.web.telemetry_path.clone(),
-            max_requests: config.web.max_requests,
-            web_config: web_config.clone(),
-            reloads: Some(reloads),
-            ..exporter_toolkit::Settings::default()
-        },
-    );
+    let (site, server) = serving(&config, &store, web_config.clone(), reloads);
     let reloader = Reloader {
         load,
         wanted,
@@ -270,6 +255,30 @@ pub(super) fn settings(config: &Config) -> schedule::Settings {
         user_detail: config.users.detail,
         max_detail_series: config.users.max_detail_series,
     }
+}
+
+/// What clients get, and the server that gives it to them.
+fn serving(
+    config: &Config,
+    views: &Arc<Views>,
+    web_config: Option<Arc<WebConfig>>,
+    reloads: Reloads,
+) -> (Arc<Site>, Server) {
+    let settings = exporter_toolkit::Settings {
+        telemetry_path: config.web.telemetry_path.clone(),
+        max_requests: config.web.max_requests,
+        web_config,
+        reloads: Some(reloads),
+        ..exporter_toolkit::Settings::default()
+    };
+    let options = metrics_options(config);
+    let site = Arc::new(Site::new(
+        Arc::clone(views),
+        &settings.telemetry_path,
+        options,
+    ));
+    let server = Server::new(Arc::clone(&site) as _, settings);
+    (site, server)
 }
 
 /// What of the metrics is configured.

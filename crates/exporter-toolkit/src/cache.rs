@@ -41,34 +41,26 @@ struct Inner<K> {
 struct Made {
     response: Response<Bytes>,
     version: u64,
-    at: Time,
+    at: Instant,
+    wall: SystemTime,
     /// Requests with a lower number came before the response was made.
     serves_below: u64,
 }
 
-/// A point on two clocks: the monotonic one stands still while the machine is suspended, the wall
-/// clock can be set.
-#[derive(Clone, Copy, Debug)]
-struct Time {
-    monotonic: Instant,
-    wall: SystemTime,
+impl Made {
+    /// Whether it is younger than `period` by two clocks: the monotonic one stands still while the
+    /// machine is suspended, the wall clock can be set.
+    fn is_within(&self, period: Duration) -> bool {
+        self.at.elapsed() < period && self.wall.elapsed().is_ok_and(|age| age < period)
+    }
 }
 
-impl Time {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no metric depends on it, and tests move the other clock"
-    )]
-    fn now() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    fn is_within(self, period: Duration) -> bool {
-        self.monotonic.elapsed() < period && self.wall.elapsed().is_ok_and(|age| age < period)
-    }
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no metric depends on it, and tests move the other clock"
+)]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 impl<K: Eq + Hash> Inner<K> {
@@ -79,7 +71,7 @@ impl<K: Eq + Hash> Inner<K> {
     fn find(&self, key: &K, request: u64, version: u64) -> Option<Response<Bytes>> {
         let made = self.made();
         let made = made.get(key)?;
-        let is_current = made.version == version && made.at.is_within(self.keep);
+        let is_current = made.version == version && made.is_within(self.keep);
         (request < made.serves_below || is_current).then(|| made.response.clone())
     }
 }
@@ -99,7 +91,7 @@ impl<K: Eq + Hash> Drop for Waiting<K> {
         if self.0.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
             // No new request may have these, and memory need not hold them.
             let keep = self.0.keep;
-            self.0.made().retain(|_, made| made.at.is_within(keep));
+            self.0.made().retain(|_, made| made.is_within(keep));
         }
     }
 }
@@ -143,7 +135,7 @@ impl<K: Eq + Hash + Send + 'static> Cache<K> {
             let inner = &waiting.0;
             let serves_below = inner.requests.load(Ordering::SeqCst);
             let version = version();
-            let at = Time::now();
+            let (at, wall) = (Instant::now(), wall_clock());
             // The old bytes go before the new ones come, so that both are in memory only where a
             // client still reads the old ones.
             let old = inner.made().remove(&key);
@@ -159,6 +151,7 @@ impl<K: Eq + Hash + Send + 'static> Cache<K> {
                     response: response.clone(),
                     version,
                     at,
+                    wall,
                     serves_below,
                 },
             );

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::listener::Endpoint;
 use crate::progress::Progress;
-use crate::site::{Outdated, Peer, Site};
+use crate::site::{Peer, Site};
 
 /// How long the rest of a request is thrown away after its refusal. Closing at once would make
 /// the system send a reset, which may overtake the answer.
@@ -80,14 +79,16 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         let answer = site.answer(&peer, request);
         let progress = Arc::clone(&progress);
         async move {
-            let response = answer.await?;
+            // An error ends the connection without an answer.
+            let outdated = || io::Error::from(io::ErrorKind::ConnectionAborted);
+            let response = answer.await.ok_or_else(outdated)?;
             let status = response.status();
             progress.admitted(!status.is_client_error() && !status.is_server_error());
             let body = |body| Answer {
                 body: Full::new(body),
                 progress,
             };
-            Ok::<_, Outdated>(response.map(body))
+            Ok::<_, io::Error>(response.map(body))
         }
     });
     let served = http1::Builder::new()

@@ -44,40 +44,36 @@ const REASON_BYTES: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthUrl(Uri);
 
-/// What is wrong with the text of a [`HealthUrl`].
+/// What is wrong with the text of a [`HealthUrl`], and what to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HealthUrlError {
-    /// It is no URL with a host.
-    #[error("not a URL; write it like http://127.0.0.1:9100/-/healthy")]
-    NotAUrl,
-    /// The scheme is another one.
-    #[error("only http:// and https:// can be requested")]
-    Scheme,
-    /// A user or password is in it.
-    #[error(
-        "leave out the user and the password: the check needs none, and a command line is no place \
-         for them"
-    )]
-    Password,
-}
+#[error("{0}")]
+pub struct HealthUrlError(&'static str);
+
+const NOT_A_URL: HealthUrlError =
+    HealthUrlError("not a URL; write it like http://127.0.0.1:9100/-/healthy");
+const NO_SCHEME: HealthUrlError = HealthUrlError("only http:// and https:// can be requested");
+const HAS_PASSWORD: HealthUrlError = HealthUrlError(
+    "leave out the user and the password: the check needs none, and a command line is no place for \
+     them",
+);
 
 impl FromStr for HealthUrl {
     type Err = HealthUrlError;
 
     fn from_str(text: &str) -> Result<Self, HealthUrlError> {
-        let uri: Uri = text.parse().map_err(|_| HealthUrlError::NotAUrl)?;
-        let authority = uri.authority().ok_or(HealthUrlError::NotAUrl)?;
+        let uri: Uri = text.parse().map_err(|_| NOT_A_URL)?;
+        let authority = uri.authority().ok_or(NOT_A_URL)?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(HealthUrlError::Scheme);
+            return Err(NO_SCHEME);
         }
         if authority.as_str().contains('@') {
-            return Err(HealthUrlError::Password);
+            return Err(HAS_PASSWORD);
         }
         let mut parts = uri.into_parts();
         if parts.path_and_query.as_ref().is_none_or(|path| path == "/") {
             parts.path_and_query = HEALTHY.parse().ok();
         }
-        let uri = Uri::from_parts(parts).map_err(|_| HealthUrlError::NotAUrl)?;
+        let uri = Uri::from_parts(parts).map_err(|_| NOT_A_URL)?;
         Ok(Self(uri))
     }
 }
@@ -306,11 +302,11 @@ mod tests {
             assert_eq!(url.to_string(), asked);
         }
         for (text, error) in [
-            ("", HealthUrlError::NotAUrl),
-            ("/-/healthy", HealthUrlError::NotAUrl),
-            ("localhost:10057", HealthUrlError::Scheme),
-            ("ftp://h/", HealthUrlError::Scheme),
-            ("http://u:p@h/", HealthUrlError::Password),
+            ("", NOT_A_URL),
+            ("/-/healthy", NOT_A_URL),
+            ("localhost:10057", NO_SCHEME),
+            ("ftp://h/", NO_SCHEME),
+            ("http://u:p@h/", HAS_PASSWORD),
         ] {
             assert_eq!(url(text), Err(error), "{text}");
         }

@@ -57,12 +57,6 @@ pub(crate) struct Peer {
     pub tls: Option<Arc<ServerConfig>>,
 }
 
-/// The web configuration has changed since the connection was opened, and may not admit its client
-/// any more. It is closed without an answer; a client that is still admitted connects again.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the web configuration has changed since the connection was opened")]
-pub(crate) struct Outdated;
-
 impl Site {
     pub fn new(exporter: Arc<dyn Exporter>, settings: Settings) -> Self {
         let requests = match settings.max_requests {
@@ -116,11 +110,14 @@ impl Site {
     }
 
     /// Answers a request that the web configuration admits, and refuses any other, whatever its path.
+    ///
+    /// `None` where the TLS settings have changed since the connection was opened, and may not admit
+    /// its client any more. It must end; a client that is still admitted connects again.
     pub async fn answer<B: Body>(
         &self,
         peer: &Peer,
         request: Request<B>,
-    ) -> Result<Response<Bytes>, Outdated> {
+    ) -> Option<Response<Bytes>> {
         let endpoint = &peer.endpoint;
         let external = self.exporter.external_url();
         if endpoint.is_loopback
@@ -132,14 +129,14 @@ impl Site {
                  the Host header, or configure the external URL",
             );
             self.count_refused(StatusCode::MISDIRECTED_REQUEST);
-            return Ok(reply.with(CONNECTION, "close").0);
+            return Some(reply.with(CONNECTION, "close").0);
         }
         let Some(config) = self.web_config(endpoint.audience) else {
-            return Ok(self.answer_admitted(endpoint.audience, request).await);
+            return Some(self.answer_admitted(endpoint.audience, request).await);
         };
         let rules = config.current().await;
         if rules.tls.as_ref().map(Arc::as_ptr) != peer.tls.as_ref().map(Arc::as_ptr) {
-            return Err(Outdated);
+            return None;
         }
         let mut response = match rules.admit(request.headers()).await {
             Ok(()) => self.answer_admitted(endpoint.audience, request).await,
@@ -152,7 +149,7 @@ impl Site {
         for (name, value) in &rules.headers {
             response.headers_mut().insert(name, value.clone());
         }
-        Ok(response)
+        Some(response)
     }
 
     /// Answers a request and counts the answer.
