@@ -1,6 +1,6 @@
 //! What is logged, and how.
 //!
-//! Only this program's own events. At its lower levels the AWS SDK writes out requests and
+//! Only the events of this program's own crates. At its lower levels the AWS SDK writes out requests and
 //! answers, with the credentials and external ids in them; no setting of ours turns that on.
 
 use tracing::Level;
@@ -41,5 +41,7 @@ pub fn init(log: &Log) -> Result<(), TryInitError> {
 
 fn filter(level: Level) -> EnvFilter {
     let level = level.as_str().to_ascii_lowercase();
-    EnvFilter::new(format!("error,aws_root_exporter={level},{AUDIT}=info"))
+    EnvFilter::new(format!(
+        "error,aws_root_exporter={level},exporter_toolkit={level},{AUDIT}=info"
+    ))
 }

@@ -1,5 +1,5 @@
-//! The smallest HTTP client: one request a connection, and the whole answer. What `tests/web/` and
-//! `tests/pages/` ask their servers with.
+//! The smallest HTTP client: one request a connection, and the whole answer. What
+//! `tests/pages/` asks its servers with.
 
 use std::net::SocketAddr;
 use std::time::Duration;

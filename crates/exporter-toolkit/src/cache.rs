@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::Response;
 use tokio::time::Instant;
 
-/// How many responses are held at most. Above that they are made again for whoever wants them.
+/// How many responses are held at most.
 const MOST: usize = 32;
 
 /// A cache of responses by their keys.

@@ -56,7 +56,7 @@ pub trait Exporter: Send + Sync + 'static {
 
     /// The URL under which people reach the exporter, behind a proxy for example.
     ///
-    /// A listener on loopback answers for its host too, and its pages may ask for a reload.
+    /// A listener on loopback answers for its host too, and its pages may request a reload.
     fn external_url(&self) -> Option<Uri> {
         None
     }

@@ -43,6 +43,7 @@ pub use address::{ListenAddress, ListenAddressError};
 pub use exporter::{Exporter, Page};
 pub use format::{Format, MetricsWriter};
 pub use healthcheck::{Health, HealthError, HealthUrl, HealthUrlError, healthcheck};
+/// The HTTP types of [`Page`] and of [`Exporter::external_url`].
 pub use hyper;
 pub use listener::{BindError, Listener, bind, listen};
 pub use listeners::Listeners;

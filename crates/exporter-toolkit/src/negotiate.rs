@@ -90,7 +90,7 @@ pub(crate) fn encoding(headers: &HeaderMap) -> Encoding {
 struct Item<'a> {
     name: &'a str,
     version: Option<&'a str>,
-    /// In thousandths; `None` when it cannot be read, and then the item says nothing.
+    /// In thousandths; `None` when it cannot be read, and then the item is ignored.
     quality: Option<u16>,
 }
 
@@ -144,7 +144,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The items of a list header, all its lines together. A line that is not ASCII says nothing.
+/// The items of a list header, all its lines together. A line that is not ASCII is ignored.
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Item<'a>> {
     headers
         .get_all(name)

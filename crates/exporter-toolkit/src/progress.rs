@@ -53,7 +53,7 @@ struct State {
     moved: Instant,
 }
 
-/// How dispensable a connection is whose client waits for no answer: the least goes first.
+/// How dispensable a connection is while its client waits for no answer: the least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     /// Whether its request may be on the way, since it came a moment ago.

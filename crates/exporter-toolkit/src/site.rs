@@ -31,8 +31,8 @@ pub(crate) const HEALTHY: &str = "/-/healthy";
 const READY: &str = "/-/ready";
 const RELOAD: &str = "/-/reload";
 
-/// The challenge to a client without a password, by which [`crate::healthcheck()`] recognizes a
-/// server of this crate.
+/// The challenge to a client without a password, by which `healthcheck` recognizes a server of
+/// this crate.
 pub(crate) const CHALLENGE: &str = "Basic realm=\"exporter\", charset=\"UTF-8\"";
 
 /// How long metrics of the same version are served.
