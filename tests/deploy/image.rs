@@ -205,7 +205,8 @@ fn static_binary() -> PathBuf {
         Command::new(env!("CARGO"))
             .args([
                 "build",
-                "--release",
+                "--profile",
+                "dist",
                 "--locked",
                 "--bin",
                 "aws-root-exporter",
