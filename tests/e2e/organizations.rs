@@ -285,7 +285,6 @@ fn root_sessions_alone_tell_active_from_inactive() {
         shown.expect("aws_root_signing_certificates_active", &of, 0.0)?;
         let source = [("account", &*account), ("source", "root_session")];
         shown.expect("aws_account_up", &source, 1.0)?;
-        shown.expect("aws_root_access_keys_evidence_info", &source, 1.0)?;
         let second = [("account", &*account), ("key", "2")];
         let used = "aws_root_access_key_last_used_timestamp_seconds";
         shown.expect(used, &second, 1_760_000_000.0)?;
