@@ -41,7 +41,7 @@ lint-deps: ## check licences, sources and forbidden crates
 	$(CARGO) deny --locked check bans licenses sources
 
 bench-page: test-tools ## measure how long it takes from a root key to a page, and to its end; takes 10 minutes
-	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
+	$(CARGO) build --release --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
 	python3 benches/page.py
 
 bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
@@ -52,7 +52,7 @@ screenshots: test-tools ## make the pictures of the README anew, in docs/images
 	cd tests/browser && node screenshots.js
 
 bench: bench-tools ## compare with nginx, pushgateway, boto3 and others, in ratios; takes about 25 minutes
-	$(CARGO) build --release --locked --bin aws-root-exporter --examples
+	$(CARGO) build --release --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --examples
 	.venv/bin/python benches/peers.py
 
 bench-pure: ## time the parts that need no network
@@ -65,8 +65,8 @@ bench-tools:
 storm: ## storm the daemon for SEED=… (any) and MINUTES=… (1), and compare what it shows with the truth
 	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --test storm -- --nocapture
 
-soak: ## run the daemon in bad weather for MINUTES=… (10), and measure what is left in its process
-	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
+soak: ## run the daemon under random faults for MINUTES=… (10), and measure what its process keeps
+	$(CARGO) build --release --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
 	python3 benches/soak.py --minutes $(or $(MINUTES),10)
 
 # There is no unsafe code of ours for a sanitizer to watch, and without one it is faster.

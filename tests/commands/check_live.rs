@@ -1,6 +1,6 @@
 //! `check` over a simulated AWS.
 
-use aws_root_exporter::simulator::{Fault, FaultKind, Operation};
+use aws_simulator::{Fault, FaultKind, Operation};
 use serde_json::Value;
 
 use crate::simulated::{DAY, HUB, ROLE, Simulated, id, listed, now, organization};

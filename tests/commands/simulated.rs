@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::{Account, Simulator, World};
+use aws_simulator::AccountId;
+use aws_simulator::{Account, Simulator, World};
 use tokio::runtime::Runtime;
 
 use crate::support::Bench;

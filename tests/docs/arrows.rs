@@ -46,7 +46,7 @@ fn what_is_shown_knows_nothing_of_aws() {
         "what is shown comes from the views, whichever source it is from",
         |module| matches!(module.room(), "metrics" | "web" | "views"),
         |module| {
-            let mut found = uses(module, &["aws", "schedule", "discovery", "simulator"]);
+            let mut found = uses(module, &["aws", "schedule", "discovery"]);
             found.extend(foreign(module, &["aws_config", "aws_sdk_"]));
             found
         },
@@ -63,18 +63,6 @@ fn foreign(module: &Module, crates: &[&str]) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn the_simulator_shares_no_code_with_what_it_tests() {
-    against(
-        "of ours the simulator uses account alone: two users of one function agree on its mistake",
-        |module| module.room() == "simulator",
-        |module| {
-            let used = module.uses().filter(|used| *used != "account");
-            used.map(|used| format!("uses {used}")).collect()
-        },
-    );
-}
-
 /// These time clients, by tokio's own clock: sockets' deadlines, the limit of requests, how often
 /// the files of TLS are looked at. No figure hangs on them.
 const TIMES_CLIENTS: [&str; 2] = ["src/web/connection.rs", "src/web/guard/mod.rs"];
@@ -83,8 +71,7 @@ const TIMES_CLIENTS: [&str; 2] = ["src/web/connection.rs", "src/web/guard/mod.rs
 fn time_comes_in_through_the_clock() {
     against(
         "ask crate::clock::Clock, which tests can move",
-        // The simulated AWS has a time of its own, as it shares no code with what it tests.
-        |module| !matches!(module.room(), "clock" | "simulator"),
+        |module| module.room() != "clock",
         |module| {
             let clocks = ["SystemTime", "Instant", "OffsetDateTime", "UtcDateTime"];
             let times_clients = TIMES_CLIENTS.contains(&module.file.as_str())
@@ -138,7 +125,7 @@ const REMEDIATES: &str = "src/cli/remediate.rs";
 fn the_daemon_has_no_call_that_changes_anything() {
     against(
         "the daemon only reads; what a person may delete stands in src/aws/delete.rs",
-        |module| module.room() != "simulator" && module.file != DELETES,
+        |module| module.file != DELETES,
         |module| {
             let mut found = Vec::new();
             let sdk = module

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use crate::support::daemon::{Daemon, Launch};
 use crate::support::exposition::Exposition;

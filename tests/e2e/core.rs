@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Account, COLUMNS, Fault, FaultKind};
+use aws_simulator::{Account, COLUMNS, Fault, FaultKind};
 
 use crate::support::aws::EXTERNAL_ID;
 use crate::support::daemon::{Daemon, Launch};
@@ -415,7 +415,7 @@ fn a_report_that_names_more_credentials_of_root_is_an_alarm() {
 #[test]
 fn users_are_shown_soon_after_a_reload_that_asks_for_them() {
     let aws = Simulated::with([reported(HOUR, |account| {
-        let mut user = aws_root_exporter::simulator::User::new("ada", now());
+        let mut user = aws_simulator::User::new("ada", now());
         user.create_key(now());
         account.users.push(user);
     })]);

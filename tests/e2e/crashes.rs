@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use crate::support::daemon::Daemon;
 use crate::support::exposition::Exposition;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Account, Fault, FaultKind};
+use aws_simulator::{Account, Fault, FaultKind};
 
 use crate::support::daemon::Daemon;
 use crate::support::exposition::Exposition;
@@ -255,7 +255,8 @@ fn a_summary_without_the_entry_leaves_the_word_to_the_report() {
         |account| {
             account.root.create_key(1_700_000_000);
             account.root.deactivate_keys();
-            account.summary.remove("AccountAccessKeysPresent");
+            let entries = &mut account.summary.overrides;
+            entries.insert("AccountAccessKeysPresent", None);
         },
         "",
     );

@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use aws_root_exporter::simulator::{
-    Account, Booleans, COLUMNS, Fault, FaultKind, LineEnd, Ready, Zone,
-};
-use bytes::Bytes;
+use aws_simulator::{Account, COLUMNS, Fault, FaultKind, Ready};
 
 use crate::support::daemon::Daemon;
 use crate::support::exposition::Exposition;
@@ -90,7 +87,7 @@ fn every_shape_of_a_good_report_gives_its_figure() {
         ),
         (
             "in capitals",
-            reported(4, |a| a.report.rendering.booleans = Booleans::Upper),
+            reported(4, |a| a.report.rendering.booleans = ["FALSE", "TRUE"]),
             1.0,
             1.0,
         ),
@@ -98,7 +95,7 @@ fn every_shape_of_a_good_report_gives_its_figure() {
             "inactive in capitals",
             reported(5, |a| {
                 a.root.deactivate_keys();
-                a.report.rendering.booleans = Booleans::Upper;
+                a.report.rendering.booleans = ["FALSE", "TRUE"];
             }),
             0.0,
             1.0,
@@ -107,7 +104,7 @@ fn every_shape_of_a_good_report_gives_its_figure() {
             "with an offset",
             reported(6, |a| {
                 a.root.deactivate_keys();
-                a.report.rendering.zone = Zone::Offset;
+                a.report.rendering.zone = "+00:00";
             }),
             0.0,
             1.0,
@@ -115,7 +112,7 @@ fn every_shape_of_a_good_report_gives_its_figure() {
         (
             "CRLF, and one at the end",
             reported(7, |a| {
-                a.report.rendering.line_end = LineEnd::CrLf;
+                a.report.rendering.line_end = "\r\n";
                 a.report.rendering.final_line_end = true;
             }),
             1.0,
@@ -205,7 +202,7 @@ fn a_report_is_waited_for_renewed_and_asked_for_again() {
 /// A report of raw lines below AWS's header.
 fn raw(account: &mut Account, rows: &[String]) {
     let text = format!("{}\n{}", COLUMNS.join(","), rows.join("\n"));
-    account.report.rendering.raw = Some(Bytes::from(text));
+    account.report.rendering.raw = Some(text.into_bytes());
 }
 
 fn row(user: &str, arn: &str, key_active: &str) -> String {
@@ -245,13 +242,13 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
         (
             "nothing",
             "report_malformed",
-            reported(6, |a| a.report.rendering.raw = Some(Bytes::new())),
+            reported(6, |a| a.report.rendering.raw = Some(Vec::new())),
         ),
         (
             "binary content",
             "report_malformed",
             reported(7, |a| {
-                a.report.rendering.raw = Some(Bytes::from_static(b"\x89PNG\r\n\x1a\n\0\xff\xfe"));
+                a.report.rendering.raw = Some(b"\x89PNG\r\n\x1a\n\0\xff\xfe".to_vec());
             }),
         ),
         (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{AccountState, Fault, FaultKind};
+use aws_simulator::{AccountState, Fault, FaultKind};
 
 use crate::support::aws::{CALLER_ACCOUNT, EXTERNAL_ID, Moto};
 use crate::support::daemon::{ANY_PORT, Daemon, Launch};

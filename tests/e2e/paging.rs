@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use crate::support::paging::{ALERT, EXTERNAL_URL, HERO, OTHER, Way};
 use crate::support::simulated::id;

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use crate::support::aws::EXTERNAL_ID;
 use crate::support::simulated::{Simulated, account, id, listed};

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind, Ready};
+use aws_simulator::{Fault, FaultKind, Ready};
 
 use crate::support::aws::{self, Silence};
 use crate::support::daemon::{ANY_PORT, Launch};

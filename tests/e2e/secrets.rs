@@ -1,7 +1,7 @@
 //! No secret leaves the process: not in a log at its lowest level, the state file, a metric, a
 //! page, or the error about the very line it stands in.
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use crate::support::aws::{self, EXTERNAL_ID};
 use crate::support::daemon::{ANY_PORT, Launch};

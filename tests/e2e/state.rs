@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::support::daemon::{Daemon, Launch};

@@ -10,8 +10,8 @@ mod ways;
 use std::collections::HashMap;
 use std::fs;
 
-use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::Call;
+use aws_simulator::AccountId;
+use aws_simulator::Call;
 
 use crate::support::daemon::{ANY_PORT, Daemon, Launch};
 use crate::support::simulated::{HUB, Simulated, account, id};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use super::*;
 use crate::support::scripted::{Request, Scripted, container, pass_on};

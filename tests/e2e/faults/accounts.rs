@@ -9,7 +9,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Account, Fault, FaultKind};
+use aws_simulator::{Account, Fault, FaultKind};
 
 use super::table::{Operation, Row, SOMEBODY_ELSE, Shown, rows};
 use super::values::{ALARMING, Course, FINE, Scrape, UNKNOWN, Values};

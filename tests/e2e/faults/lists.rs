@@ -1,7 +1,7 @@
 //! The rows about the organization's list: whatever fails in it, the accounts stay and are polled as
 //! always, and the list is followed again once it can be read.
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use super::table::{Row, Shown, rows};
 use super::values::{ALARMING, Course, FINE, Scrape, Values};

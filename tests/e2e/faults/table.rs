@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use aws_root_exporter::simulator::FaultKind;
+use aws_simulator::FaultKind;
 
 use crate::support::simulated::id;
 

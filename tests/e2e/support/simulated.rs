@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use aws_root_exporter::account::AccountId;
 use aws_root_exporter::clock::Clock;
-use aws_root_exporter::simulator::{Account, Simulator, World};
+use aws_simulator::AccountId;
+use aws_simulator::{Account, Simulator, World};
 use tokio::runtime::Runtime;
 
 use super::aws;
