@@ -43,7 +43,7 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     );
     for id in world.ids() {
         world.edit(id, |account| {
-            account.store_report(start.unix() - REPORT_AGE)
+            account.store_report(start.unix() - REPORT_AGE);
         });
     }
     let simulator = {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use aws_simulator::{Account, COLUMNS, Fault, FaultKind};
 
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::daemon::{Daemon, Launch};
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{ROLE, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{Daemon, Launch};
+use test_support::exposition::Exposition;
+use test_support::simulated::EXTERNAL_ID;
+use test_support::simulated::{ROLE, Simulated, account, id, listed, now};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const PRESENT: &str = "aws_root_access_keys_present";
@@ -373,7 +373,7 @@ fn online_check(aws: &Simulated) -> (i32, String) {
         .environment(aws.environment())
         .config(&by_role())
         .finish();
-    (finished.code, finished.output.join("\n"))
+    (finished.code, finished.output().join("\n"))
 }
 
 #[test]

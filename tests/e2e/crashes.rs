@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use aws_simulator::{Fault, FaultKind};
 
-use crate::support::daemon::Daemon;
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, state};
+use test_support::daemon::Daemon;
+use test_support::exposition::Exposition;
+use test_support::simulated::{Simulated, account, id, listed, now};
+use test_support::{PATIENCE, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 

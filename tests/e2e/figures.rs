@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use aws_simulator::{Account, COLUMNS, Fault, FaultKind, Ready};
 
-use crate::support::daemon::Daemon;
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{Simulated, account, id, listed, now};
+use test_support::daemon::Daemon;
+use test_support::exposition::Exposition;
+use test_support::simulated::{Simulated, account, id, listed, now};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const PRESENT: &str = "aws_root_access_keys_present";
@@ -220,7 +220,7 @@ fn root_row(account: &Account, key_active: &str) -> String {
 
 #[test]
 fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
-    let stranger = account(5, "stranger").with_role(crate::support::simulated::ROLE, Some("other"));
+    let stranger = account(5, "stranger").with_role(test_support::simulated::ROLE, Some("other"));
     let unwell = [
         ("denied", "access_denied", with_key(1)),
         (

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::daemon::{ANY_PORT, Finished, Launch};
-use crate::support::simulated::{Simulated, account, listed};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::run::Finished;
+use test_support::simulated::{Simulated, account, listed};
+use test_support::{PATIENCE, eventually};
 
 /// How long a refusal may take.
 const SOON: Duration = Duration::from_secs(10);
@@ -69,7 +70,7 @@ fn an_odd_file_is_refused_soon_wherever_one_is_named() {
                 let finished = finish(launch);
                 let code = if check { 2 } else { 1 };
                 assert_eq!(finished.code, code, "{kind}, {flag}: {finished:?}");
-                let [error] = &finished.errors[..] else {
+                let [error] = &finished.errors()[..] else {
                     panic!("{kind}, {flag}: {finished:?}");
                 };
                 assert!(error.contains("odd: ") && error.contains(says), "{error}");
@@ -85,7 +86,7 @@ fn a_saved_report_is_bounded_too() {
         make(kind, &launch.path("odd"));
         let finished = finish(launch);
         assert_eq!(finished.code, 2, "{kind}: {finished:?}");
-        let errors = finished.errors.join("\n");
+        let errors = finished.errors().join("\n");
         assert!(
             errors.contains("it has more than 16 MiB"),
             "{kind}: {errors}"

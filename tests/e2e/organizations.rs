@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use aws_simulator::{AccountState, Fault, FaultKind};
 
-use crate::support::aws::{CALLER_ACCOUNT, EXTERNAL_ID, Moto};
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{HUB, ROLE, Simulated, account, id};
-use crate::support::{PATIENCE, eventually, python, script, state};
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::exposition::Exposition;
+use test_support::simulated::{EXTERNAL_ID, HUB, ROLE, Simulated, account, id};
+use test_support::{PATIENCE, eventually, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -381,7 +380,7 @@ fn a_reload_is_whole_or_nothing_and_loses_nothing() {
     aws.world.edit(id(101), |account| {
         account.root.create_key(1_700_000_000);
     });
-    let listed = crate::support::simulated::listed;
+    let listed = test_support::simulated::listed;
     let good = format!("refresh.interval = \"1s\"\n{}{}", listed(101), listed(102));
     let launch = aws.launch(&good);
     let file = launch.path("config.toml");
@@ -448,7 +447,7 @@ fn a_reload_is_whole_or_nothing_and_loses_nothing() {
 fn a_file_that_is_swapped_by_a_link_is_read_again_by_itself() {
     use std::os::unix::fs::symlink;
     let aws = Simulated::with((101..=102).map(|number| account(number, "member")));
-    let listed = crate::support::simulated::listed;
+    let listed = test_support::simulated::listed;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     for (data, accounts) in [
@@ -499,50 +498,6 @@ fn a_thousand_accounts_are_known_soon_and_asked_no_more_than_needed() {
     assert_eq!(aws.world.total("AssumeRole"), 1000);
 }
 
-/// Runs the script that changes moto's organization.
-fn moto_organization(endpoint: &str, arguments: &[&str]) -> String {
-    let output = std::process::Command::new(python())
-        .arg(script("moto_organization.py"))
-        .arg(endpoint)
-        .args(arguments)
-        .output()
-        .expect("Python runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-#[test]
-fn an_organization_of_moto_is_discovered_and_followed() {
-    let moto = Moto::plain();
-    let names: Vec<String> = (1..=25).map(|nth| format!("member {nth}")).collect();
-    let mut arguments = vec!["make"];
-    arguments.extend(names.iter().map(String::as_str));
-    let made = moto_organization(&moto.endpoint, &arguments);
-    let ids: std::collections::BTreeMap<String, String> = serde_json::from_str(&made).unwrap();
-    let mut wanted: BTreeSet<String> = ids.values().cloned().collect();
-    wanted.insert(CALLER_ACCOUNT.to_owned());
-
-    let daemon = Launch::new(&[ANY_PORT])
-        .environment(moto.environment())
-        .config(&config("tag_labels = [\"team\"]\n"))
-        .start();
-    let first = &ids["member 1"];
-    daemon.scrape_until(|shown| {
-        expect_accounts(shown, &wanted)?;
-        let labels = [
-            ("account", first.as_str()),
-            ("account_name", "member 1"),
-            ("label_team", "team of member 1"),
-        ];
-        shown.expect("aws_account_info", &labels, 1.0)?;
-        // moto's summary says that there is no key.
-        shown.expect(ACTIVE, &[("account", first)], 0.0)
-    });
-    wanted.insert(moto_organization(&moto.endpoint, &["add", "late"]));
-    daemon.scrape_until(|shown| expect_accounts(shown, &wanted));
-}
-
 #[test]
 fn the_online_check_tries_every_account_and_says_what_is_missing() {
     let aws = fifty();
@@ -553,14 +508,12 @@ fn the_online_check_tries_every_account_and_says_what_is_missing() {
             .finish()
     };
     let finished = run(&config("access = \"both\"\ntag_labels = [\"team\"]\n"));
-    let out = finished.output.join("\n");
+    let out = finished.output().join("\n");
     assert_eq!(finished.code, 1, "{out}");
     assert!(out.contains("49 to watch, 0 excluded, 2 inactive"), "{out}");
     let row = |number: u64| {
-        let found = finished
-            .output
-            .iter()
-            .find(|line| line.starts_with(&text(number)));
+        let mut lines = finished.out.lines();
+        let found = lines.find(|line| line.starts_with(&text(number)));
         found.unwrap_or_else(|| panic!("no row of {number}: {out}"))
     };
     let words: Vec<_> = row(104).split_whitespace().rev().take(3).collect();
@@ -574,7 +527,7 @@ fn the_online_check_tries_every_account_and_says_what_is_missing() {
         "{out}"
     );
 
-    let listed = crate::support::simulated::listed;
+    let listed = test_support::simulated::listed;
     let finished = run(&format!("{}{}", listed(120), listed(121)));
-    assert_eq!(finished.code, 0, "{:?}", finished.output);
+    assert_eq!(finished.code, 0, "{:?}", finished.output());
 }

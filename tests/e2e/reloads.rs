@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_simulator::{Fault, FaultKind};
 
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::simulated::{Simulated, account, id, listed};
-use crate::support::{PATIENCE, eventually};
+use test_support::simulated::EXTERNAL_ID;
+use test_support::simulated::{Simulated, account, id, listed};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 

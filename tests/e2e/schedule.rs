@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use aws_simulator::{Fault, FaultKind, Ready};
 
-use crate::support::aws::{self, Silence};
-use crate::support::daemon::{ANY_PORT, Launch};
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::server::Silence;
+use test_support::simulated::{Simulated, account, environment, id, listed, now};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const GENERATE: &str = "GenerateCredentialReport";
@@ -127,7 +127,7 @@ fn an_account_that_never_answers_delays_no_other() {
 fn an_aws_that_takes_calls_and_never_answers_holds_up_nothing() {
     let silence = Silence::start();
     let daemon = Launch::new(&[ANY_PORT])
-        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .environment(environment(&silence.endpoint(), "testing", "testing"))
         .config(&config(100..200, ""))
         .start();
     let _calls: Vec<TcpStream> = (0..4).map(|_| silence.take_caller()).collect();

@@ -3,10 +3,11 @@
 
 use aws_simulator::{Fault, FaultKind};
 
-use crate::support::aws::{self, EXTERNAL_ID};
-use crate::support::daemon::{ANY_PORT, Launch};
-use crate::support::simulated::{ROLE, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::simulated::{
+    EXTERNAL_ID, ROLE, Simulated, account, environment, id, listed, now,
+};
+use test_support::{PATIENCE, eventually};
 
 const SECRET_KEY: &str = "wJalrXUtnFEMI-the-callers-secret-key";
 const TOKEN: &str = "FwoGZXIvYXdzEJr-the-callers-session-token";
@@ -45,7 +46,7 @@ fn no_log_state_metric_or_page_shows_a_secret() {
             "refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n[organization]\nenabled = true\n\
              access = \"both\"\ninterval = \"1s\"\nexternal_id = \"{EXTERNAL_ID}\"\n{accounts}"
         );
-        let mut environment = aws::environment(&aws.url, "AKIAIOSFODNN7EXAMPLE", SECRET_KEY);
+        let mut environment = environment(&aws.url, "AKIAIOSFODNN7EXAMPLE", SECRET_KEY);
         environment.push(("AWS_SESSION_TOKEN", TOKEN.to_owned()));
         // Who asks for everything there is gets no secret either.
         environment.push(("RUST_LOG", "trace".to_owned()));
@@ -129,7 +130,7 @@ fn no_error_about_a_configuration_shows_a_secret() {
             .config(&config)
             .finish();
         assert_eq!(finished.code, 2, "{config}{finished:?}");
-        let said = finished.errors.join("\n");
+        let said = finished.errors().join("\n");
         assert!(said.contains("config.toml"), "{config}{said}");
         holds_no_secret(&config, &said);
     }
@@ -141,5 +142,5 @@ fn no_error_about_a_configuration_shows_a_secret() {
         .environment([variable])
         .finish();
     assert_eq!(finished.code, 2, "{finished:?}");
-    holds_no_secret("a variable's error", &finished.errors.join("\n"));
+    holds_no_secret("a variable's error", &finished.errors().join("\n"));
 }

@@ -5,8 +5,10 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::aws::{self, Silence, role};
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::listen;
+use test_support::server::Silence;
+use test_support::simulated::{environment, role};
 
 /// The grace time of a shutdown.
 const GRACE: Duration = Duration::from_secs(5);
@@ -21,7 +23,7 @@ fn good_config() -> String {
 /// A daemon whose AWS takes calls and never answers them.
 fn waiting_daemon(silence: &Silence) -> Daemon {
     Launch::new(&[ANY_PORT])
-        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .environment(environment(&silence.endpoint(), "testing", "testing"))
         .config(&good_config())
         .start()
 }
@@ -69,26 +71,26 @@ fn an_idle_client_does_not_hold_up_the_end() {
 
 #[test]
 fn a_taken_port_is_one_line_and_exit_code_1() {
-    let taken = aws::listen();
+    let taken = listen();
     let address = taken.local_addr().unwrap().to_string();
     let silence = Silence::start();
 
     let finished = Launch::new(&["--log.level=error"])
         .argument(&format!("--web.listen-address={address}"))
-        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .environment(environment(&silence.endpoint(), "testing", "testing"))
         .config(&good_config())
         .finish();
 
     assert_eq!(finished.code, 1, "{finished:?}");
-    assert_eq!(finished.errors.len(), 1, "{finished:?}");
-    assert!(finished.errors[0].contains(&address), "{finished:?}");
+    assert_eq!(finished.errors().len(), 1, "{finished:?}");
+    assert!(finished.errors()[0].contains(&address), "{finished:?}");
 }
 
 #[test]
 fn a_key_on_which_the_sdk_panics_is_reported_and_costs_no_task() {
     let silence = Silence::start();
     let key = "AKIA\nEXAMPLE";
-    let environment = aws::environment(&silence.endpoint(), key, "testing");
+    let environment = environment(&silence.endpoint(), key, "testing");
     let daemon = Launch::new(&[ANY_PORT]).environment(environment).start();
 
     let logged = daemon
@@ -108,7 +110,7 @@ fn an_unknown_flag_is_named_with_exit_code_2() {
     let finished = Launch::new(&["--no-such-flag"]).finish();
 
     assert_eq!(finished.code, 2, "{finished:?}");
-    let said = finished.errors.join("\n");
+    let said = finished.errors().join("\n");
     assert!(said.contains("--no-such-flag"), "{finished:?}");
 }
 
@@ -142,7 +144,7 @@ fn a_bad_configuration_fails_its_check_and_the_start() {
             let finished = Launch::new(arguments).config(config).finish();
 
             assert_eq!(finished.code, 2, "{config}{arguments:?} {finished:?}");
-            let said = finished.errors.join("\n");
+            let said = finished.errors().join("\n");
             for word in ["config.toml"].iter().chain(named) {
                 assert!(said.contains(word), "{word} is not in: {said}");
             }
@@ -162,6 +164,6 @@ fn a_configuration_that_cannot_be_read_is_one_line_and_exit_code_1() {
         .finish();
 
     assert_eq!(finished.code, 1, "{finished:?}");
-    assert_eq!(finished.errors.len(), 1, "{finished:?}");
-    assert!(finished.errors[0].contains("folder.toml"), "{finished:?}");
+    assert_eq!(finished.errors().len(), 1, "{finished:?}");
+    assert!(finished.errors()[0].contains("folder.toml"), "{finished:?}");
 }

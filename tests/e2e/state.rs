@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use aws_simulator::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::support::daemon::{Daemon, Launch};
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::state::{self, knowing};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{Daemon, Launch};
+use test_support::simulated::{Simulated, account, id, listed, now};
+use test_support::state::{self, knowing};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const SAVED: &str = "aws_root_exporter_state_last_save_successful";
@@ -127,7 +127,7 @@ fn what_is_not_a_regular_file_refuses_the_start_and_stays_as_it_is() {
         let config = config(&[ONE]).replace("state.redb", path.to_str().unwrap());
         let finished = aws.launch(&config).finish();
         assert_eq!(finished.code, 1, "{kind}: {finished:?}");
-        let errors = finished.errors.join("\n");
+        let errors = finished.errors().join("\n");
         let told = format!("{}: not a regular file; name a file", path.display());
         assert!(errors.contains(&told), "{kind}: {errors}");
         let after = fs::symlink_metadata(&path).unwrap();
@@ -144,7 +144,7 @@ fn a_second_process_on_the_same_path_does_not_start_and_costs_the_first_nothing(
     let config = config(&[ONE]).replace("state.redb", first.path.to_str().unwrap());
     let second = aws.launch(&config).finish();
     assert_eq!(second.code, 1, "{second:?}");
-    let errors = second.errors.join("\n");
+    let errors = second.errors().join("\n");
     assert!(
         errors.contains("another process uses this state"),
         "{errors}"

@@ -16,12 +16,12 @@ use tempfile::TempDir;
 use crate::answers::{Answers, Topic};
 use crate::plan::{Act, Step, Way};
 use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, Shown};
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::daemon::{ACCEPT_TEXT, Daemon};
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{HUB, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, http};
 use crate::wait_until;
+use test_support::daemon::{ACCEPT_TEXT, Daemon};
+use test_support::exposition::Exposition;
+use test_support::simulated::EXTERNAL_ID;
+use test_support::simulated::{HUB, Simulated, account, id, listed, now};
+use test_support::{PATIENCE, http};
 
 /// One daemon for the accounts with reports, one for those with a root session alone.
 pub const DAEMONS: usize = 2;

@@ -113,8 +113,8 @@ fn fit(fault: Fault) -> Fault {
 #[test]
 fn a_seed_always_brings_the_same_storm() {
     let accounts = [
-        (crate::support::simulated::id(12), Way::Role),
-        (crate::support::simulated::id(13), Way::Both),
+        (test_support::simulated::id(12), Way::Role),
+        (test_support::simulated::id(13), Way::Both),
     ];
     let storm = |seed| format!("{:?}", of(seed, Duration::from_secs(60), &accounts));
     assert_eq!(storm(7), storm(7));

@@ -91,8 +91,8 @@ fn generate(account: &mut Account, context: &Context) -> Reply {
             }
             // The account is rendered only here, so that an answer costs the same however large it is.
             Stage::None | Stage::Stored { .. } => {
-                let content = render::content(&account.seen_after(context.lag));
-                account.report.begin(content, now);
+                let report = render::content(&account.seen_after(context.lag));
+                account.report.begin(report, now);
                 (
                     "<Description>No report exists. Starting a new report generation \
                      task</Description>",
@@ -112,7 +112,7 @@ fn get(account: &mut Account, context: &Context) -> Result<Reply, Failure> {
     }
     let shown = account.report.shown_generated_time;
     let own = account.id();
-    let (content, generated) = match account.report.stage(context.now) {
+    let (stored, generated) = match account.report.stage(context.now) {
         Stage::Making { .. } => return Err(in_progress),
         Stage::None => {
             let message = "No report exists. Use GenerateCredentialReport to generate one.";
@@ -125,7 +125,7 @@ fn get(account: &mut Account, context: &Context) -> Result<Reply, Failure> {
         }
         Stage::Stored { content, generated } => (content, shown.unwrap_or(*generated)),
     };
-    let mut report = content.bytes.clone();
+    let mut report = stored.bytes.clone();
     for fault in context.faults {
         match fault {
             FaultKind::WrongAccount(other) => {
@@ -140,14 +140,14 @@ fn get(account: &mut Account, context: &Context) -> Result<Reply, Failure> {
             _ => {}
         }
     }
-    let mut content = BASE64_STANDARD.encode(report);
+    let mut base64 = BASE64_STANDARD.encode(report);
     if context.has(FaultKind::TruncatedBase64) {
         // To a length that no whole number of groups has.
-        content.truncate((content.len() / 8 * 4).saturating_sub(3));
+        base64.truncate((base64.len() / 8 * 4).saturating_sub(3));
     }
     let generated = iso(generated);
     Ok(Reply::Xml(format!(
-        "<Content>{content}</Content><ReportFormat>text/csv</ReportFormat>\
+        "<Content>{base64}</Content><ReportFormat>text/csv</ReportFormat>\
          <GeneratedTime>{generated}</GeneratedTime>"
     )))
 }

@@ -59,7 +59,7 @@ pub fn random_change(rng: &mut Rng, root: &mut User, now: i64) {
         10 => {
             root.password = match root.password {
                 Password::Absent => Password::Present,
-                _ => Password::Absent,
+                Password::Present => Password::Absent,
             };
             root.password_last_changed = (root.password == Password::Present).then_some(now);
         }

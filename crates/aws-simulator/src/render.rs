@@ -120,13 +120,13 @@ fn values(account: &Account, rendering: &Rendering, user: &User, is_root: bool) 
     ];
     for key in &user.keys {
         let key = key.as_ref();
-        let used = key.and_then(|key| key.last_used.as_ref());
+        let last = key.and_then(|key| key.last_used.as_ref());
         values.extend([
             boolean(key.is_some_and(|key| key.active)),
             or_none(key.map(|key| time(key.created))),
-            or_none(used.map(|used| time(used.at))),
-            or_none(used.map(|used| used.region.clone())),
-            or_none(used.map(|used| used.service.clone())),
+            or_none(last.map(|last| time(last.at))),
+            or_none(last.map(|last| last.region.clone())),
+            or_none(last.map(|last| last.service.clone())),
         ]);
     }
     for certificate in &user.certificates {

@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt, Limited};
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::task::{JoinHandle, JoinSet};
@@ -129,19 +129,12 @@ async fn answer(
     }
     let wire = outcome.wire;
     let body = Answer::new(wire.body, outcome.delivery, outcome.in_flight);
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(wire.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire.content_type));
-    let texts = [
-        ("x-amzn-requestid", Some(wire.request_id)),
-        (DATE.as_str(), outcome.date.map(calendar::http)),
-    ];
-    for (name, text) in texts {
-        if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
-            headers.insert(name, value);
-        }
+    let mut response = Response::builder()
+        .status(wire.status)
+        .header(CONTENT_TYPE, wire.content_type)
+        .header("x-amzn-requestid", wire.request_id);
+    if let Some(date) = outcome.date {
+        response = response.header(DATE, calendar::http(date));
     }
-    Ok(response)
+    response.body(body).map_err(|_| Refused)
 }

@@ -13,9 +13,9 @@ use std::fs;
 use aws_simulator::AccountId;
 use aws_simulator::Call;
 
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
-use crate::support::simulated::{HUB, Simulated, account, id};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::simulated::{HUB, Simulated, account, id};
+use test_support::{PATIENCE, eventually};
 
 /// Two access keys, by their ends.
 const OLD: &str = "AKIAIOSFODNN7EXAMOLD";

@@ -8,7 +8,7 @@ use std::fmt;
 
 use aws_simulator::FaultKind;
 
-use crate::support::simulated::id;
+use test_support::simulated::id;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
