@@ -1,5 +1,4 @@
-//! From credential reports to figures, in every shape a report comes in: the right figure, or
-//! none at all and the reason why.
+//! Credential reports in every form: each gives the right value, or none and a reason.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,7 +22,7 @@ fn start(aws: &Simulated, accounts: impl IntoIterator<Item = u64>) -> Daemon {
     aws.launch(&config).start()
 }
 
-/// The account with one active root key, changed, and a report of an hour ago in store.
+/// The account with one active root key and a change, and a report of it from an hour ago.
 fn reported(number: u64, change: impl FnOnce(&mut Account)) -> Account {
     let mut account = with_key(number);
     change(&mut account);
@@ -46,7 +45,7 @@ fn value(shown: &Exposition, name: &str, number: u64) -> Option<f64> {
     shown.value(name, &[(key, &account)])
 }
 
-fn figures(shown: &Exposition, number: u64) -> (Option<f64>, Option<f64>) {
+fn keys(shown: &Exposition, number: u64) -> (Option<f64>, Option<f64>) {
     (value(shown, ACTIVE, number), value(shown, PRESENT, number))
 }
 
@@ -68,8 +67,8 @@ fn failures(shown: &Exposition, number: u64) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn every_shape_of_a_good_report_gives_its_figure() {
-    let well: Vec<(u64, &str, Account, f64, f64)> = [
+fn every_form_of_a_good_report_gives_its_values() {
+    let good: Vec<(u64, &str, Account, f64, f64)> = [
         ("none", reported(1, |a| a.root.delete_keys()), 0.0, 0.0),
         (
             "both active",
@@ -125,12 +124,12 @@ fn every_shape_of_a_good_report_gives_its_figure() {
             1.0,
         ),
         (
-            "columns the other way round, and more of them",
+            "columns in reverse, and more of them",
             reported(9, |a| {
                 let mut columns = COLUMNS.to_vec();
                 columns.reverse();
                 columns.insert(3, "additional_credentials_info");
-                columns.push("a_column_of_tomorrow");
+                columns.push("a_future_column");
                 a.report.rendering.columns = Some(columns);
             }),
             1.0,
@@ -141,23 +140,23 @@ fn every_shape_of_a_good_report_gives_its_figure() {
     .zip(1..)
     .map(|((what, account, active, present), number)| (number, what, account, active, present))
     .collect();
-    let aws = Simulated::with(well.iter().map(|(_, _, account, ..)| account.clone()));
-    let daemon = start(&aws, well.iter().map(|(number, ..)| *number));
+    let aws = Simulated::with(good.iter().map(|(_, _, account, ..)| account.clone()));
+    let daemon = start(&aws, good.iter().map(|(number, ..)| *number));
 
     let shown = daemon.scrape_until(|shown| {
-        let mut numbers = well.iter().map(|(number, ..)| *number);
+        let mut numbers = good.iter().map(|(number, ..)| *number);
         numbers.try_for_each(|number| up(shown, number, 1.0))
     });
 
-    for (number, what, _, active, present) in well {
+    for (number, what, _, active, present) in good {
         let wanted = (Some(active), Some(present));
-        assert_eq!(figures(&shown, number), wanted, "a report with {what}");
+        assert_eq!(keys(&shown, number), wanted, "a report with {what}");
         assert!(failures(&shown, number).is_empty(), "a report with {what}");
     }
 }
 
 #[test]
-fn a_report_is_waited_for_renewed_and_asked_for_again() {
+fn a_report_is_waited_for_renewed_and_requested_again() {
     const MAKING: u64 = 1;
     const EXPIRED: u64 = 2;
     const THROTTLED: u64 = 3;
@@ -179,7 +178,7 @@ fn a_report_is_waited_for_renewed_and_asked_for_again() {
     });
 
     for number in accounts {
-        assert_eq!(figures(&shown, number), (Some(1.0), Some(1.0)), "{number}");
+        assert_eq!(keys(&shown, number), (Some(1.0), Some(1.0)), "{number}");
     }
     // Times of this century are whole numbers that floating point holds exactly.
     #[expect(clippy::cast_precision_loss, reason = "see above")]
@@ -193,8 +192,14 @@ fn a_report_is_waited_for_renewed_and_asked_for_again() {
         generated.is_some_and(|generated| generated >= started),
         "the report of 5 hours ago is still in use: {generated:?}"
     );
-    assert!(failures(&shown, MAKING).is_empty(), "waiting is no failure");
-    assert!(failures(&shown, EXPIRED).is_empty(), "nor is a renewal");
+    assert!(
+        failures(&shown, MAKING).is_empty(),
+        "waiting is not a failure"
+    );
+    assert!(
+        failures(&shown, EXPIRED).is_empty(),
+        "a renewal is not a failure"
+    );
     let throttled = BTreeMap::from([("throttled".to_owned(), 2.0)]);
     assert_eq!(failures(&shown, THROTTLED), throttled);
 }
@@ -219,9 +224,9 @@ fn root_row(account: &Account, key_active: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
-    let stranger = account(5, "stranger").with_role(test_support::simulated::ROLE, Some("other"));
-    let unwell = [
+fn an_untrustworthy_report_gives_no_value_and_a_reason() {
+    let closed = account(5, "closed").with_role(test_support::simulated::ROLE, Some("other"));
+    let bad = [
         ("denied", "access_denied", with_key(1)),
         (
             "a root row that is malformed",
@@ -238,7 +243,7 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
             "report_malformed",
             reported(4, |a| a.report.rendering.root_rows = 2),
         ),
-        ("a role that lets nobody in", "assume_role", stranger),
+        ("a role that cannot be assumed", "assume_role", closed),
         (
             "nothing",
             "report_malformed",
@@ -267,7 +272,7 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
             reported(10, |_| {}),
         ),
         (
-            "a time that is none",
+            "an invalid time",
             "report_malformed",
             reported(11, |a| {
                 let row =
@@ -276,8 +281,8 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
             }),
         ),
     ];
-    let numbers: Vec<u64> = (1..).take(unwell.len()).collect();
-    let aws = Simulated::with(unwell.iter().map(|(_, _, account)| account.clone()));
+    let numbers: Vec<u64> = (1..).take(bad.len()).collect();
+    let aws = Simulated::with(bad.iter().map(|(_, _, account)| account.clone()));
     for (number, operation, kind) in [
         (1, "GenerateCredentialReport", FaultKind::AccessDenied),
         (1, "GetCredentialReport", FaultKind::AccessDenied),
@@ -294,8 +299,8 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
         numbers.try_for_each(|number| up(shown, *number, 0.0))
     });
 
-    for (number, (what, reason, _)) in numbers.into_iter().zip(unwell) {
-        assert_eq!(figures(&shown, number), (None, None), "{what}");
+    for (number, (what, reason, _)) in numbers.into_iter().zip(bad) {
+        assert_eq!(keys(&shown, number), (None, None), "{what}");
         let reasons: Vec<_> = failures(&shown, number).into_keys().collect();
         assert_eq!(reasons, [reason], "{what}");
         for family in ["aws_root_mfa_enabled", "aws_iam_users"] {
@@ -305,7 +310,7 @@ fn what_cannot_be_trusted_gives_no_figure_and_the_reason() {
 }
 
 #[test]
-fn a_bad_row_of_a_user_costs_that_row_alone() {
+fn a_bad_row_of_a_user_is_skipped_alone() {
     let user = |name: &str, key_active: &str| {
         let arn = format!("arn:aws:iam::{}:user/{name}", id(1));
         row(name, &arn, key_active)
@@ -325,7 +330,7 @@ fn a_bad_row_of_a_user_costs_that_row_alone() {
 
     let shown = daemon.scrape_until(|shown| up(shown, 1, 1.0));
 
-    assert_eq!(figures(&shown, 1), (Some(1.0), Some(1.0)));
+    assert_eq!(keys(&shown, 1), (Some(1.0), Some(1.0)));
     let skipped = value(&shown, "aws_credential_report_rows_skipped", 1);
     assert_eq!(skipped, Some(2.0));
     assert_eq!(value(&shown, "aws_iam_users", 1), Some(2.0));
@@ -334,7 +339,7 @@ fn a_bad_row_of_a_user_costs_that_row_alone() {
 }
 
 #[test]
-fn a_malformed_report_changes_nothing_that_was_known() {
+fn a_malformed_report_changes_no_value() {
     let mut known = with_key(1);
     // The next report is due in a few seconds, and has no root row.
     let first = now() - 4 * HOUR + 8;
@@ -346,7 +351,7 @@ fn a_malformed_report_changes_nothing_that_was_known() {
 
     let shown = daemon.scrape_until(|shown| up(shown, 1, 0.0));
 
-    assert_eq!(figures(&shown, 1), (Some(1.0), Some(1.0)));
+    assert_eq!(keys(&shown, 1), (Some(1.0), Some(1.0)));
     let reasons: Vec<_> = failures(&shown, 1).into_keys().collect();
     assert_eq!(reasons, ["report_malformed"]);
     let generated = "aws_credential_report_generated_timestamp_seconds";
