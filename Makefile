@@ -44,7 +44,7 @@ lint-deps: ## check licences, sources and forbidden crates
 	$(CARGO) deny --locked check bans licenses sources
 
 bench-page: test-tools ## measure how long it takes from a root key to a page, and to its end; takes 10 minutes
-	$(CARGO) build --profile dist --locked --bin aws-root-exporter --example simulator
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
 	python3 benches/page.py
 
 bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
@@ -55,7 +55,7 @@ screenshots: test-tools ## take the README's pictures in docs/images again
 	cd tests/browser && node screenshots.js
 
 bench: bench-tools ## compare with nginx, pushgateway, boto3 and others, in ratios; takes about 25 minutes
-	$(CARGO) build --profile dist --locked --bin aws-root-exporter --examples
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --examples
 	.venv/bin/python benches/peers.py
 
 bench-pure: ## time the parts that need no network
@@ -69,7 +69,7 @@ storm: ## inject random faults for MINUTES=… (1) with SEED=… (any), and comp
 	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --features tools --test storm -- --nocapture
 
 soak: ## inject faults for MINUTES=… (10) and check that memory, threads and descriptors do not grow
-	$(CARGO) build --profile dist --locked --bin aws-root-exporter --example simulator
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
 	python3 benches/soak.py --minutes $(or $(MINUTES),10)
 
 # No sanitizer: the project has no unsafe code, and fuzzing is faster without one.

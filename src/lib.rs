@@ -15,7 +15,6 @@ pub mod failure;
 pub mod files;
 pub mod metrics;
 pub mod schedule;
-pub mod simulator;
 pub mod state;
 pub mod views;
 pub mod web;

@@ -1,10 +1,11 @@
 //! The dashboard file, read as far as the tests ask about it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
+use test_support::repository;
 
 /// Grafana's grid is so many columns wide.
 pub const COLUMNS: u32 = 24;
@@ -148,7 +149,7 @@ impl Panel {
 
 /// A file of the repository.
 pub fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    repository(name)
 }
 
 /// The dashboard file as it is.

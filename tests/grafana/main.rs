@@ -19,7 +19,3 @@ mod promql;
 mod provisioning;
 mod queries;
 mod types;
-
-#[allow(dead_code, reason = "shared with other tests, which use more of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;
