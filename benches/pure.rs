@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Account, Partition};
 use aws_root_exporter::clock::Clock;
-use aws_root_exporter::metrics::{self, Format, Options};
+use aws_root_exporter::metrics::{self, Options};
 use aws_root_exporter::views::{AccountView, ReportView, SourceView, UserDetail, Views};
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use exporter_toolkit::Format;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use root_posture::report::{UserFigures, parse};
@@ -140,7 +141,11 @@ fn options() -> Options {
 fn write_the_metrics(bencher: Bencher, accounts: u64) {
     let snapshot = views(accounts).snapshot();
     bencher.bench(|| {
-        metrics::render(&snapshot, &options(), Format::Text, &mut std::io::sink()).unwrap();
+        Format::Text
+            .write(&mut std::io::sink(), |out| {
+                metrics::write(&snapshot, &options(), out)
+            })
+            .unwrap();
     });
 }
 
@@ -148,7 +153,9 @@ fn write_the_metrics(bencher: Bencher, accounts: u64) {
 fn pack_the_metrics(bencher: Bencher, accounts: u64) {
     let mut text = Vec::new();
     let snapshot = views(accounts).snapshot();
-    metrics::render(&snapshot, &options(), Format::Text, &mut text).unwrap();
+    Format::Text
+        .write(&mut text, |out| metrics::write(&snapshot, &options(), out))
+        .unwrap();
     bencher
         .counter(divan::counter::BytesCount::new(text.len()))
         .bench(|| {

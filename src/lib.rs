@@ -3,7 +3,6 @@
 //! `ARCHITECTURE.md` says how they hang together.
 
 pub mod account;
-pub mod address;
 pub mod aws;
 pub mod backoff;
 pub mod build;
@@ -12,9 +11,9 @@ pub mod clock;
 pub mod config;
 pub mod discovery;
 pub mod failure;
-pub mod files;
 pub mod metrics;
+pub mod pages;
 pub mod schedule;
+pub mod site;
 pub mod state;
 pub mod views;
-pub mod web;

@@ -1,8 +1,8 @@
 //! Any bytes as `Accept` and `Accept-Encoding`: there is always an answer, it is one that the
 //! client permits where it permits any, and what is refused by `q=0` is never chosen.
 
-use aws_root_exporter::metrics::Format;
-use aws_root_exporter::web::fuzzing::{format, is_packed};
+use exporter_toolkit::Format;
+use exporter_toolkit::fuzzing::{format, is_compressed};
 
 /// The ranges that our formats are in, or nearly, from the least exact; and which formats each
 /// names: OpenMetrics, text.
@@ -35,18 +35,18 @@ const QUALITIES: [(&str, u16); 6] = [
 pub fn check(bytes: &[u8]) -> bool {
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
     let chosen = format(&lines);
-    let packed = is_packed(&lines);
+    let packed = is_compressed(&lines);
     let shouted = bytes.to_ascii_uppercase();
     let shouted: Vec<&[u8]> = shouted.split(|byte| *byte == b'\n').collect();
     assert_eq!(format(&shouted), chosen, "case says nothing");
-    assert_eq!(is_packed(&shouted), packed, "case says nothing");
+    assert_eq!(is_compressed(&shouted), packed, "case says nothing");
     if bytes
         .iter()
         .all(|byte| (b' '..b'~').contains(byte) && *byte != b'"' || *byte == b'\n')
     {
         let joined = lines.join(&b","[..]);
         assert_eq!(format(&[&joined]), chosen, "lines are one list");
-        assert_eq!(is_packed(&[&joined]), packed, "lines are one list");
+        assert_eq!(is_compressed(&[&joined]), packed, "lines are one list");
     }
     listed_formats(bytes);
     listed_encodings(bytes);
@@ -110,7 +110,7 @@ fn listed_encodings(bytes: &[u8]) {
         fitting.map(|(_, (_, quality))| *quality).max()
     };
     let gzip = quality(0).or(quality(2)).unwrap_or(0);
-    if is_packed(&[header.as_bytes()]) {
+    if is_compressed(&[header.as_bytes()]) {
         assert!(gzip > 0, "{header}");
         assert!(gzip >= quality(1).unwrap_or(0), "{header}");
     }

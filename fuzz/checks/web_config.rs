@@ -1,7 +1,7 @@
 //! Any bytes as the web configuration file: good or refused, and a refusal is one line that holds
 //! no hash, no key and no password.
 
-use aws_root_exporter::web::fuzzing::web_config;
+use exporter_toolkit::fuzzing::web_config;
 
 /// A password where a hash, a key or a section belongs.
 const SECRET: &str = "hunter2-hunter2";

@@ -14,7 +14,7 @@ use root_posture::AccessKeyId;
 use crate::account::AccountId;
 use crate::build::{REVISION, RUSTC, VERSION};
 use crate::config::{BaseUrl, LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
-use crate::web::ProbeUrl;
+use exporter_toolkit::HealthUrl;
 
 use self::daemon::{PlaceArgs, ServeArgs, WebArgs};
 
@@ -423,7 +423,7 @@ pub struct RemediateArgs {
 pub struct HealthcheckArgs {
     /// What to ask; without a path, /-/healthy [default: by the configuration].
     #[arg(long)]
-    pub url: Option<ProbeUrl>,
+    pub url: Option<HealthUrl>,
 }
 
 #[derive(Debug, Args)]

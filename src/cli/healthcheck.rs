@@ -3,13 +3,14 @@
 
 use std::process::ExitCode;
 
+use exporter_toolkit::HealthUrl;
+
 use super::{USAGE, print, serve};
 use crate::config::Config;
-use crate::web::{self, ProbeUrl};
 
 /// Exits with 0 when the daemon is healthy, else with 1 and the reason.
-pub(super) async fn run(url: ProbeUrl) -> ExitCode {
-    match web::probe(&url).await {
+pub(super) async fn run(url: HealthUrl) -> ExitCode {
+    match exporter_toolkit::healthcheck(&url).await {
         Ok(health) => print(&format!("{health}\n")),
         Err(error) => {
             eprintln!("aws-root-exporter: {url}: {error}");
@@ -24,7 +25,7 @@ pub(super) async fn run(url: ProbeUrl) -> ExitCode {
 /// # Errors
 ///
 /// Wrong configuration, with its exit code: the file of TLS cannot be read, or the port is any.
-pub(super) fn url(config: &Config) -> Result<ProbeUrl, ExitCode> {
+pub(super) fn url(config: &Config) -> Result<HealthUrl, ExitCode> {
     let refused = |why: &str| {
         eprintln!("aws-root-exporter: healthcheck: {why}");
         ExitCode::from(USAGE)

@@ -8,7 +8,9 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use exporter_toolkit::files::{self, ReadError, TimedReads};
+use exporter_toolkit::{ReloadRequests, Reloaded, WebConfig};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{error, info};
 
@@ -16,9 +18,8 @@ use super::serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
 use crate::discovery::Wanted;
-use crate::files;
+use crate::site::Site;
 use crate::views::Views;
-use crate::web::{ReloadRequests, Reloaded, Site};
 
 /// How often the file is looked at when `reload.auto` is on. Its content is compared, through
 /// whatever links lead to it: Kubernetes replaces a file by swapping a link above it.
@@ -36,12 +37,6 @@ const BROKE_OFF: &str = "the reload broke off, for a defect of the exporter; ple
 /// How long reading the configuration may take.
 const READ_WITHIN: Duration = Duration::from_secs(8);
 
-/// How many readings may hang at the same time, each on a thread.
-const MOST_READINGS: usize = 8;
-
-const TAKES_LONG: &str =
-    "the configuration takes too long to read; see whether the disk of its file answers";
-
 /// Reads the configuration the way the process was started with.
 pub(super) type Load = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
@@ -51,8 +46,15 @@ pub(super) struct Reloader {
     pub wanted: watch::Sender<Wanted>,
     pub follows: watch::Receiver<u64>,
     pub site: Arc<Site>,
+    pub web_config: Option<Arc<WebConfig>>,
+    pub reads: TimedReads,
     pub store: Arc<Views>,
     pub clock: Clock,
+}
+
+/// Reads of the configuration, which may hang as long as a disk does.
+pub(super) fn reads() -> TimedReads {
+    TimedReads::new(READ_WITHIN)
 }
 
 impl Reloader {
@@ -112,8 +114,9 @@ impl Reloader {
 
     async fn try_reload(&self) -> Reloaded {
         let load = Arc::clone(&self.load);
-        let config = blocking(move || load())
-            .await?
+        let config = self.reads.run(move || load()).await;
+        let config = config
+            .map_err(no_reading)?
             .map_err(|errors| errors.to_string())?;
         let running = self.wanted.borrow().clone();
         let fixed = fixed_settings(&running.config, &config);
@@ -124,12 +127,14 @@ impl Reloader {
                 if fixed.len() == 1 { "it" } else { "them" },
             ));
         }
-        let reloaded = self.site.reload_web_config().await;
-        reloaded.map_err(|error| error.to_string())?;
+        if let Some(web_config) = &self.web_config {
+            let reloaded = web_config.reload().await;
+            reloaded.map_err(|error| error.to_string())?;
+        }
         let mut generation = running.generation;
         if config != *running.config {
             generation += 1;
-            self.site.set_metrics(serve::metrics_options(&config));
+            self.site.set_options(serve::metrics_options(&config));
             let shard = (config.shard.index, config.shard.total);
             self.store.exporter.note(|view| view.shard = shard);
             self.wanted.send_replace(Wanted {
@@ -154,31 +159,19 @@ impl Reloader {
     /// away for a moment is being replaced.
     async fn content(&self) -> Option<Result<Vec<u8>, String>> {
         let path = self.wanted.borrow().config.source_file.clone()?;
-        match blocking(move || files::read(&path)).await {
+        match self.reads.run(move || files::read(&path)).await {
             Ok(Err(error)) if error.kind() == ErrorKind::NotFound => None,
             Ok(read) => Some(read.map_err(|error| error.to_string())),
-            Err(broke_off) => Some(Err(broke_off)),
+            Err(error) => Some(Err(no_reading(error))),
         }
     }
 }
 
-/// Does what may block, or hang as long as a disk does.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, String> {
-    static READINGS: Semaphore = Semaphore::const_new(MOST_READINGS);
-
-    let Ok(reading) = READINGS.try_acquire() else {
-        return Err(TAKES_LONG.to_owned());
-    };
-    let work = move || {
-        let done = work();
-        drop(reading);
-        done
-    };
-    match timeout(READ_WITHIN, tokio::task::spawn_blocking(work)).await {
-        Ok(done) => done.map_err(|_| BROKE_OFF.to_owned()),
-        Err(_) => Err(TAKES_LONG.to_owned()),
+/// Why the configuration was not read.
+fn no_reading(error: ReadError) -> String {
+    match error {
+        ReadError::Late => format!("the configuration {error}"),
+        ReadError::Panicked => BROKE_OFF.to_owned(),
     }
 }
 
@@ -254,10 +247,11 @@ impl Hangups {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use exporter_toolkit::Reloads;
+
     use super::*;
     use crate::clock::Timestamp;
     use crate::config::Refresh;
-    use crate::web::{self, Reloads};
 
     #[test]
     fn what_needs_a_restart_is_named() {
@@ -282,13 +276,7 @@ mod tests {
         let (clock, _hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
         let store = Arc::new(Views::new(clock.clone()));
         let (reloads, requests) = Reloads::channel();
-        let site = web::Settings {
-            telemetry_path: "/metrics".to_owned(),
-            max_requests: 1,
-            metrics: serve::metrics_options(&config),
-            limits: web::Limits::default(),
-            reloads: Some(reloads.clone()),
-        };
+        let options = serve::metrics_options(&config);
         let (wanted, wants) = watch::channel(Wanted {
             generation: 0,
             settings: serve::settings(&config),
@@ -303,13 +291,15 @@ mod tests {
             }),
             wanted,
             follows,
-            site: Arc::new(Site::new(Arc::clone(&store), site)),
+            site: Arc::new(Site::new(Arc::clone(&store), "/metrics", options)),
+            web_config: None,
+            reads: reads(),
             store,
             clock,
         };
         let running = tokio::spawn(reloader.run(Hangups::new().unwrap(), requests));
-        assert_eq!(reloads.ask().await, Err(BROKE_OFF.to_owned()));
-        let second = reloads.ask().await;
+        assert_eq!(reloads.request().await, Err(BROKE_OFF.to_owned()));
+        let second = reloads.request().await;
         assert!(second.is_ok(), "{second:?}");
         assert!(!wants.has_changed().unwrap());
         running.abort();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exporter_toolkit::{Listeners, Reloads, Server, WebConfig, WebConfigError};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
@@ -21,9 +22,10 @@ use crate::failure::Reason;
 use crate::schedule::{self, Schedule};
 use root_posture::Limits;
 
+use crate::metrics;
+use crate::site::Site;
 use crate::state::{Database, Gate, Keeper, State};
 use crate::views::{CallKey, Outcome, Views};
-use crate::{metrics, web};
 
 /// How long after a signal the process ends, whatever hangs.
 const END_WITHIN: Duration = Duration::from_millis(4_700);
@@ -47,7 +49,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         // A name to listen on can take its time.
         _ = &mut signal => return ExitCode::SUCCESS,
     };
-    let (web, (guard, listeners, health)) = match opened {
+    let (web, web_config, listeners) = match opened {
         Ok(opened) => opened,
         Err(exit) => return exit,
     };
@@ -113,14 +115,29 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         state,
     };
     poll(&mut tasks, schedule, keeper);
-    let (reloads, requests) = web::Reloads::channel();
-    let site = web::Site::new(Arc::clone(&store), site_settings(&config, reloads));
-    let site = Arc::new(site.guarded_by(guard));
+    let (reloads, requests) = Reloads::channel();
+    let site = Arc::new(Site::new(
+        Arc::clone(&store),
+        &config.web.telemetry_path,
+        metrics_options(&config),
+    ));
+    let server = Server::new(
+        Arc::clone(&site) as _,
+        exporter_toolkit::Settings {
+            telemetry_path: config.web.telemetry_path.clone(),
+            max_requests: config.web.max_requests,
+            web_config: web_config.clone(),
+            reloads: Some(reloads),
+            ..exporter_toolkit::Settings::default()
+        },
+    );
     let reloader = Reloader {
         load,
         wanted,
         follows,
-        site: Arc::clone(&site),
+        site,
+        web_config,
+        reads: super::reload::reads(),
         store,
         clock,
     };
@@ -131,7 +148,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         // would end the series of a root key, and with it a page. AWS is not waited for, only the
         // schedule, which takes the first list at once; an error means that it is gone.
         let _ = begun.changed().await;
-        web::serve(listeners, health, site, stopped).await;
+        server.serve(listeners, stopped).await;
     });
     match tasks.supervise(signal).await {
         Stopped::BySignal => ExitCode::SUCCESS,
@@ -167,7 +184,7 @@ struct Web {
 impl Web {
     /// Clients have a thread of their own: however many there are and whatever they do, they keep
     /// no refresh waiting, and no refresh keeps them.
-    async fn open(config: &Config) -> Result<(Self, Ports), ExitCode> {
+    async fn open(config: &Config) -> Result<(Self, Option<Arc<WebConfig>>, Listeners), ExitCode> {
         let cannot = |failure: &dyn std::fmt::Display| {
             eprintln!("aws-root-exporter: cannot start the threads that serve: {failure}");
             ExitCode::FAILURE
@@ -178,9 +195,9 @@ impl Web {
             runtime: Some(runtime),
         };
         let config = config.clone();
-        let ports = web.handle.spawn(async move { open_ports(&config).await });
-        let ports = ports.await.map_err(|failure| cannot(&failure))??;
-        Ok((web, ports))
+        let opened = web.handle.spawn(async move { open_ports(&config).await });
+        let (web_config, listeners) = opened.await.map_err(|failure| cannot(&failure))??;
+        Ok((web, web_config, listeners))
     }
 }
 
@@ -192,56 +209,26 @@ impl Drop for Web {
     }
 }
 
-/// Listens on the addresses of the configuration, unless systemd holds some in their place.
-async fn listen(
-    config: &Config,
-    held: web::Inherited,
-) -> Result<(Vec<web::Listener>, Vec<web::Listener>), web::BindError> {
-    let mut listeners = held.everyone;
-    if listeners.is_empty() {
-        for address in &config.web.listen_addresses {
-            listeners.extend(web::listen(address).await?);
-        }
-    }
-    let health = match (held.probes, &config.web.health_listen_address) {
-        (Some(held), _) => vec![held],
-        (None, Some(address)) => web::listen(address).await?,
-        (None, None) => Vec::new(),
-    };
-    Ok((listeners, health))
-}
-
-/// What guards the addresses to answer on, those for everybody, and those for probes.
-type Ports = (
-    Option<Arc<web::WebConfig>>,
-    Vec<web::Listener>,
-    Vec<web::Listener>,
-);
-
-/// The addresses to answer on and what guards them; what is wrong with either has been told.
-async fn open_ports(config: &Config) -> Result<Ports, ExitCode> {
-    // The guard first: without it no port is bound.
-    let guard = open_web_config(config).map_err(|failure| {
+/// The web configuration and the bound addresses; what is wrong with either has been printed.
+async fn open_ports(config: &Config) -> Result<(Option<Arc<WebConfig>>, Listeners), ExitCode> {
+    // The web configuration first: without it no port is bound.
+    let web_config = open_web_config(config).map_err(|failure| {
         eprintln!("{failure}");
         ExitCode::from(failure.exit_code())
     })?;
-    let held = web::inherited().map_err(|failure| {
+    let web = &config.web;
+    let listeners = Listeners::open(&web.listen_addresses, web.health_listen_address.as_ref());
+    let listeners = listeners.await.map_err(|failure| {
         eprintln!("{failure}");
         ExitCode::FAILURE
     })?;
-    let (listeners, health) = listen(config, held).await.map_err(|failure| {
-        eprintln!("{failure}");
-        ExitCode::FAILURE
-    })?;
-    Ok((guard, listeners, health))
+    Ok((web_config, listeners))
 }
 
 /// The web configuration file, where one is named.
-pub(super) fn open_web_config(
-    config: &Config,
-) -> Result<Option<Arc<web::WebConfig>>, web::WebConfigError> {
+pub(super) fn open_web_config(config: &Config) -> Result<Option<Arc<WebConfig>>, WebConfigError> {
     let path = config.web.config_file.as_deref();
-    let opened = path.map(web::WebConfig::open).transpose()?;
+    let opened = path.map(WebConfig::open).transpose()?;
     Ok(opened.map(Arc::new))
 }
 
@@ -282,16 +269,6 @@ pub(super) fn settings(config: &Config) -> schedule::Settings {
         },
         user_detail: config.users.detail,
         max_detail_series: config.users.max_detail_series,
-    }
-}
-
-fn site_settings(config: &Config, reloads: web::Reloads) -> web::Settings {
-    web::Settings {
-        telemetry_path: config.web.telemetry_path.clone(),
-        max_requests: config.web.max_requests,
-        metrics: metrics_options(config),
-        limits: web::Limits::default(),
-        reloads: Some(reloads),
     }
 }
 

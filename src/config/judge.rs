@@ -15,7 +15,7 @@ use super::{
     Aws, Config, FoundRegion, Log, Organization, Refresh, Regions, Reload, Shard, Sources, State,
     Users, Web, accounts, label_name, settings, values,
 };
-use crate::address::ListenAddress;
+use exporter_toolkit::ListenAddress;
 
 /// The least time between two polls or two readings of a list: each is a call that AWS counts.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);

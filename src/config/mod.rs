@@ -30,8 +30,8 @@ pub use sources::{ENVIRONMENT_PREFIX, Overrides};
 pub use values::parse_duration;
 
 use crate::account::{Account, AccountId, Secret};
-use crate::address::ListenAddress;
-use crate::files;
+use exporter_toolkit::ListenAddress;
+use exporter_toolkit::files;
 
 /// The file that is read when there is one and no other is named.
 pub const DEFAULT_FILE: &str = "config.toml";

@@ -9,7 +9,7 @@ use figment::value::Value;
 
 use super::{BaseUrl, BaseUrlError, LogFormat, MemberAccess};
 use crate::account::{AccountId, Secret};
-use crate::address::{ListenAddress, ListenAddressError};
+use exporter_toolkit::{ListenAddress, ListenAddressError};
 
 type Parsed<T> = Result<T, String>;
 

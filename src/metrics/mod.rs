@@ -1,4 +1,4 @@
-//! The catalogue of families, and a snapshot as bytes in each format.
+//! The catalogue of families, and a snapshot written as OpenMetrics.
 //!
 //! Only this room knows what a figure is called. It reads a [`Snapshot`] and the process's own
 //! entry in `/proc`, and never AWS, the schedule or the network.
@@ -6,7 +6,6 @@
 //! * `family` says what a family is: its name, its meaning and how its series are written, in one
 //!   value. `root`, `account`, `users`, `exporter` and `process` declare them.
 //! * `facts` is what the families draw from: a snapshot with its texts prepared once a rendering.
-//! * `output` passes the bytes on in pieces, and turns OpenMetrics into the older text format on the way.
 //! * `docs` writes `docs/metrics.md` from the catalogue.
 //!
 //! Ground rules: a series says what is known, and what was never learnt is absent; points in time
@@ -18,14 +17,14 @@ mod docs;
 mod exporter;
 mod facts;
 mod family;
-mod output;
 mod process;
 mod root;
 mod users;
 
-use std::io;
+use std::fmt;
 use std::sync::LazyLock;
 
+use exporter_toolkit::MetricsWriter;
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 
@@ -35,27 +34,6 @@ pub use docs::markdown;
 pub use family::{Family, Kind, Section, Stability, Unit};
 
 use facts::Facts;
-use output::Output;
-
-/// A format in which metrics are exposed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// OpenMetrics 1.0.0.
-    OpenMetrics,
-    /// Prometheus text 0.0.4.
-    Text,
-}
-
-impl Format {
-    /// The value of the header `Content-Type`.
-    #[must_use]
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
-        }
-    }
-}
 
 /// What the configuration says of the metrics. The default shows no figures of IAM users.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,26 +65,16 @@ pub fn catalogue() -> &'static [Family] {
     &CATALOGUE
 }
 
-/// Writes all that a snapshot says in a format.
-///
-/// The bytes go out in pieces of 64 KiB: the whole text, 20 MB for a large organization, is never
-/// in memory. `out` is not flushed.
+/// Writes all metrics of a snapshot.
 ///
 /// # Errors
 ///
-/// What `out` fails with. The text written until then is cut off.
-pub fn render(
-    snapshot: &Snapshot,
-    options: &Options,
-    format: Format,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
+/// Those of `out`. The text written until then is cut off.
+pub fn write(snapshot: &Snapshot, options: &Options, out: &mut MetricsWriter<'_>) -> fmt::Result {
     // A collector must own what it shows. The copy is of a list of pointers and of a few counters.
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Facts::new(snapshot.clone(), options)));
-    let mut output = Output::new(out, format);
-    let written = text::encode(&mut output, &registry);
-    output.finish(written)
+    text::encode(out, &registry)
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ use tracing::{error, info, warn};
 use super::gate::Disk;
 use super::{Changes, SavedAccount, Stamp, State, import};
 use crate::clock::Clock;
-use crate::files;
 use crate::views::ReportView;
+use exporter_toolkit::files;
 
 type Table = TableDefinition<'static, &'static str, &'static [u8]>;
 

@@ -45,7 +45,12 @@ fn only_the_commands_wire_the_modules() {
 fn what_is_shown_knows_nothing_of_aws() {
     against(
         "metrics and pages show views, whichever source a value is from",
-        |module| matches!(module.top(), "advice" | "metrics" | "pages" | "views"),
+        |module| {
+            matches!(
+                module.top(),
+                "advice" | "metrics" | "pages" | "site" | "views"
+            )
+        },
         |module| {
             let mut found = uses(module, &["aws", "schedule", "discovery"]);
             found.extend(foreign(module, &["aws_config", "aws_sdk_"]));
@@ -64,10 +69,6 @@ fn foreign(module: &Module, crates: &[&str]) -> Vec<String> {
         .collect()
 }
 
-/// These time clients, by tokio's own clock: sockets' deadlines, the limit of requests, how often
-/// the files of TLS are looked at. No figure hangs on them.
-const TIMES_CLIENTS: [&str; 2] = ["src/web/connection.rs", "src/web/guard/mod.rs"];
-
 #[test]
 fn time_comes_in_through_the_clock() {
     against(
@@ -75,24 +76,13 @@ fn time_comes_in_through_the_clock() {
         |module| module.root == "src" && module.top() != "clock",
         |module| {
             let clocks = ["SystemTime", "Instant", "OffsetDateTime", "UtcDateTime"];
-            let times_clients = TIMES_CLIENTS.contains(&module.file.as_str())
-                && module.names(&["tokio", "time", "Instant"])
-                && !module.names(&["std", "time", "Instant"]);
             clocks
                 .into_iter()
                 .filter(|clock| module.names(&[clock, "now"]) || module.names(&[clock, "now_utc"]))
-                .filter(|clock| !times_clients || *clock != "Instant")
                 .map(|clock| format!("reads {clock}"))
                 .collect()
         },
     );
-    for file in TIMES_CLIENTS {
-        let module = source::modules().iter().find(|module| module.file == file);
-        assert!(
-            module.is_some_and(|module| module.names(&["Instant", "now"])),
-            "{file} reads no clock; take it off the list"
-        );
-    }
 }
 
 /// How the names of IAM's, STS' and Organizations' operations begin that change something.

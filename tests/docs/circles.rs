@@ -15,13 +15,21 @@ fn imports_form_no_circle() {
     let mut folders: BTreeMap<String, Uses> = BTreeMap::new();
     for module in source::modules() {
         for used in module.uses() {
-            let shared = module.at.iter().zip(&used).take_while(|(one, two)| one == two);
+            let shared = module
+                .at
+                .iter()
+                .zip(&used)
+                .take_while(|(one, two)| one == two);
             let depth = shared.count();
-            let folder = [&[module.root.clone()], &module.at[..depth]].concat().join("/");
+            let folder = [&[module.root.clone()], &module.at[..depth]]
+                .concat()
+                .join("/");
             let name = |at: &[String]| at.get(depth).map_or("mod.rs", String::as_str).to_owned();
             let uses = folders.entry(folder).or_default();
             uses.entry(name(&used)).or_default();
-            uses.entry(name(&module.at)).or_default().insert(name(&used));
+            uses.entry(name(&module.at))
+                .or_default()
+                .insert(name(&used));
         }
     }
     assert!(folders.len() > 10, "{folders:?}");
@@ -56,7 +64,10 @@ fn circle(mut uses: Uses) -> Uses {
 fn a_circle_is_found_and_a_chain_is_none() {
     let uses = |pairs: &[(&str, &[&str])]| -> Uses {
         let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        pairs.iter().map(|(name, its)| ((*name).to_owned(), set(its))).collect()
+        pairs
+            .iter()
+            .map(|(name, its)| ((*name).to_owned(), set(its)))
+            .collect()
     };
     let chain = uses(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]);
     assert!(circle(chain).is_empty());

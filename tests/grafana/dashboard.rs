@@ -14,10 +14,7 @@ pub const COLUMNS: u32 = 24;
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
     pub uid: String,
-    pub title: String,
-    pub description: String,
     pub schema_version: u32,
-    pub editable: bool,
     pub panels: Vec<Panel>,
     pub templating: Templating,
 }
@@ -38,7 +35,6 @@ pub struct Variable {
     pub datasource: Option<DataSource>,
     #[serde(default)]
     pub regex: String,
-    pub refresh: Option<u32>,
     #[serde(default)]
     pub multi: bool,
     #[serde(default)]
@@ -90,7 +86,6 @@ pub struct Place {
 pub struct Target {
     pub ref_id: String,
     pub expr: String,
-    pub legend_format: String,
     pub instant: bool,
     pub datasource: DataSource,
 }

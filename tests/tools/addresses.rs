@@ -84,7 +84,7 @@ fn a_name_that_cannot_be_listened_on_is_one_line_and_exit_code_1() {
         ),
         (
             "elsewhere.example:1".to_owned(),
-            "elsewhere.example:1: the name stands for 192.0.2.1, and this machine does not have",
+            "elsewhere.example:1: the name has the address 192.0.2.1, and this machine does not",
         ),
         (
             format!("several.example:{port}"),

@@ -126,7 +126,7 @@ impl Paths {
 
 /// Reads a file as text.
 fn read(path: &Path) -> io::Result<String> {
-    let bytes = crate::files::read(path)?;
+    let bytes = exporter_toolkit::files::read(path)?;
     String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 

@@ -360,7 +360,7 @@ fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 /// hangs would hold them all up.
 async fn readable(whose: &str, named_by: &str, path: &str) -> Result<(), Failure> {
     let file = PathBuf::from(path);
-    let read = tokio::task::spawn_blocking(move || crate::files::read(&file)).await;
+    let read = tokio::task::spawn_blocking(move || exporter_toolkit::files::read(&file)).await;
     let why = match read {
         Ok(Ok(_)) => return Ok(()),
         Ok(Err(error)) => error.to_string(),

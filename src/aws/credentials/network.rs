@@ -79,7 +79,7 @@ impl CaBundle {
             let (path, from) = (self.path.display(), &self.from);
             format!("the CA bundle {path} ({from}) {problem}")
         };
-        let pem = crate::files::read(&self.path)
+        let pem = exporter_toolkit::files::read(&self.path)
             .map_err(|error| named(&format_args!("cannot be read: {error}")))?;
         // The SDK panics on those that cannot be used.
         let mut store = RootCertStore::empty();

@@ -17,7 +17,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
 use crate::account::Partition;
-use crate::files;
+use exporter_toolkit::files;
 use root_posture::Timestamp;
 use root_posture::report::{self, CredentialReport};
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::account::{Access, Account};
 use crate::failure::{Failure, Reason};
-use crate::metrics::{Format, Options, render};
+use exporter_toolkit::Format;
+
+use crate::metrics::{Options, write};
 use crate::views::{
     AccountCounts, AccountView, CallKey, Exporter, ExporterView, Left, LeftReason, Outcome,
     ReportView, Snapshot, SourceView, UserDetail,
@@ -207,6 +209,8 @@ pub fn everything() -> Options {
 
 pub fn rendered(snapshot: &Snapshot, options: &Options, format: Format) -> String {
     let mut out = Vec::new();
-    render(snapshot, options, format, &mut out).unwrap();
+    format
+        .write(&mut out, |out| write(snapshot, options, out))
+        .unwrap();
     String::from_utf8(out).unwrap()
 }

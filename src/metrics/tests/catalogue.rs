@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::build::{everything, rendered, rich, snapshot};
 use super::parse::parse;
-use crate::metrics::{Format, Kind, Options, Section, Unit, catalogue, markdown};
+use exporter_toolkit::Format;
+
+use crate::metrics::{Kind, Options, Section, Unit, catalogue, markdown};
 
 #[test]
 fn a_snapshot_with_everything_exposes_the_catalogue_and_nothing_else() {

@@ -7,7 +7,9 @@ use super::build::{
     MOMENT, account, at, everything, figure, fine, labelled, rendered, report, rich, rich_account,
     snapshot, user_figures,
 };
-use crate::metrics::{Format, Options};
+use exporter_toolkit::Format;
+
+use crate::metrics::Options;
 use crate::views::{
     AccountView, CallKey, Exporter, Outcome, ReportView, Snapshot, SourceView, UserDetail,
 };

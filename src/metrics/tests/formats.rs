@@ -1,16 +1,15 @@
 //! The bytes: exact texts of both formats, escaping, streaming.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
+use exporter_toolkit::Format;
 use proptest::prelude::*;
 
 use super::build::{account, everything, figure, rendered, rich, rich_account, snapshot};
 use super::parse::parse;
-use crate::metrics::output::Output;
-use crate::metrics::{Format, Options, render};
+use crate::metrics::{Options, write};
 use crate::views::{AccountView, Snapshot};
 use root_posture::Source;
 
@@ -141,30 +140,6 @@ fn a_hostile_name_stays_inside_its_label() {
     }
 }
 
-#[test]
-fn the_text_format_does_not_hang_on_how_the_text_comes_in() {
-    let openmetrics = "# HELP a_seconds A.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\n\
-                       a_seconds_total{x=\"# HELP\"} 1\n# HELP b B: one, two.\n# TYPE b gauge\nb 2\n# EOF\n";
-    let text = "# HELP a_seconds_total A.\n# TYPE a_seconds_total counter\n\
-                a_seconds_total{x=\"# HELP\"} 1\n# HELP b B: one, two.\n# TYPE b gauge\nb 2\n";
-    let length = openmetrics.len();
-    for (coming, going) in (1..=length).flat_map(|it| [(it, 1), (it, it), (it, length), (1, it)]) {
-        for (format, expected) in [(Format::Text, text), (Format::OpenMetrics, openmetrics)] {
-            let mut out = Vec::new();
-            let mut output = Output::in_pieces(&mut out, format, going);
-            for piece in openmetrics.as_bytes().chunks(coming) {
-                output.write_str(str::from_utf8(piece).unwrap()).unwrap();
-            }
-            output.finish(Ok(())).unwrap();
-            assert_eq!(
-                str::from_utf8(&out),
-                Ok(expected),
-                "{coming} in, {going} out"
-            );
-        }
-    }
-}
-
 /// Writes down how large the pieces were, and fails after some.
 struct Pieces {
     sizes: Vec<usize>,
@@ -202,7 +177,10 @@ fn a_large_text_goes_out_in_pieces() {
         sizes: Vec::new(),
         most: usize::MAX,
     };
-    render(&large(), &everything(), Format::Text, &mut out).unwrap();
+    let large = large();
+    Format::Text
+        .write(&mut out, |out| write(&large, &everything(), out))
+        .unwrap();
     assert!(out.sizes.iter().sum::<usize>() > 1_000_000);
     assert!(out.sizes.iter().all(|size| *size <= 64 * 1024));
 }
@@ -214,22 +192,13 @@ fn the_failure_of_the_stream_is_told_and_ends_the_rendering() {
             sizes: Vec::new(),
             most: 2,
         };
-        let failure = render(&large(), &everything(), format, &mut out).unwrap_err();
+        let large = large();
+        let failure = format
+            .write(&mut out, |out| write(&large, &everything(), out))
+            .unwrap_err();
         assert_eq!(failure.kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(out.sizes.len(), 2);
     }
-}
-
-#[test]
-fn each_format_has_its_content_type() {
-    assert_eq!(
-        Format::OpenMetrics.content_type(),
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    );
-    assert_eq!(
-        Format::Text.content_type(),
-        "text/plain; version=0.0.4; charset=utf-8"
-    );
 }
 
 fn any_value() -> impl Strategy<Value = String> {

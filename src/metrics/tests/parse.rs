@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::metrics::Format;
+use exporter_toolkit::Format;
 
 #[derive(Debug, Default)]
 pub struct Read {

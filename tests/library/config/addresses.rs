@@ -45,8 +45,8 @@ fn a_wrong_address_is_told_with_place_value_and_remedy() {
         (
             "web.listen_address = \"http://localhost:10057\"",
             "web.listen_address: \"http://localhost:10057\" is not an IP address or a host name \
-             and a port; write it like \"127.0.0.1:10057\", \"[::1]:10057\", \
-             \"localhost:10057\" or \":10057\"",
+             and a port; write it like \"127.0.0.1:9100\", \"[::1]:9100\", \
+             \"localhost:9100\" or \":9100\"",
         ),
         (
             "web.listen_address = [\"localhost:10057\", \":10057\"]",

@@ -26,7 +26,7 @@ fn an_error_names_the_flag() {
     assert_eq!(errors.exit_code(), 2);
     assert_eq!(
         errors.to_string(),
-        "--web.listen-address: \"nowhere\" has no port; write it like \"127.0.0.1:10057\"\n\
+        "--web.listen-address: \"nowhere\" has no port; write it like \"127.0.0.1:9100\"\n\
          --shard.index: 3 is not below shard.total, 2; shards are counted from 0"
     );
 }

@@ -2,4 +2,5 @@
 
 mod api;
 mod pasted;
+mod served;
 mod support;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use aws_root_exporter::account::{Access, Account};
 use aws_root_exporter::clock::{Clock, Hand, Moment, Timestamp};
 use aws_root_exporter::metrics;
+use aws_root_exporter::site::Site;
 use aws_root_exporter::views::{AccountCounts, AccountView, Views};
-use aws_root_exporter::web::{Limits, Settings, Site, bind, serve};
+use exporter_toolkit::{Listeners, Settings, bind};
 use root_posture::Source;
 use root_posture::{Metric, Posture};
 
@@ -42,17 +43,16 @@ impl Server {
             view.interval = Duration::from_secs(60);
             view.reload = (true, NOW);
         });
-        let settings = Settings {
-            telemetry_path: "/metrics".to_owned(),
-            max_requests: 40,
-            metrics: metrics::Options::default(),
-            limits: Limits::default(),
-            reloads: None,
-        };
-        let site = Arc::new(Site::new(Arc::clone(&store), settings));
+        let options = metrics::Options::default();
+        let site = Site::new(Arc::clone(&store), "/metrics", options);
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr();
-        tokio::spawn(serve(vec![listener], None, site, pending()));
+        let listeners = Listeners {
+            everyone: vec![listener],
+            probes: Vec::new(),
+        };
+        let server = exporter_toolkit::Server::new(Arc::new(site), Settings::default());
+        tokio::spawn(server.serve(listeners, pending()));
         Self {
             address,
             store,

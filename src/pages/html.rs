@@ -1,0 +1,79 @@
+//! The pages as responses: HTML with the headers by which a browser holds us to our rules.
+
+use std::io;
+use std::sync::LazyLock;
+
+use askama::Template;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use exporter_toolkit::hyper::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use exporter_toolkit::hyper::{Response, StatusCode};
+use sha2::{Digest, Sha256};
+
+use super::query::Query;
+use super::{account, overview};
+use crate::account::AccountId;
+use crate::views::Snapshot;
+
+/// The one style sheet, part of each page.
+const STYLE: &str = include_str!("templates/style.css");
+
+/// What a browser may do with the pages: show them, with our own style and icon, and send the
+/// filter back to us.
+static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
+    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
+    )
+});
+
+/// The page `/`.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn overview(
+    snapshot: &Snapshot,
+    query: &Query,
+    telemetry_path: &str,
+) -> io::Result<Response<Bytes>> {
+    let page = overview::Page {
+        style: STYLE,
+        now: snapshot.now,
+        content: &overview::Overview::of(snapshot, query, telemetry_path),
+    };
+    response(StatusCode::OK, &page)
+}
+
+/// The page `/accounts/{id}`; status 404 when the account is not monitored here.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(super) fn account(snapshot: &Snapshot, id: AccountId) -> io::Result<Response<Bytes>> {
+    let Some(view) = snapshot.account(id) else {
+        return response(StatusCode::NOT_FOUND, &account::Missing { style: STYLE });
+    };
+    let page = account::Page {
+        style: STYLE,
+        now: snapshot.now,
+        content: &account::Sheet::of(view, snapshot),
+    };
+    response(StatusCode::OK, &page)
+}
+
+fn response(status: StatusCode, page: &impl Template) -> io::Result<Response<Bytes>> {
+    let html = page.render().map_err(io::Error::other)?;
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "text/html; charset=utf-8")
+        .header(CONTENT_SECURITY_POLICY, CONTENT_SECURITY.as_str())
+        .header(REFERRER_POLICY, "no-referrer")
+        .header(X_FRAME_OPTIONS, "DENY")
+        .body(html.into())
+        .map_err(io::Error::other)
+}
