@@ -1,39 +1,42 @@
-# Every habit of the project by its name. `make help` lists them.
+# The project's commands. `make help` lists them.
 
 CARGO ?= cargo
 IMAGE ?= aws-root-exporter
-# Either program builds the image.
+# The program that builds the image: buildah or docker.
 BUILDER ?= $(shell command -v buildah 2>/dev/null || command -v docker 2>/dev/null)
-# What a machine's builder needs beside: BUILD_FLAGS="--isolation chroot" inside a container, say.
+# Extra flags for the builder, such as BUILD_FLAGS="--isolation chroot" inside a container.
 BUILD_FLAGS ?=
 # buildah's own format has no health check.
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
-# What `make fuzz` runs, one after another, and for how long each.
+# The targets of `make fuzz`, which run one after another, and how many seconds each gets.
 TARGET ?= report config web_config state accept
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools storm soak fuzz image
+.PHONY: help demo test dist-test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools storm soak fuzz image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run the exporter over a simulated AWS: no account and no network needed
-	$(CARGO) run --release --locked -- demo
+	$(CARGO) run --locked -- demo
 
-test: test-tools ## run all tests, after installing what they need
-	$(CARGO) test --locked --workspace
+test: test-tools ## run all tests but those of the image, after installing what they need
+	$(CARGO) test --locked --workspace --features tools
 
-test-tools: ## install what the tests need: Debian's Prometheus, Python packages in .venv
+dist-test: test-tools ## build the static release binary and the image, and test them; before a release
+	$(CARGO) test --locked --features dist --test dist
+
+test-tools: ## install the programs that `make test` needs: Debian packages, Python packages in .venv, npm packages
 	@tests/tools/install.sh
 
 lint: lint-rust lint-deps ## run every check of the code and of its dependencies
 
 lint-rust: ## check formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features tools,dist --locked -- -D warnings
 
-# The advisories are not asked for: their database changes under a commit that does not.
+# Advisories are left out: their database changes while a commit does not, so the check would not be repeatable.
 lint-deps: ## check licences, sources and forbidden crates
 	@command -v cargo-deny >/dev/null || { \
 		echo "cargo-deny is missing: installing it, which takes some minutes, once"; \
@@ -41,18 +44,18 @@ lint-deps: ## check licences, sources and forbidden crates
 	$(CARGO) deny --locked check bans licenses sources
 
 bench-page: test-tools ## measure how long it takes from a root key to a page, and to its end; takes 10 minutes
-	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
 	python3 benches/page.py
 
 bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
 	python3 benches/rules.py
 
-screenshots: test-tools ## make the pictures of the README anew, in docs/images
+screenshots: test-tools ## take the README's pictures in docs/images again
 	$(CARGO) build --locked
 	cd tests/browser && node screenshots.js
 
 bench: bench-tools ## compare with nginx, pushgateway, boto3 and others, in ratios; takes about 25 minutes
-	$(CARGO) build --release --locked --bin aws-root-exporter --examples
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --examples
 	.venv/bin/python benches/peers.py
 
 bench-pure: ## time the parts that need no network
@@ -62,15 +65,15 @@ bench-pure: ## time the parts that need no network
 bench-tools:
 	@tests/tools/install.sh peers
 
-storm: ## storm the daemon for SEED=… (any) and MINUTES=… (1), and compare what it shows with the truth
-	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --test storm -- --nocapture
+storm: ## inject random faults for MINUTES=… (1) with SEED=… (any), and compare every value with the truth
+	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --features tools --test storm -- --nocapture
 
-soak: ## run the daemon in bad weather for MINUTES=… (10), and measure what is left in its process
-	$(CARGO) build --release --locked --bin aws-root-exporter --example simulator
+soak: ## inject faults for MINUTES=… (10) and check that memory, threads and descriptors do not grow
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
 	python3 benches/soak.py --minutes $(or $(MINUTES),10)
 
-# There is no unsafe code of ours for a sanitizer to watch, and without one it is faster.
-fuzz: ## fuzz what reads bytes of strangers: TARGET=state SECONDS=60 runs one, for a minute
+# No sanitizer: the project has no unsafe code, and fuzzing is faster without one.
+fuzz: ## fuzz the parsers of untrusted input: TARGET=state SECONDS=60 runs one target for a minute
 	@command -v cargo-fuzz >/dev/null || { \
 		echo "cargo-fuzz is missing: installing it, which takes some minutes, once"; \
 		$(CARGO) install --locked cargo-fuzz --version '^0.13'; }

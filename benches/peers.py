@@ -23,7 +23,7 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RELEASE = ROOT / "target/release"
+RELEASE = ROOT / "target/dist"
 PYTHON = ROOT / ".venv/bin/python"
 TICKS = os.sysconf("SC_CLK_TCK")
 GZIP = {"Accept-Encoding": "gzip"}

@@ -1,9 +1,9 @@
-"""Measures what a long time of bad weather leaves in the daemon's process.
+"""Measures what a long time of random faults leaves in the daemon's process.
 
-It starts the simulated AWS as a process of its own (examples/simulator.rs), with random faults and
+It starts the simulated AWS as a process of its own (crates/aws-simulator/examples/), with random faults and
 changes, and the daemon over it. Scrapes, plain and compressed, pages and the API are asked for all
 the time. What the daemon's process holds is read after two minutes and at the end, each time in
-good weather and with nobody asking; the exit code is 1 when it has grown.
+after faults have ended and with no client; the exit code is 1 when it has grown.
 
     python3 benches/soak.py --minutes 10
 """
@@ -118,10 +118,10 @@ def read_link(path):
         return None  # It was closed in between.
 
 
-def measure(pid, port, aws, asking, weather):
+def measure(pid, port, aws, asking, order):
     """The least of each over some seconds in which nobody asks and nothing fails: what stays."""
     asking.go.clear()
-    weather("good")
+    order("faults off")
     time.sleep(QUIET)
     found = []
     end = time.monotonic() + MEASURED
@@ -151,8 +151,8 @@ def soak(arguments):
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         url = simulator.stdout.readline().strip()
 
-        def weather(order):
-            simulator.stdin.write(order + "\n")
+        def order(line):
+            simulator.stdin.write(line + "\n")
             simulator.stdin.flush()
 
         path = pathlib.Path(folder) / "config.toml"
@@ -168,8 +168,8 @@ def soak(arguments):
         asking = Asking(port)
         begun = time.monotonic()
 
-        def bad_until(minutes):
-            weather("bad")
+        def faults_until(minutes):
+            order("faults on")
             asking.go.set()
             end = begun + minutes * 60 - QUIET - MEASURED
             while time.monotonic() < end:
@@ -177,11 +177,11 @@ def soak(arguments):
                     raise SystemExit(f"the daemon ended: {daemon.returncode}")
                 time.sleep(1)
 
-        bad_until(arguments.settle)
+        faults_until(arguments.settle)
         aws = int(url.rsplit(":", 1)[1])
-        before = measure(daemon.pid, port, aws, asking, weather)
-        bad_until(arguments.minutes)
-        after = measure(daemon.pid, port, aws, asking, weather)
+        before = measure(daemon.pid, port, aws, asking, order)
+        faults_until(arguments.minutes)
+        after = measure(daemon.pid, port, aws, asking, order)
         asking.over = True
         log.close()
     return before, after, asking
@@ -214,11 +214,11 @@ def main():
     parser.add_argument("--settle", type=float, default=2, help="minutes until the first measurement")
     parser.add_argument("--interval", type=int, default=5, help="refresh.interval, in seconds")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--binary", default=ROOT / "target/release/aws-root-exporter")
-    parser.add_argument("--simulator", default=ROOT / "target/release/examples/simulator")
+    parser.add_argument("--binary", default=ROOT / "target/dist/aws-root-exporter")
+    parser.add_argument("--simulator", default=ROOT / "target/dist/examples/simulator")
     arguments = parser.parse_args()
     before, after, asking = soak(arguments)
-    print(f"{arguments.accounts} accounts every {arguments.interval} s in bad weather, {asking.asked} requests\n")
+    print(f"{arguments.accounts} accounts every {arguments.interval} s under faults, {asking.asked} requests\n")
     print(f"| | after {arguments.settle:g} min | after {arguments.minutes:g} min |\n| --- | --- | --- |")
     units = {"rss": " KiB", "lag": " s"}
     for name in before:
@@ -232,11 +232,11 @@ def main():
     if after["AWS connections"] > MOST_CALLS:
         trouble.append(f"{after['AWS connections']} connections to AWS, where {MOST_CALLS} calls are made at once")
     if after["lag"] > arguments.interval:
-        trouble.append(f"looks are late by {after['lag']} s")
+        trouble.append(f"polls are late by {after['lag']} s")
     if after["accounts"] != arguments.accounts:
-        trouble.append(f"{after['accounts']} accounts have a figure")
+        trouble.append(f"{after['accounts']} accounts have a value")
     if after["failed calls"] <= before["failed calls"]:
-        trouble.append("nothing failed: the weather was good")
+        trouble.append("nothing failed: no fault had an effect")
     if asking.wrong:
         trouble.append(f"{len(asking.wrong)} requests went wrong, the first: {asking.wrong[0]}")
     if trouble:

@@ -14,7 +14,6 @@ pub mod failure;
 pub mod metrics;
 pub mod pages;
 pub mod schedule;
-pub mod simulator;
 pub mod site;
 pub mod state;
 pub mod views;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the PrometheusRule objects of this folder from deploy/prometheus/*.rules.yml, which are the
-# one place where rules are written. Run it after a change there: a test compares.
+# Generates the PrometheusRule objects of this folder from deploy/prometheus/*.rules.yml. Run it after a
+# change there; a test compares them.
 #   deploy/kubernetes/prometheus-rules.sh [FOLDER]   FOLDER: where to write, this one by default
 set -euo pipefail
 

@@ -1,12 +1,12 @@
 //! Sessions and calls over the simulated AWS, with a clock that the tests move.
 
+use aws_simulator::{Fault, FaultKind, Simulator, World};
 use root_posture::{Counts, Summary};
 
 use super::*;
 use crate::account::{Access, Account, RootFeatures};
 use crate::clock::Hand;
 use crate::failure::Failure;
-use crate::simulator::{self, Fault, FaultKind, Simulator, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -40,18 +40,18 @@ async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
     Aws::new(&settings, Arc::new(Uncounted), clock).await
 }
 
-fn hub() -> AccountId {
+fn hub() -> aws_simulator::AccountId {
     "999000000001".parse().unwrap()
 }
 
-fn member() -> AccountId {
+fn member() -> aws_simulator::AccountId {
     "000000000042".parse().unwrap()
 }
 
 impl Bench {
     async fn start() -> Self {
-        let world = World::new(simulator::Account::new(hub(), "management", 0));
-        world.add(simulator::Account::new(member(), "member", 0).with_role("audit", None));
+        let world = World::new(aws_simulator::Account::new(hub(), "management", 0));
+        world.add(aws_simulator::Account::new(member(), "member", 0).with_role("audit", None));
         let (clock, hand) = Clock::manual(Timestamp::from_unix(1_789_132_492));
         let of_simulator = clock.clone();
         let now = Arc::new(move || of_simulator.now().unix());
@@ -84,7 +84,7 @@ impl Bench {
 
 fn account() -> Account {
     Account {
-        id: member(),
+        id: member().to_string().parse().unwrap(),
         name: String::new(),
         region: "us-east-1".to_owned(),
         access: Some(Access::Role {
@@ -160,7 +160,7 @@ async fn a_session_that_has_expired_is_opened_again_at_once() {
 async fn the_caller_s_own_account_is_verified_once() {
     let bench = Bench::start().await;
     let mut own = Account {
-        id: hub(),
+        id: hub().to_string().parse().unwrap(),
         access: Some(Access::Caller),
         ..account()
     };
@@ -170,7 +170,7 @@ async fn the_caller_s_own_account_is_verified_once() {
         bench.hand.advance(MINUTE * 5);
     }
     assert_eq!(bench.world.total("GetCallerIdentity"), 1);
-    own.id = member();
+    own.id = account().id;
     let answer = bench.aws.account_summary(&own, SessionKind::Own);
     assert_eq!(value(answer).await, Err(Reason::AccountMismatch));
 }
@@ -240,7 +240,7 @@ async fn each_question_of_a_root_session_stands_alone() {
     let login = || value(bench.aws.root_login_profile(&account));
     assert_eq!(login().await, Ok(true));
     bench.world.edit(member(), |account| {
-        account.root.password = simulator::Password::Absent;
+        account.root.password = aws_simulator::Password::Absent;
     });
     assert_eq!(login().await, Ok(false));
     let summary = bench.summary(SessionKind::Root).await.unwrap();

@@ -11,11 +11,10 @@ use tracing::info;
 
 use super::args::DemoArgs;
 use super::serve;
-use crate::account::AccountId;
 use crate::aws::StandIn;
 use crate::clock::Clock;
 use crate::config::{Config, MemberAccess, Organization};
-use crate::simulator::{ROLE, Simulator, World};
+use aws_simulator::{AccountId, ROLE, Simulator, World};
 use root_posture::Timestamp;
 
 /// How often the demo looks at each account: a minute is long for somebody who watches.
@@ -42,7 +41,11 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
         demo.seed,
         start.unix(),
     );
-    world.edit_all(|account| account.store_report(start.unix() - REPORT_AGE));
+    for id in world.ids() {
+        world.edit(id, |account| {
+            account.store_report(start.unix() - REPORT_AGE);
+        });
+    }
     let simulator = {
         let clock = clock.clone();
         Simulator::start(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws_simulator::{Fault, FaultKind, Simulator, World};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -12,7 +13,6 @@ use crate::aws::{Observe, StandIn};
 use crate::clock::{Hand, Timestamp};
 use crate::config::Organization;
 use crate::schedule::{Settings, Sources};
-use crate::simulator::{Fault, FaultKind, Simulator, World};
 use crate::views::ExporterView;
 use root_posture::Limits;
 
@@ -241,7 +241,7 @@ async fn the_caller_is_asked_for_until_sts_answers() {
 #[tokio::test]
 async fn a_hanging_identity_keeps_no_new_account_from_being_watched() {
     let world = World::generate(3, 1, NOW);
-    let caller = Some(world.hub());
+    let caller = Some(world.hub().to_string().parse().unwrap());
     world.fault(Fault::new(FaultKind::NeverAnswer).on("GetCallerIdentity"));
     let mut bench = Bench::start_with(world, config(), caller, |_| {}).await;
     let list = bench
@@ -381,9 +381,9 @@ async fn the_doubt_about_a_list_and_its_half_interval_survive_reloads() {
 async fn a_reload_of_other_settings_assembles_the_list_at_once_and_reads_nothing() {
     let mut bench = Bench::start(World::generate(40, 1, NOW), config()).await;
     bench.until_confirmed().await;
-    let (lists, excluded) = (bench.lists(), bench.world.ids()[3]);
+    let (lists, excluded) = (bench.lists(), bench.world.ids()[3].to_string());
     let generation = bench.reload(|config| {
-        config.organization.exclude = BTreeSet::from([excluded]);
+        config.organization.exclude = BTreeSet::from([excluded.parse().unwrap()]);
         config.organization.role_name = "other".to_owned();
     });
     let list = bench.until(|orders| orders.generation == generation).await;

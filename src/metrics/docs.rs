@@ -8,7 +8,7 @@ use crate::failure::Reason;
 use root_posture::Source;
 
 const INTRODUCTION: &str = "\
-<!-- Generated from the catalogue in src/metrics. After a change there: UPDATE_DOCS=1 cargo test --test metrics_docs -->
+<!-- Generated from the catalogue in src/metrics. After a change there: UPDATE_DOCS=1 cargo test --test library reference -->
 
 # Metrics
 

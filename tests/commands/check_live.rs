@@ -1,12 +1,12 @@
 //! `check` over a simulated AWS.
 
-use aws_root_exporter::simulator::{Fault, FaultKind, Operation};
+use aws_simulator::{Fault, FaultKind, Operation};
 use serde_json::Value;
 
-use crate::simulated::{DAY, HUB, ROLE, Simulated, id, listed, now, organization};
-use crate::support::{Bench, Ran};
+use crate::simulated::{self, DAY, HUB, ROLE, Simulated, id, listed, now, organization};
+use test_support::run::{Bench, Finished};
 
-fn check(simulated: &Simulated, config: &str, flags: &str) -> Ran {
+fn check(simulated: &Simulated, config: &str, flags: &str) -> Finished {
     let bench = simulated.bench();
     bench.file("config.toml", config);
     bench.run(&format!("check {flags}"))
@@ -14,7 +14,7 @@ fn check(simulated: &Simulated, config: &str, flags: &str) -> Ran {
 
 #[test]
 fn without_a_configuration_it_is_the_caller_s_own_account() {
-    let simulated = Simulated::with([]);
+    let simulated = simulated::with([]);
     check(&simulated, "", "")
         .exits(0)
         .says(&id(HUB).to_string())
@@ -23,7 +23,7 @@ fn without_a_configuration_it_is_the_caller_s_own_account() {
 
 #[test]
 fn a_key_that_was_created_since_the_report_is_found() {
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     let hour_ago = now() - 3600;
     simulated.world.edit(id(12), |account| {
         account.store_report(hour_ago);
@@ -38,7 +38,7 @@ fn a_key_that_was_created_since_the_report_is_found() {
 
 #[test]
 fn a_key_that_was_deleted_since_the_report_is_gone_after_a_second_look() {
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     let hour_ago = now() - 3600;
     simulated.world.edit(id(12), |account| {
         account.root.create_key(now() - 10 * DAY);
@@ -52,7 +52,7 @@ fn a_key_that_was_deleted_since_the_report_is_gone_after_a_second_look() {
 
 #[test]
 fn one_look_is_enough_where_there_is_nothing_to_lower() {
-    let simulated = Simulated::with([12, 13]);
+    let simulated = simulated::with([12, 13]);
     simulated.world.edit(id(13), |account| {
         account.root.create_key(now() - 10 * DAY);
         account.root.use_key(0, now() - DAY, "eu-west-3", "sts");
@@ -71,7 +71,7 @@ fn one_look_is_enough_where_there_is_nothing_to_lower() {
 
 #[test]
 fn an_inactive_key_that_is_left_is_a_finding() {
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     simulated.world.edit(id(12), |account| {
         account.root.create_key(now() - 10 * DAY);
         account.root.deactivate_keys();
@@ -84,7 +84,7 @@ fn an_inactive_key_that_is_left_is_a_finding() {
 
 #[test]
 fn an_account_that_lets_nobody_in_cannot_be_judged() {
-    let simulated = Simulated::with([12, 13]);
+    let simulated = simulated::with([12, 13]);
     simulated.world.edit(id(13), |account| {
         account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
     });
@@ -102,7 +102,7 @@ fn an_account_that_lets_nobody_in_cannot_be_judged() {
 
 #[test]
 fn a_failure_that_passes_costs_nothing() {
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     simulated.world.fault(
         Fault::new(FaultKind::Throttling)
             .of(id(12))
@@ -114,7 +114,7 @@ fn a_failure_that_passes_costs_nothing() {
 
 #[test]
 fn a_report_that_never_comes_does_not_hold_up_the_answer() {
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     simulated.world.fault(
         Fault::new(FaultKind::AccessDenied)
             .of(id(12))
@@ -127,7 +127,7 @@ fn a_report_that_never_comes_does_not_hold_up_the_answer() {
 
 #[test]
 fn an_organization_is_checked_whole_by_roles_and_by_root_sessions() {
-    let simulated = Simulated::with(101..=130);
+    let simulated = simulated::with(101..=130);
     simulated.world.edit(id(117), |account| {
         account.root.create_key(now() - 10 * DAY);
     });
@@ -149,7 +149,7 @@ fn an_organization_is_checked_whole_by_roles_and_by_root_sessions() {
 
 #[test]
 fn a_root_session_names_the_key() {
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     let key = simulated.world.edit(id(12), |account| {
         let key = account.root.create_key(now() - 10 * DAY).unwrap();
         account.root.use_key(0, now() - DAY, "eu-west-3", "sts");
@@ -171,7 +171,7 @@ fn who_cannot_tell_the_accounts_says_so() {
         .run("check")
         .exits(3)
         .says("credentials");
-    let simulated = Simulated::with([12]);
+    let simulated = simulated::with([12]);
     simulated.world.organization(|it| it.enabled = false);
     check(&simulated, &(organization("role") + &listed([12])), "")
         .exits(3)
@@ -181,14 +181,14 @@ fn who_cannot_tell_the_accounts_says_so() {
 
 #[test]
 fn a_pipe_sees_no_progress_and_no_log() {
-    let simulated = Simulated::with([12, 13]);
+    let simulated = simulated::with([12, 13]);
     let ran = check(&simulated, &listed([12, 13]), "").exits(0);
     assert_eq!(ran.err, "");
 }
 
 #[test]
 fn a_wrong_configuration_is_wrong_usage() {
-    let simulated = Simulated::with([]);
+    let simulated = simulated::with([]);
     check(&simulated, "[[accounts]]\nid = \"12\"\n", "")
         .exits(2)
         .complains("12 digits");

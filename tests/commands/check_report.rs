@@ -7,7 +7,7 @@ use root_posture::Timestamp;
 use serde_json::Value;
 
 use crate::simulated::{DAY, now};
-use crate::support::Bench;
+use test_support::run::Bench;
 
 const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last_used,\
     password_last_changed,password_next_rotation,mfa_active,access_key_1_active,\

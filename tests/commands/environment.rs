@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Output;
 
-use crate::support::Bench;
+use test_support::run::Bench;
 
 fn check(variables: &[(&[u8], &[u8])]) -> (i32, String) {
     run("--config.check", variables)

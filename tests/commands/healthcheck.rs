@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::support::Bench;
+use test_support::run::Bench;
 
 /// Something that listens and says that it is healthy.
 struct Healthy {

@@ -11,5 +11,4 @@ mod policy;
 mod print;
 mod remediate;
 mod simulated;
-mod support;
 mod usage;

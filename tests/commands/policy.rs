@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::support::{Bench, Ran};
+use test_support::run::{Bench, Finished};
 
 /// So many accounts, each with a role of that name.
 fn accounts(count: usize, role: impl Fn(usize) -> String) -> Bench {
@@ -24,7 +24,7 @@ fn accounts(count: usize, role: impl Fn(usize) -> String) -> Bench {
 }
 
 /// The policies that were printed.
-fn policies(ran: &Ran) -> Vec<Value> {
+fn policies(ran: &Finished) -> Vec<Value> {
     let printed: Value = serde_json::from_str(&ran.out).unwrap();
     match printed.get("Policies") {
         Some(policies) => policies.as_array().unwrap().clone(),

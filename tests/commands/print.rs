@@ -1,17 +1,17 @@
 //! `print`: the repository's own files.
 
-use crate::support::Bench;
+use test_support::repository;
+use test_support::run::Bench;
 
-fn repository(path: &str) -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    std::fs::read_to_string(path).unwrap()
+fn content(path: &str) -> String {
+    std::fs::read_to_string(repository(path)).unwrap()
 }
 
 #[test]
 fn the_printed_configuration_is_the_commented_one_and_is_good() {
     let bench = Bench::new();
     let printed = bench.run("print config").exits(0).out;
-    assert_eq!(printed, repository("config.toml"));
+    assert_eq!(printed, content("config.toml"));
     bench.file("printed.toml", printed);
     bench
         .run("--config.check --config.file printed.toml")
@@ -20,7 +20,7 @@ fn the_printed_configuration_is_the_commented_one_and_is_good() {
 }
 
 #[test]
-fn the_other_files_are_the_repository_s() {
+fn the_other_files_are_those_of_the_repository() {
     for (name, path) in [
         ("rules", "deploy/prometheus/aws-root-exporter.rules.yml"),
         (
@@ -31,7 +31,7 @@ fn the_other_files_are_the_repository_s() {
         ("dashboard", "grafana/aws-root-exporter.json"),
     ] {
         let printed = Bench::new().run(&format!("print {name}")).exits(0).out;
-        assert!(printed == repository(path), "{name} differs from {path}");
+        assert!(printed == content(path), "{name} differs from {path}");
     }
 }
 

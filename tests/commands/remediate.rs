@@ -3,18 +3,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind, Operation, World};
+use aws_simulator::{Fault, FaultKind, Operation, World};
 use serde_json::Value;
 
-use crate::simulated::{DAY, HUB, Simulated, id, now};
-use crate::support::{Bench, Ran};
+use crate::simulated::{self, DAY, HUB, Simulated, id, now};
+use test_support::run::{Bench, Finished};
 
 const MEMBER: u64 = 12;
 const ACCOUNT: &str = "000000000012";
 
 /// A member with a key that was last used so many seconds ago.
 fn with_key(used: i64) -> (Simulated, String) {
-    let simulated = Simulated::with([MEMBER, 13]);
+    let simulated = simulated::with([MEMBER, 13]);
     let key = simulated.world.edit(id(MEMBER), |account| {
         let key = account.root.create_key(now() - 100 * DAY).unwrap();
         account.root.use_key(0, now() - used, "eu-west-3", "sts");
@@ -23,7 +23,7 @@ fn with_key(used: i64) -> (Simulated, String) {
     (simulated, key)
 }
 
-fn remediate(simulated: &Simulated, rest: &str) -> Ran {
+fn remediate(simulated: &Simulated, rest: &str) -> Finished {
     simulated.bench().run(&format!("remediate {rest}"))
 }
 
@@ -60,7 +60,7 @@ fn with_change_at(
     nth: u64,
     rest: &str,
     change: impl FnOnce(&World),
-) -> Ran {
+) -> Finished {
     let world = &simulated.world;
     let late = FaultKind::Delay(Duration::from_millis(700));
     world.fault(Fault::new(late).on(operation));
@@ -308,7 +308,7 @@ fn a_key_that_was_used_lately_stays_unless_that_is_overruled() {
 
 #[test]
 fn a_key_that_was_never_used_counts_from_its_creation() {
-    let simulated = Simulated::with([MEMBER]);
+    let simulated = simulated::with([MEMBER]);
     let key = simulated.world.edit(id(MEMBER), |account| {
         account.root.create_key(now() - 25).unwrap()
     });
@@ -473,7 +473,7 @@ fn a_key_whose_id_is_a_command_is_not_offered_to_a_shell() {
 
 #[test]
 fn an_account_without_keys_has_nothing_to_be_done() {
-    let simulated = Simulated::with([MEMBER]);
+    let simulated = simulated::with([MEMBER]);
     for account in [id(MEMBER), id(HUB)] {
         for rest in [
             String::new(),
@@ -491,7 +491,7 @@ fn an_account_without_keys_has_nothing_to_be_done() {
 
 #[test]
 fn the_management_account_is_for_the_console() {
-    let simulated = Simulated::with([MEMBER]);
+    let simulated = simulated::with([MEMBER]);
     let hub = id(HUB);
     simulated.world.edit(hub, |account| {
         account.root.create_key(now() - 100 * DAY);
@@ -548,16 +548,14 @@ fn without_credentials_it_says_so() {
 /// The one call that changes anything is out of the daemon's reach.
 #[test]
 fn nothing_but_remediate_links_to_the_deleting_calls() {
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    // The simulated AWS answers deletions; it makes none.
-    let simulator = source.join("simulator");
+    let source = test_support::repository("src");
     let mut folders = vec![source.clone()];
     let mut users = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.extend(Some(path).filter(|path| *path != simulator));
+                folders.push(path);
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();

@@ -1,6 +1,6 @@
 //! Help, completions, manual pages, and what is said of a slip of the pen.
 
-use crate::support::Bench;
+use test_support::run::Bench;
 
 #[test]
 fn the_nearest_command_or_flag_is_named() {

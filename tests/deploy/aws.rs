@@ -6,7 +6,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::support::{repository, silent, venv, walk, yaml};
+use test_support::program::{succeed_silently, venv, yaml};
+use test_support::repository;
+
+use super::support::walk;
 
 const HUB: &str = "deploy/aws/hub.yaml";
 const MEMBER: &str = "deploy/aws/member-role.stackset.yaml";
@@ -50,7 +53,7 @@ fn statement<'a>(template: &'a Value, action: &str) -> &'a Value {
 
 #[test]
 fn cfn_lint_has_nothing_to_say() {
-    silent(
+    succeed_silently(
         Command::new(venv("cfn-lint"))
             .args(["--include-checks", "I", "--"])
             .args([HUB, MEMBER, REMEDIATION].map(repository)),

@@ -7,7 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::{content, exporter, finish, repository, silent, texts, yaml};
+use test_support::daemon::command as exporter;
+use test_support::program::{finish, succeed, succeed_silently, texts, yaml};
+use test_support::repository;
 
 const FOLDER: &str = "deploy/compose";
 
@@ -18,7 +20,7 @@ fn compose() -> Value {
 #[test]
 fn both_profiles_are_valid() {
     for profile in ["demo", "real"] {
-        silent(
+        succeed_silently(
             Command::new("docker-compose")
                 .args(["--profile", profile, "config", "--quiet"])
                 .current_dir(repository(FOLDER)),
@@ -37,7 +39,7 @@ fn prometheus_takes_its_configuration_and_the_rules() {
         let mut parts = volume.as_str().unwrap().split(':');
         let (from, to) = (parts.next().unwrap(), parts.next().unwrap());
         if let Some(to) = to.strip_prefix("/etc/prometheus/") {
-            content(
+            succeed(
                 Command::new("cp")
                     .arg("-a")
                     .arg(repository(FOLDER).join(from))
@@ -81,7 +83,7 @@ fn alertmanager_takes_the_configuration_that_is_mounted() {
             Some(repository(FOLDER).join(from).join(within))
         })
         .expect("a volume holds the configuration");
-    content(Command::new("amtool").arg("check-config").arg(file));
+    succeed(Command::new("amtool").arg("check-config").arg(file));
 }
 
 /// The rules about the exporter ask for its job by name, Prometheus for its host by the alias that
@@ -131,6 +133,6 @@ fn the_binary_takes_the_configuration_of_the_real_profile() {
     for file in [config.as_path(), Path::new(&organization)] {
         let mut command = exporter();
         command.arg("--config.check").arg("--config.file").arg(file);
-        content(&mut command);
+        succeed(&mut command);
     }
 }

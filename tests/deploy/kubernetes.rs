@@ -7,7 +7,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::{content, exporter, finish, repository, silent, texts, venv, yaml};
+use test_support::daemon::command as exporter;
+use test_support::program::{finish, succeed, succeed_silently, texts, venv, yaml};
+use test_support::repository;
 
 const OVERLAYS: [&str; 2] = ["single", "sharded"];
 
@@ -92,7 +94,7 @@ fn the_overlays_are_valid_to_the_last_field() {
 fn the_optional_components_fit() {
     // Kustomize takes relative paths only, and none out of a folder that is linked.
     let copy = TempDir::new().expect("a temporary folder");
-    content(
+    succeed(
         Command::new("cp")
             .arg("-a")
             .arg(repository("deploy/kubernetes"))
@@ -136,7 +138,7 @@ fn the_optional_components_fit() {
 fn the_rules_are_those_of_prometheus() {
     let made = TempDir::new().expect("a temporary folder");
     let kubernetes = repository("deploy/kubernetes");
-    silent(Command::new(kubernetes.join("prometheus-rules.sh")).arg(made.path()));
+    succeed_silently(Command::new(kubernetes.join("prometheus-rules.sh")).arg(made.path()));
     for file in [
         "base/prometheus-rule.yaml",
         "components/iam-users/prometheus-rule.yaml",

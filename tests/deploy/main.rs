@@ -12,7 +12,7 @@
 mod aws;
 mod cloudformation;
 mod compose;
-mod image;
+mod dockerfile;
 mod kubernetes;
 mod policies;
 mod support;

@@ -7,7 +7,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::cloudformation::Stack;
-use super::support::{content, exporter, repository, silent, texts, venv, walk, yaml};
+use test_support::daemon::command as exporter;
+use test_support::program::{succeed, succeed_silently, texts, venv, yaml};
+use test_support::repository;
+
+use super::support::walk;
 
 const HUB: &str = "deploy/aws/hub.yaml";
 const MEMBER: &str = "deploy/aws/member-role.stackset.yaml";
@@ -29,7 +33,7 @@ fn printed(config: &str, line: &str) -> Value {
         .current_dir(folder.path())
         .arg("policy")
         .args(line.split(' '));
-    serde_json::from_str(&content(&mut command)).unwrap()
+    serde_json::from_str(&succeed(&mut command)).unwrap()
 }
 
 /// The statements of a role's only policy.
@@ -160,7 +164,7 @@ fn cfn_lint_has_nothing_to_say_of_the_printed_template() {
     ] {
         let template = printed(config, &format!("stackset --organization {ORGANIZATION}"));
         std::fs::write(&file, template.to_string()).unwrap();
-        silent(
+        succeed_silently(
             Command::new(venv("cfn-lint"))
                 .args(["--include-checks", "I", "--"])
                 .arg(&file),

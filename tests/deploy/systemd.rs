@@ -6,7 +6,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::support::{content, exporter, repository, silent, texts};
+use test_support::daemon::command as exporter;
+use test_support::program::{succeed, succeed_silently, texts};
+use test_support::repository;
 
 const SERVICE: &str = "deploy/systemd/aws-root-exporter.service";
 const SOCKET: &str = "deploy/systemd/aws-root-exporter.socket";
@@ -40,7 +42,7 @@ fn machine() -> TempDir {
     place(Path::new("/bin/kill"), "bin/kill");
     let systemd = root.path().join("usr/lib/systemd");
     fs::create_dir_all(&systemd).unwrap();
-    content(
+    succeed(
         Command::new("cp")
             .args(["-a", "/usr/lib/systemd/system"])
             .arg(systemd),
@@ -51,7 +53,7 @@ fn machine() -> TempDir {
 #[test]
 fn systemd_takes_the_units_without_a_word() {
     let machine = machine();
-    silent(
+    succeed_silently(
         Command::new("systemd-analyze")
             .args(["verify", "--man=no", "--root"])
             .arg(machine.path())
@@ -61,7 +63,7 @@ fn systemd_takes_the_units_without_a_word() {
 
 #[test]
 fn little_is_left_open() {
-    let said = content(
+    let said = succeed(
         Command::new("systemd-analyze")
             .args(["security", "--offline=true", "--no-pager"])
             .arg(repository(SERVICE)),

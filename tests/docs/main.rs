@@ -6,8 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod arrows;
+mod circles;
 mod links;
-mod map;
 mod markdown;
 mod names;
 mod promises;

@@ -1,5 +1,5 @@
-//! What `README.md` promises is what there is: the settings that need a restart, the targets of make,
-//! the first five minutes.
+//! What the documents promise is what there is: the settings that need a restart, the targets of
+//! make, the README's first five minutes.
 
 use regex::Regex;
 
@@ -16,16 +16,16 @@ fn the_settings_that_need_a_restart_are_those_a_reload_refuses() {
         .map(|found| found.get(1).unwrap().as_str())
         .collect();
     assert!(fixed.len() > 5, "{fixed:?}");
-    let readme = page("README.md");
-    let paragraph = readme
+    let document = page("docs/configuration.md");
+    let paragraph = document
         .text
         .split("\n\n")
         .find_map(|paragraph| paragraph.split("need a restart").nth(1))
-        .expect("README.md says which settings need a restart");
+        .expect("docs/configuration.md says which settings need a restart");
     assert_eq!(
         spans(paragraph),
         fixed,
-        "README.md must name the settings that need a restart as fixed_settings in \
+        "docs/configuration.md must name the settings that need a restart as fixed_settings in \
          src/cli/reload.rs has them"
     );
 }
@@ -58,7 +58,7 @@ fn the_readme_begins_with_the_demo_and_is_read_in_five_minutes() {
     let readme = page("README.md");
     let mut commands = readme.blocks.iter().filter(|block| block.language == "sh");
     let mut next = || commands.next().unwrap().text.trim().to_owned();
-    assert_eq!(next(), "cargo run --release -- demo");
+    assert_eq!(next(), "cargo run -- demo");
     assert_eq!(next(), "curl localhost:10057/metrics");
     let lines = readme.text.lines().count();
     assert!(

@@ -1,41 +1,57 @@
-//! What the code of the crate names: its modules, read by Rust's own grammar, tests left out.
+//! What the code of the workspace names: its modules, parsed as Rust, without their tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, ImplItemFn, Item, ItemUse, Macro, UseTree};
+use syn::{Attribute, ImplItemFn, Item, ItemUse, Macro, UseTree, Visibility};
 
 use crate::markdown::{read, root};
 
-/// A file of the crate.
+/// A source file of a crate of the workspace.
 #[derive(Debug, Default)]
 pub struct Module {
     /// Its path from the top of the repository.
     pub file: String,
-    /// Each path it names, imports of groups taken apart; ours begin with `crate`.
+    /// The folder of its crate's sources: `src`, or `crates/NAME/src`.
+    pub root: String,
+    /// Its place in the crate: `["aws", "credentials"]`; empty for the crate's root.
+    pub at: Vec<String>,
+    /// Each path it names, groups of imports taken apart; those of its own crate begin with `crate`.
     pub paths: BTreeSet<Vec<String>>,
+    /// The paths that it only passes on, by `pub use`.
+    reexports: BTreeSet<Vec<String>>,
+    /// Each imported name with the path it stands for.
+    imports: BTreeMap<String, Vec<String>>,
     /// The methods and macros that it calls.
     pub calls: BTreeSet<String>,
-    /// Texts.
+    /// String literals.
     pub texts: BTreeSet<String>,
 }
 
 impl Module {
-    /// The room it belongs to: the file or the folder in `src`.
-    pub fn room(&self) -> &str {
-        let inside = self.file.strip_prefix("src/").unwrap();
-        let first = inside.split('/').next().unwrap();
-        first.strip_suffix(".rs").unwrap_or(first)
+    /// The top-level module of the daemon it belongs to, such as `aws`; for another crate its name.
+    pub fn top(&self) -> &str {
+        match self.root.strip_prefix("crates/") {
+            Some(rest) => rest.trim_end_matches("/src"),
+            None => self.at.first().map_or("lib", String::as_str),
+        }
     }
 
-    /// The rooms, other than its own, that it names.
-    pub fn uses(&self) -> impl Iterator<Item = &str> {
+    /// The modules of its own crate that it uses, re-exports followed to where an item is defined.
+    pub fn uses(&self) -> BTreeSet<Vec<String>> {
         self.paths
+            .difference(&self.reexports)
+            .filter_map(|path| resolve(self, path, 8))
+            .filter(|used| *used != self.at)
+            .collect()
+    }
+
+    /// Whether it uses a top-level module of its own crate.
+    pub fn uses_top(&self, top: &str) -> bool {
+        self.uses()
             .iter()
-            .filter(|path| path[0] == "crate")
-            .filter_map(|path| path.get(1).map(String::as_str))
-            .filter(|used| *used != self.room() && rooms().iter().any(|room| room == used))
+            .any(|used| used.first().is_some_and(|first| first == top))
     }
 
     /// Whether any path it names has these segments side by side.
@@ -47,16 +63,40 @@ impl Module {
     }
 }
 
-/// The rooms: the modules that `src/lib.rs` declares.
-pub fn rooms() -> &'static [String] {
-    static ROOMS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let reader = Reader::read("src/lib.rs", Vec::new());
-        reader.children.into_iter().flatten().collect()
-    });
-    &ROOMS
+/// The place of the module where what `path` names is defined; `None` for what is foreign.
+fn resolve(module: &Module, path: &[String], depth: u8) -> Option<Vec<String>> {
+    let find = |at: &[String]| {
+        modules()
+            .iter()
+            .find(|one| one.root == module.root && one.at == at)
+    };
+    let (mut at, rest) = if path[0] == "crate" {
+        (Vec::new(), &path[1..])
+    } else {
+        // A child may be named without `self::`.
+        let child: Vec<String> = [module.at.as_slice(), &path[..1]].concat();
+        find(&child)?;
+        (module.at.clone(), path)
+    };
+    for (index, segment) in rest.iter().enumerate() {
+        let child: Vec<String> = [at.as_slice(), std::slice::from_ref(segment)].concat();
+        if find(&child).is_some() {
+            at = child;
+            continue;
+        }
+        let here = find(&at)?;
+        if let Some(target) = here.imports.get(segment).filter(|_| depth > 0)
+            && at != module.at
+        {
+            let target = [target.as_slice(), &rest[index + 1..]].concat();
+            return resolve(here, &target, depth - 1);
+        }
+        break;
+    }
+    Some(at)
 }
 
-/// Every file of the library that is not for tests alone.
+/// Every file of every crate that is not for tests alone.
 pub fn modules() -> &'static [Module] {
     // Read once for all tests of this process.
     static MODULES: LazyLock<Vec<Module>> = LazyLock::new(read_all);
@@ -64,35 +104,34 @@ pub fn modules() -> &'static [Module] {
 }
 
 fn read_all() -> Vec<Module> {
+    let mut roots = vec!["src".to_owned()];
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        roots.push(format!("crates/{name}/src"));
+    }
+    let mut modules: Vec<Module> = roots.iter().flat_map(|root| read_crate(root)).collect();
+    modules.sort_by(|one, two| one.file.cmp(&two.file));
+    modules
+}
+
+fn read_crate(source: &str) -> Vec<Module> {
     let mut modules = Vec::new();
-    let mut left = vec![("src/lib.rs".to_owned(), Vec::new())];
+    let mut left = vec![(format!("{source}/lib.rs"), Vec::new())];
     while let Some((file, at)) = left.pop() {
-        let reader = Reader::read(&file, at);
+        let reader = Reader::read(source, &file, at);
         for child in &reader.children {
             let name = child.join("/");
-            let candidates = [format!("src/{name}.rs"), format!("src/{name}/mod.rs")];
+            let candidates = [
+                format!("{source}/{name}.rs"),
+                format!("{source}/{name}/mod.rs"),
+            ];
             let found = candidates.iter().find(|path| root().join(path).is_file());
             let found = found.unwrap_or_else(|| panic!("{file} declares {name}, which is nowhere"));
             left.push((found.clone(), child.clone()));
         }
         modules.push(reader.module);
     }
-    assert!(modules.len() > 80, "only {} modules", modules.len());
-    modules.sort_by(|one, two| one.file.cmp(&two.file));
     modules
-}
-
-/// What each room uses.
-pub fn uses() -> BTreeMap<String, BTreeSet<String>> {
-    let mut arrows: BTreeMap<String, BTreeSet<String>> = rooms()
-        .iter()
-        .map(|room| (room.clone(), BTreeSet::new()))
-        .collect();
-    for module in modules().iter().filter(|one| one.file != "src/lib.rs") {
-        let named = module.uses().map(str::to_owned);
-        arrows.get_mut(module.room()).unwrap().extend(named);
-    }
-    arrows
 }
 
 struct Reader {
@@ -104,11 +143,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(file: &str, at: Vec<String>) -> Self {
+    fn read(source: &str, file: &str, at: Vec<String>) -> Self {
         let parsed = syn::parse_file(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         let mut reader = Self {
             module: Module {
                 file: file.to_owned(),
+                root: source.to_owned(),
+                at: at.clone(),
                 ..Module::default()
             },
             at,
@@ -118,7 +159,7 @@ impl Reader {
         reader
     }
 
-    fn name(&mut self, segments: &[String]) {
+    fn name(&mut self, segments: &[String]) -> Option<Vec<String>> {
         let mut segments = segments.iter().cloned().peekable();
         let mut path = Vec::new();
         match segments.peek().map(String::as_str) {
@@ -133,27 +174,44 @@ impl Reader {
                 }
             }
             Some(_) => {}
-            None => return,
+            None => return None,
         }
         path.extend(segments);
-        self.module.paths.insert(path);
+        self.module.paths.insert(path.clone());
+        Some(path)
     }
 
-    fn tree(&mut self, before: &[String], tree: &UseTree) {
+    fn import(&mut self, segments: &[String], name: &syn::Ident, is_passed_on: bool) {
+        let Some(path) = self.name(segments) else {
+            return;
+        };
+        if is_passed_on {
+            self.module.reexports.insert(path.clone());
+        }
+        self.module.imports.insert(name.to_string(), path);
+    }
+
+    fn tree(&mut self, before: &[String], tree: &UseTree, is_passed_on: bool) {
         let with = |ident: &syn::Ident| {
             let mut path = before.to_vec();
-            // `use room::{self}` names the room.
+            // `use module::{self}` names the module.
             if ident != "self" || before.is_empty() {
                 path.push(ident.to_string());
             }
             path
         };
         match tree {
-            UseTree::Path(path) => self.tree(&with(&path.ident), &path.tree),
-            UseTree::Name(name) => self.name(&with(&name.ident)),
-            UseTree::Rename(rename) => self.name(&with(&rename.ident)),
-            UseTree::Glob(_) => self.name(before),
-            UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(before, tree)),
+            UseTree::Path(path) => self.tree(&with(&path.ident), &path.tree, is_passed_on),
+            UseTree::Name(name) => self.import(&with(&name.ident), &name.ident, is_passed_on),
+            UseTree::Rename(rename) => {
+                self.import(&with(&rename.ident), &rename.rename, is_passed_on);
+            }
+            UseTree::Glob(_) => drop(self.name(before)),
+            UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.tree(before, tree, is_passed_on);
+                }
+            }
         }
     }
 }
@@ -183,7 +241,8 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        self.tree(&[], &item.tree);
+        let is_passed_on = !matches!(item.vis, Visibility::Inherited);
+        self.tree(&[], &item.tree, is_passed_on);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -195,6 +254,9 @@ impl<'ast> Visit<'ast> for Reader {
         self.name(&segments);
         visit::visit_path(self, path);
     }
+
+    /// `pub(super)` names a module without using it.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
         self.module.calls.insert(call.method.to_string());

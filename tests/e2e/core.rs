@@ -1,16 +1,15 @@
-//! The rules of evidence and the schedule as a scraper sees them: what a stale, refused or hanging
-//! source may and may not change. Times are scaled down: an interval is a second or two.
+//! The rules of evidence as a scraper sees them: what a stale, refused or hanging source may and may not
+//! change. Times are scaled down: an interval is a second or two.
 
 use std::fs;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Account, COLUMNS, Fault, FaultKind};
+use aws_simulator::{Account, COLUMNS, Fault, FaultKind};
 
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::daemon::{Daemon, Launch};
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{ROLE, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{Daemon, Launch};
+use test_support::exposition::Exposition;
+use test_support::simulated::{EXTERNAL_ID, ROLE, Simulated, account, id, listed, now};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const PRESENT: &str = "aws_root_access_keys_present";
@@ -22,14 +21,14 @@ const LIST: &str = "ListAccessKeys";
 
 const HOUR: i64 = 3_600;
 
-/// A report of then is replaced in ten to twenty seconds: AWS makes the next after four hours.
+/// A report of this age is replaced in ten to twenty seconds: AWS makes the next after four hours.
 const NEARLY_FOUR_HOURS: i64 = 4 * HOUR - 10;
 
 /// The account of most tests.
 const ONE: u64 = 12;
 const OF: [(&str, &str); 1] = [("account", "000000000012")];
 
-/// The account, changed, with a report of it in store that is so old.
+/// The account with a change, and a report of it that is that old.
 fn reported(age: i64, change: impl FnOnce(&mut Account)) -> Account {
     let mut account = account(ONE, "production");
     change(&mut account);
@@ -51,7 +50,7 @@ fn by_role() -> String {
     format!("refresh.interval = \"1s\"\n{}", listed(ONE))
 }
 
-/// Reads all accounts of the organization in this way.
+/// Reads all accounts of the organization with this `access`.
 fn organization(access: &str, interval: &str) -> String {
     format!(
         "refresh.interval = \"{interval}\"\n[organization]\nenabled = true\naccess = \"{access}\"\n\
@@ -96,19 +95,19 @@ fn at_least(calls: u64, wanted: u64) -> Result<(), String> {
         .ok_or_else(|| format!("{calls} calls of {wanted}"))
 }
 
-/// Waits until the account was asked so many times more.
+/// Waits for that many more calls about the account.
 fn more_calls(aws: &Simulated, operation: &'static str, more: u64) {
     let wanted = calls(aws, operation) + more;
     eventually(PATIENCE, || at_least(calls(aws, operation), wanted));
 }
 
-/// AWS's time of the report in use.
+/// The GeneratedTime of the report in use.
 fn generated(shown: &Exposition) -> Option<f64> {
     shown.value(GENERATED, &OF)
 }
 
 #[test]
-fn a_fleet_whose_lists_hang_is_shown_by_its_summaries_at_once() {
+fn a_fleet_with_hanging_lists_is_shown_by_its_summaries_at_once() {
     const FLEET: std::ops::Range<u64> = 1_000..1_100;
     let aws = Simulated::with(FLEET.map(|number| {
         let mut account = account(number, "member");
@@ -117,7 +116,7 @@ fn a_fleet_whose_lists_hang_is_shown_by_its_summaries_at_once() {
         account
     }));
     aws.world.fault(Fault::new(FaultKind::NeverAnswer).on(LIST));
-    // In the slots for lists, a round of the fleet would take 17 deadlines.
+    // Through the slots for lists, the fleet would take 17 deadlines.
     let config = organization("both", "6s").replacen(
         '\n',
         "\nrefresh.timeout = \"2s\"\nrefresh.concurrency = 6\n",
@@ -145,7 +144,7 @@ fn a_listed_key_is_shown_while_the_details_hang() {
     let config = format!("refresh.timeout = \"2m\"\n{}", organization("root", "1s"));
     let daemon = aws.launch(&config).start();
     daemon.scrape_until(|shown| expect_keys(shown, 0.0, 0.0));
-    // Only a list tells an inactive key from an active one.
+    // Only a list distinguishes an inactive key from an active one.
     aws.world.edit(id(ONE), with_inactive_key);
     more_calls(&aws, LIST, 3);
     assert_eq!(keys(&daemon.scrape()), (Some(0.0), Some(1.0)));
@@ -201,7 +200,7 @@ fn an_inactive_key_that_is_deleted_is_never_active_while_the_summary_lags() {
 }
 
 #[test]
-fn one_stale_list_ends_no_page_and_two_lists_do() {
+fn one_stale_list_ends_no_alarm_and_two_lists_do() {
     let aws = Simulated::with([reported(HOUR, with_key)]);
     let daemon = aws.launch(&organization("root", "2s")).start();
     daemon.scrape_until(|shown| expect_keys(shown, 1.0, 1.0));
@@ -221,7 +220,7 @@ fn one_stale_list_ends_no_page_and_two_lists_do() {
 }
 
 #[test]
-fn a_report_ends_the_doubt_that_a_stale_summary_began() {
+fn a_report_refutes_a_stale_summary() {
     let aws = Simulated::with([reported(NEARLY_FOUR_HOURS, with_key)]);
     let config = by_role().replace("\"1s\"", "\"2s\"");
     let daemon = aws.launch(&config).start();
@@ -256,7 +255,7 @@ fn a_report_ends_the_doubt_that_a_stale_summary_began() {
 }
 
 #[test]
-fn the_report_in_store_explains_an_inactive_key_where_aws_makes_no_new_one() {
+fn a_stored_report_shows_an_inactive_key_where_aws_makes_no_new_report() {
     let aws = Simulated::with([reported(HOUR, with_inactive_key)]);
     aws.world
         .fault(Fault::new(FaultKind::LimitExceeded).on("GenerateCredentialReport"));
@@ -266,7 +265,7 @@ fn the_report_in_store_explains_an_inactive_key_where_aws_makes_no_new_one() {
 }
 
 #[test]
-fn a_first_report_that_is_refused_at_first_is_waited_for() {
+fn a_first_report_is_waited_for_while_requests_are_throttled() {
     let mut account = account(ONE, "production");
     with_inactive_key(&mut account);
     let aws = Simulated::with([account]);
@@ -278,7 +277,7 @@ fn a_first_report_that_is_refused_at_first_is_waited_for() {
 }
 
 #[test]
-fn one_failure_to_identify_the_caller_costs_seconds() {
+fn one_failure_to_identify_the_caller_delays_by_seconds() {
     let aws = Simulated::with([reported(HOUR, with_key)]);
     let once = Fault::new(FaultKind::ServiceFailure).on("GetCallerIdentity");
     aws.world.fault(once.times(1));
@@ -288,7 +287,7 @@ fn one_failure_to_identify_the_caller_costs_seconds() {
 }
 
 #[test]
-fn tags_that_cannot_be_read_cost_no_other_account_its_labels() {
+fn tags_that_cannot_be_read_leave_other_accounts_their_labels() {
     const MEMBERS: std::ops::Range<u64> = 100..130;
     let aws = Simulated::with(MEMBERS.map(|number| {
         let mut account = account(number, "member");
@@ -325,7 +324,7 @@ fn a_new_account_is_found_while_reloads_never_end() {
 }
 
 #[test]
-fn the_doubt_about_a_list_survives_reloads() {
+fn an_unconfirmed_list_stays_unconfirmed_over_reloads() {
     const MEMBERS: std::ops::Range<u64> = 100..120;
     let aws = Simulated::with(MEMBERS.map(|number| account(number, "member")));
     let config = organization("role", "2s") + "interval = \"12s\"\n";
@@ -355,7 +354,7 @@ fn the_doubt_about_a_list_survives_reloads() {
 }
 
 #[test]
-fn a_session_that_is_revoked_is_opened_again_at_the_first_refusal() {
+fn a_revoked_session_is_replaced_at_the_first_refusal() {
     let aws = Simulated::with([reported(HOUR, |_| {})]);
     let daemon = aws.launch(&by_role()).start();
     daemon.scrape_until(|shown| expect_keys(shown, 0.0, 0.0));
@@ -373,7 +372,7 @@ fn online_check(aws: &Simulated) -> (i32, String) {
         .environment(aws.environment())
         .config(&by_role())
         .finish();
-    (finished.code, finished.output.join("\n"))
+    (finished.code, finished.output().join("\n"))
 }
 
 #[test]
@@ -413,9 +412,9 @@ fn a_report_that_names_more_credentials_of_root_is_an_alarm() {
 }
 
 #[test]
-fn users_are_shown_soon_after_a_reload_that_asks_for_them() {
+fn users_are_shown_soon_after_a_reload_that_enables_them() {
     let aws = Simulated::with([reported(HOUR, |account| {
-        let mut user = aws_root_exporter::simulator::User::new("ada", now());
+        let mut user = aws_simulator::User::new("ada", now());
         user.create_key(now());
         account.users.push(user);
     })]);

@@ -1,30 +1,30 @@
-//! Killed at any moment, while it writes: the state file is whole, each start goes on from it, and no
-//! alarm that a scraper saw is gone after it.
+//! The daemon is killed while it writes: the state file stays whole, each start continues from it, and no
+//! alarm that was scraped is lost.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
-use crate::support::daemon::Daemon;
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, state};
+use test_support::daemon::Daemon;
+use test_support::exposition::Exposition;
+use test_support::simulated::{Simulated, account, id, listed, now};
+use test_support::{PATIENCE, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
 /// How often it is killed.
 const KILLS: u64 = 40;
 
-/// Accounts that get a key in one life.
+/// Accounts that get a key in each run.
 const RISES: u64 = 2;
 
-/// An account whose MFA comes and goes, so that something is always to be written.
-const RESTLESS: u64 = 900;
+/// An account with MFA that comes and goes, so that there is always something to write.
+const CHANGING: u64 = 900;
 
-/// The accounts that this scrape shows to have an active key.
+/// The accounts with an active key in this scrape.
 fn alarms(shown: &Exposition) -> BTreeSet<String> {
     let alarms = shown.all(ACTIVE, &[]).into_iter();
     alarms
@@ -33,7 +33,7 @@ fn alarms(shown: &Exposition) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a kill left: nothing, or a whole file.
+/// Checks that a kill left no file, or a whole one.
 fn assert_whole(path: &Path) {
     if path.exists() {
         let state = state::read(path).expect("the state file is whole");
@@ -41,9 +41,9 @@ fn assert_whole(path: &Path) {
     }
 }
 
-/// Lets it run, with a key for each of the `rising` accounts on the way, until that many more alarms
-/// than `seen` were scraped and `span` is over. Then it is killed.
-fn live(
+/// Lets it run, creates a key in each of the `rising` accounts, waits until that many `more` alarms were
+/// `seen` and `span` is over, and kills it.
+fn run_and_kill(
     aws: &Simulated,
     daemon: &Daemon,
     rising: Range<u64>,
@@ -65,19 +65,19 @@ fn live(
                 account.root.create_key(now());
             });
         }
-        aws.world.edit(id(RESTLESS), |account| {
+        aws.world.edit(id(CHANGING), |account| {
             account.root.mfa = !account.root.mfa;
         });
         seen.extend(alarms(&daemon.scrape()));
     }
-    // In the moment after a scraper has seen it.
+    // Right after the scrape.
     daemon.process.signal("KILL");
 }
 
 #[test]
-fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
+fn forty_kills_tear_no_file_prevent_no_start_and_lose_no_alarm() {
     let accounts: Vec<u64> = (1..=KILLS * RISES).collect();
-    let members = accounts.iter().chain(&[RESTLESS]).map(|number| {
+    let members = accounts.iter().chain(&[CHANGING]).map(|number| {
         let mut account = account(*number, "");
         account.store_report(now() - 3600);
         account
@@ -87,7 +87,7 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
     let path = folder.path().join("state.redb");
     let listed: String = accounts
         .iter()
-        .chain(&[RESTLESS])
+        .chain(&[CHANGING])
         .copied()
         .map(listed)
         .collect();
@@ -100,7 +100,7 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
     let mut random = fastrand::Rng::with_seed(number);
     let mut seen = BTreeSet::new();
     for kill in 0..KILLS {
-        // Cut off from AWS it knows what the file says and nothing more.
+        // Without AWS it knows what is in the file and nothing more.
         aws.world.fault(Fault::new(FaultKind::ServiceFailure));
         let daemon = aws.launch(&config).start();
         let known = alarms(&daemon.scrape());
@@ -113,12 +113,12 @@ fn forty_kills_tear_no_file_refuse_no_start_and_lose_no_alarm() {
         let rising = kill * RISES + 1..(kill + 1) * RISES + 1;
         let more = random.usize(0..=2);
         let span = Duration::from_millis(random.u64(0..1000));
-        live(&aws, &daemon, rising, &mut seen, more, span);
+        run_and_kill(&aws, &daemon, rising, &mut seen, more, span);
         drop(daemon);
         assert_whole(&path);
         let aside = folder.path().join("state.redb.unusable");
         assert!(!aside.exists(), "kill {kill}: a file was set aside");
     }
-    println!("{} alarms were seen and kept", seen.len());
+    println!("{} alarms were seen and none was lost", seen.len());
     assert!(!seen.is_empty(), "no alarm was seen");
 }

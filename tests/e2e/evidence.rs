@@ -1,14 +1,14 @@
-//! Never wrong, never late: a key created, removed, deactivated or hidden behind failures, as a
-//! scraper sees it. One interval is a second here.
+//! A key that is created, deleted, deactivated or hidden behind failures, as a scraper sees it. The
+//! interval is a second.
 
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Account, Fault, FaultKind};
+use aws_simulator::{Account, Fault, FaultKind};
 
-use crate::support::daemon::Daemon;
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::Daemon;
+use test_support::exposition::Exposition;
+use test_support::simulated::{Simulated, account, id, listed, now};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const PRESENT: &str = "aws_root_access_keys_present";
@@ -17,7 +17,7 @@ const PRESENT: &str = "aws_root_access_keys_present";
 const ONE: u64 = 12;
 const OF: [(&str, &str); 1] = [("account", "000000000012")];
 
-/// A simulated AWS with the account, a report of an hour ago in store, and a daemon over it.
+/// A simulated AWS with the account and a report of an hour ago, and a daemon over it.
 fn start(change: impl FnOnce(&mut Account), rest: &str) -> (Simulated, Daemon) {
     let mut account = account(ONE, "production");
     change(&mut account);
@@ -32,7 +32,7 @@ fn config(rest: &str) -> String {
     format!("refresh.interval = \"1s\"\n{rest}\n{}", listed(ONE))
 }
 
-fn figures(shown: &Exposition, active: f64, present: f64) -> Result<(), String> {
+fn keys(shown: &Exposition, active: f64, present: f64) -> Result<(), String> {
     shown.expect(ACTIVE, &OF, active)?;
     shown.expect(PRESENT, &OF, present)
 }
@@ -40,7 +40,7 @@ fn figures(shown: &Exposition, active: f64, present: f64) -> Result<(), String> 
 fn unknown(shown: &Exposition) -> Result<(), String> {
     match shown.value(ACTIVE, &OF).or(shown.value(PRESENT, &OF)) {
         None => Ok(()),
-        Some(value) => Err(format!("{value} is shown where nothing is known")),
+        Some(value) => Err(format!("{value} where nothing is known")),
     }
 }
 
@@ -53,43 +53,43 @@ fn evidence(shown: &Exposition, source: &str) -> Result<(), String> {
     shown.expect("aws_root_access_keys_evidence_info", &labels, 1.0)
 }
 
-/// Waits until AWS was looked at so many times more.
-fn looks(aws: &Simulated, more: u64) {
+/// Waits until the account was polled that many times more.
+fn polls(aws: &Simulated, more: u64) {
     let before = aws.world.count(id(ONE), "GetAccountSummary");
     eventually(PATIENCE, || {
-        let looks = aws.world.count(id(ONE), "GetAccountSummary") - before;
-        (looks >= more)
+        let polls = aws.world.count(id(ONE), "GetAccountSummary") - before;
+        (polls >= more)
             .then_some(())
-            .ok_or(format!("{looks} looks"))
+            .ok_or(format!("{polls} polls"))
     });
 }
 
 #[test]
-fn a_key_created_after_the_report_is_seen_at_the_next_look() {
+fn a_key_created_after_the_report_is_seen_at_the_next_poll() {
     let (aws, daemon) = start(|_| {}, "");
-    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    // A look that is under way may have missed it; the next one does not.
-    looks(&aws, 2);
-    let shown = daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    // A poll under way may have missed it; the next one does not.
+    polls(&aws, 2);
+    let shown = daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
     evidence(&shown, "account_summary").unwrap();
     assert_eq!(aws.world.count(id(ONE), "GenerateCredentialReport"), 1);
 }
 
 #[test]
-fn a_removed_key_is_gone_after_two_looks_and_not_after_one() {
+fn a_deleted_key_is_gone_after_two_polls() {
     let (aws, daemon) = start(
         |account| {
             account.root.create_key(1_700_000_000);
         },
         "",
     );
-    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
     aws.world
         .edit(id(ONE), |account| account.root.delete_keys());
-    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn one_stale_answer_resolves_nothing() {
         },
         "",
     );
-    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
-    // Eventual consistency: every other look says that there is none.
+    daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
+    // Eventual consistency: every other answer says that there is none.
     for _ in 0..6 {
         aws.world.edit(id(ONE), |account| {
             account
@@ -109,12 +109,12 @@ fn one_stale_answer_resolves_nothing() {
                 .overrides
                 .insert("AccountAccessKeysPresent", Some(0));
         });
-        looks(&aws, 1);
+        polls(&aws, 1);
         aws.world
             .edit(id(ONE), |account| account.summary.overrides.clear());
-        figures(&daemon.scrape(), 1.0, 1.0).unwrap();
-        looks(&aws, 1);
-        figures(&daemon.scrape(), 1.0, 1.0).unwrap();
+        keys(&daemon.scrape(), 1.0, 1.0).unwrap();
+        polls(&aws, 1);
+        keys(&daemon.scrape(), 1.0, 1.0).unwrap();
     }
 }
 
@@ -127,13 +127,13 @@ fn an_inactive_key_is_present_and_not_active() {
         },
         "",
     );
-    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
-    // Only the report knows that it is inactive.
+    let shown = daemon.scrape_until(|shown| keys(shown, 0.0, 1.0));
+    // Only the report says that it is inactive.
     evidence(&shown, "credential_report").unwrap();
 }
 
 #[test]
-fn the_zero_of_an_inactive_key_lives_as_long_as_its_report() {
+fn the_zero_of_an_inactive_key_expires_with_its_report() {
     let (_aws, daemon) = start(
         |account| {
             account.root.create_key(1_700_000_000);
@@ -142,7 +142,7 @@ fn the_zero_of_an_inactive_key_lives_as_long_as_its_report() {
         // The report is an hour old at the start.
         "refresh.max_staleness = \"3605s\"",
     );
-    daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 1.0));
     daemon.scrape_until(|shown| {
         shown.expect(PRESENT, &OF, 1.0)?;
         match shown.value(ACTIVE, &OF) {
@@ -161,21 +161,21 @@ fn a_summary_of_two_beside_one_inactive_key_is_one_active() {
         },
         "",
     );
-    daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 1.0));
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    daemon.scrape_until(|shown| figures(shown, 1.0, 2.0));
+    daemon.scrape_until(|shown| keys(shown, 1.0, 2.0));
 }
 
 #[test]
-fn the_summary_alone_tells_zero_and_one() {
+fn the_summary_alone_is_enough_for_zero_and_one() {
     let (aws, daemon) = start(|_| {}, "sources.credential_report = false");
-    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
     assert_eq!(aws.world.count(id(ONE), "GenerateCredentialReport"), 0);
 }
 
@@ -187,7 +187,7 @@ fn the_report_alone_works() {
         },
         "sources.account_summary = false",
     );
-    let shown = daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    let shown = daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
     evidence(&shown, "credential_report").unwrap();
     assert_eq!(aws.world.count(id(ONE), "GetAccountSummary"), 0);
 }
@@ -211,7 +211,7 @@ fn with_both_denied_nothing_is_known() {
 }
 
 #[test]
-fn a_session_of_another_account_answers_for_nobody() {
+fn an_answer_of_another_account_is_not_used() {
     let mut account = account(ONE, "production");
     account.store_report(now() - 3600);
     let aws = Simulated::with([account]);
@@ -227,7 +227,7 @@ fn a_session_of_another_account_answers_for_nobody() {
                 let counted = shown.value("aws_account_refresh_failures_total", &labels);
                 match counted {
                     Some(failures) if failures > 0.0 => up(shown, source, 0.0),
-                    _ => Err(format!("{source}: no mismatch is counted")),
+                    _ => Err(format!("{source}: no mismatch counted")),
                 }
             })
     });
@@ -235,7 +235,7 @@ fn a_session_of_another_account_answers_for_nobody() {
 }
 
 #[test]
-fn a_denied_source_leaves_the_word_to_the_other() {
+fn when_one_source_is_denied_the_other_decides() {
     for denied in ["GetAccountSummary", "GenerateCredentialReport"] {
         let mut account = account(ONE, "production");
         account.root.create_key(1_700_000_000);
@@ -245,38 +245,39 @@ fn a_denied_source_leaves_the_word_to_the_other() {
             .fault(Fault::new(FaultKind::AccessDenied).on(denied));
         let daemon = aws.launch(&config("")).start();
         daemon.wait_until_ready();
-        daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+        daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
     }
 }
 
 #[test]
-fn a_summary_without_the_entry_leaves_the_word_to_the_report() {
+fn when_the_summary_lacks_the_entry_the_report_decides() {
     let (_aws, daemon) = start(
         |account| {
             account.root.create_key(1_700_000_000);
             account.root.deactivate_keys();
-            account.summary.remove("AccountAccessKeysPresent");
+            let entries = &mut account.summary.overrides;
+            entries.insert("AccountAccessKeysPresent", None);
         },
         "",
     );
-    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    let shown = daemon.scrape_until(|shown| keys(shown, 0.0, 1.0));
     up(&shown, "account_summary", 1.0).unwrap();
 }
 
 #[test]
-fn a_later_report_shows_the_key_that_failing_looks_miss() {
+fn a_later_report_shows_a_key_while_the_summary_fails() {
     let mut account = account(ONE, "production");
     account.store_report(now() - 4 * 3600 + 8);
     let aws = Simulated::with([account]);
     let daemon = aws.launch(&config("")).start();
     daemon.wait_until_ready();
-    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
     aws.world
         .fault(Fault::new(FaultKind::Throttling).on("GetAccountSummary"));
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    let shown = daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    let shown = daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
     evidence(&shown, "credential_report").unwrap();
     up(&shown, "account_summary", 0.0).unwrap();
 }
@@ -288,13 +289,13 @@ fn a_refused_report_never_hides_live_evidence() {
         .fault(Fault::new(FaultKind::LimitExceeded).on("GenerateCredentialReport"));
     let daemon = aws.launch(&config("")).start();
     daemon.wait_until_ready();
-    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    let shown = daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
     let labels = [OF[0], ("reason", "limit_exceeded")];
     assert!(shown.value("aws_account_refresh_failures_total", &labels) >= Some(1.0));
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
 }
 
 #[test]
@@ -315,12 +316,12 @@ fn certificates_mfa_and_password_follow_the_live_answer() {
     });
 }
 
-/// Two accounts: a fine one, and one with a key and without MFA.
-fn fine_and_alarming() -> (Simulated, String) {
+/// Two accounts: one without findings, and one with a key and without MFA.
+fn clean_and_alarming() -> (Simulated, String) {
     let mut alarming = account(ONE, "production");
     alarming.root.create_key(1_700_000_000);
     alarming.root.mfa = false;
-    let aws = Simulated::with([alarming, account(13, "fine")]);
+    let aws = Simulated::with([alarming, account(13, "clean")]);
     let config = format!(
         "refresh.interval = \"1s\"\nrefresh.max_staleness = \"10s\"\n\
          refresh.max_live_staleness = \"5s\"\nstate.path = \"state.redb\"\n{}{}",
@@ -330,35 +331,35 @@ fn fine_and_alarming() -> (Simulated, String) {
     (aws, config)
 }
 
-const FINE: [(&str, &str); 1] = [("account", "000000000013")];
+const CLEAN: [(&str, &str); 1] = [("account", "000000000013")];
 
 fn alarms(shown: &Exposition) -> Result<(), String> {
-    figures(shown, 1.0, 1.0)?;
+    keys(shown, 1.0, 1.0)?;
     shown.expect("aws_root_mfa_enabled", &OF, 0.0)
 }
 
-fn all_is_true(shown: &Exposition) -> Result<(), String> {
+fn all_values(shown: &Exposition) -> Result<(), String> {
     alarms(shown)?;
-    shown.expect(ACTIVE, &FINE, 0.0)?;
-    shown.expect("aws_root_mfa_enabled", &FINE, 1.0)
+    shown.expect(ACTIVE, &CLEAN, 0.0)?;
+    shown.expect("aws_root_mfa_enabled", &CLEAN, 1.0)
 }
 
 #[test]
-fn fine_values_expire_alarming_ones_stay_also_over_a_kill() {
-    let (aws, config) = fine_and_alarming();
+fn zeros_expire_and_alarms_stay_even_over_a_kill() {
+    let (aws, config) = clean_and_alarming();
     let launch = aws.launch(&config);
     let state = launch.path("state.redb");
     let daemon = launch.start();
     daemon.wait_until_ready();
-    daemon.scrape_until(all_is_true);
+    daemon.scrape_until(all_values);
 
     aws.world.fault(Fault::new(FaultKind::ServiceFailure));
     daemon.scrape_until(|shown| {
         alarms(shown)?;
-        let fine = [ACTIVE, PRESENT, "aws_root_mfa_enabled"];
-        match fine
+        let expiring = [ACTIVE, PRESENT, "aws_root_mfa_enabled"];
+        match expiring
             .iter()
-            .find(|family| shown.value(family, &FINE).is_some())
+            .find(|family| shown.value(family, &CLEAN).is_some())
         {
             None => Ok(()),
             Some(family) => Err(format!("{family} is still shown")),
@@ -368,7 +369,7 @@ fn fine_values_expire_alarming_ones_stay_also_over_a_kill() {
     daemon.scrape();
     assert!(
         started.elapsed() < Duration::from_secs(5),
-        "a scrape waits for AWS"
+        "a scrape waited for AWS"
     );
     let kept = std::fs::read(&state).unwrap();
     daemon.process.signal("KILL");
@@ -376,29 +377,29 @@ fn fine_values_expire_alarming_ones_stay_also_over_a_kill() {
     let launch = aws.launch(&config);
     std::fs::write(launch.path("state.redb"), kept).unwrap();
     let daemon = launch.start();
-    alarms(&daemon.scrape()).expect("known from the first scrape on");
+    alarms(&daemon.scrape()).expect("alarms from the first scrape on");
     daemon.wait_until_ready();
     alarms(&daemon.scrape()).unwrap();
 
-    // AWS is back: ten intervals of backoff at most, and a report's fifteen.
+    // AWS answers again: at most ten intervals of backoff, fifteen for a report.
     aws.world.clear_faults();
     let back = Instant::now();
-    daemon.scrape_until(all_is_true);
+    daemon.scrape_until(all_values);
     assert!(back.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
-fn whoever_deletes_the_audit_role_does_not_look_fine_for_long() {
+fn an_account_without_its_role_becomes_unknown_soon() {
     let (aws, daemon) = start(|_| {}, "refresh.max_live_staleness = \"4s\"");
-    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
     aws.world.edit(id(ONE), |account| {
         account.roles.clear();
         account.root.create_key(now());
     });
-    // Sessions that were given out live on at AWS; here they end with the role.
+    // At AWS open sessions outlive the role; here they end with it.
     aws.world
         .fault(Fault::new(FaultKind::AccessDenied).of(id(ONE)));
-    // That nothing can be read is told at once, though no report is due for hours.
+    // The failure is exported at once, though no report is due for hours.
     daemon.scrape_until(|shown| {
         up(shown, "account_summary", 0.0)?;
         up(shown, "credential_report", 0.0)
@@ -407,7 +408,7 @@ fn whoever_deletes_the_audit_role_does_not_look_fine_for_long() {
 }
 
 #[test]
-fn an_answer_that_is_cut_off_is_none() {
+fn an_answer_that_is_cut_off_is_not_used() {
     let mut account = account(ONE, "production");
     account.root.create_key(1_700_000_000);
     account.root.deactivate_keys();
@@ -417,34 +418,34 @@ fn an_answer_that_is_cut_off_is_none() {
     let config = format!("refresh.interval = \"1s\"\n{organization}\n");
     let daemon = aws.launch(&config).start();
     daemon.wait_until_ready();
-    daemon.scrape_until(|shown| figures(shown, 1.0, 2.0));
-    // Complete HTTP answers, whose XML ends between two keys or before any.
+    daemon.scrape_until(|shown| keys(shown, 1.0, 2.0));
+    // Complete HTTP answers with XML that ends between two keys or before the first.
     aws.world
         .fault(Fault::new(FaultKind::TruncatedXml).on("ListAccessKeys"));
     daemon.scrape_until(|shown| up(shown, "root_session", 0.0));
-    figures(&daemon.scrape(), 1.0, 2.0).unwrap();
+    keys(&daemon.scrape(), 1.0, 2.0).unwrap();
     aws.world.clear_faults();
     aws.world
         .edit(id(ONE), |account| account.root.deactivate_keys());
-    daemon.scrape_until(|shown| figures(shown, 0.0, 2.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 2.0));
 }
 
 #[test]
-fn a_role_that_led_into_another_account_is_entered_anew() {
+fn a_role_that_led_into_another_account_is_assumed_again() {
     let aws = Simulated::with([account(ONE, "production"), account(13, "another")]);
     let elsewhere = Fault::new(FaultKind::WrongAccount(id(13)));
     aws.world
         .fault(elsewhere.of(id(ONE)).on("AssumeRole").times(1));
     let daemon = aws.launch(&config("")).start();
-    // The session lasts an hour; who mends the role need not wait for its end.
-    let shown = daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
+    // The session lasts an hour, but a fixed role is assumed before its end.
+    let shown = daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
     let labels = [OF[0], ("reason", "account_mismatch")];
     let failures = shown.all("aws_account_refresh_failures_total", &labels);
     assert!(failures.iter().any(|failures| failures.value >= 1.0));
 }
 
 #[test]
-fn a_key_that_comes_after_an_inactive_one_went_is_active() {
+fn a_key_created_after_an_inactive_one_was_deleted_is_active() {
     let (aws, daemon) = start(
         |account| {
             account.root.create_key(1_700_000_000);
@@ -452,13 +453,13 @@ fn a_key_that_comes_after_an_inactive_one_went_is_active() {
         },
         "",
     );
-    daemon.scrape_until(|shown| figures(shown, 0.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 0.0, 1.0));
     aws.world
         .edit(id(ONE), |account| account.root.delete_keys());
-    daemon.scrape_until(|shown| figures(shown, 0.0, 0.0));
-    // The report still tells of the inactive one, and the summary counts one as before.
+    daemon.scrape_until(|shown| keys(shown, 0.0, 0.0));
+    // The report still has the inactive one, and the summary counts one as before.
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
-    daemon.scrape_until(|shown| figures(shown, 1.0, 1.0));
+    daemon.scrape_until(|shown| keys(shown, 1.0, 1.0));
 }

@@ -1,5 +1,5 @@
-//! What stands where a file is named and is none that can be read whole: a FIFO, a device, a folder,
-//! far too large a file. It is refused in words within seconds, and never waited for.
+//! A FIFO, a device, a folder or a far too large file where a file is named: it is refused with a clear
+//! message within seconds.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -7,16 +7,17 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::daemon::{ANY_PORT, Finished, Launch};
-use crate::support::simulated::{Simulated, account, listed};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::run::Finished;
+use test_support::simulated::{Simulated, account, listed};
+use test_support::{PATIENCE, eventually};
 
 /// How long a refusal may take.
 const SOON: Duration = Duration::from_secs(10);
 
 const RELOADED: &str = "aws_root_exporter_config_last_reload_successful";
 
-/// What is no file that can be read whole, and what is said of it.
+/// What stands in the place of a file, and the message about it.
 const ODD: [(&str, &str); 4] = [
     ("a FIFO", "it is a FIFO, not a regular file"),
     ("a device", "it is a device, not a regular file"),
@@ -36,7 +37,7 @@ fn make(kind: &str, path: &Path) {
     }
 }
 
-/// Runs to the end, which comes soon.
+/// Runs to the end, which must come soon.
 fn finish(launch: Launch) -> Finished {
     let started = Instant::now();
     let finished = launch.finish();
@@ -46,7 +47,7 @@ fn finish(launch: Launch) -> Finished {
 }
 
 #[test]
-fn an_odd_file_is_refused_soon_wherever_one_is_named() {
+fn an_odd_file_is_refused_soon_wherever_it_is_named() {
     let files = [
         ("--config.file=odd", None),
         ("--web.config.file=odd", None),
@@ -55,7 +56,7 @@ fn an_odd_file_is_refused_soon_wherever_one_is_named() {
             Some("tls_server_config: {cert_file: odd, key_file: odd}\n"),
         ),
     ];
-    for (kind, says) in ODD {
+    for (kind, message) in ODD {
         for (flag, web) in files {
             for check in [false, true] {
                 let mut launch = Launch::new(&[ANY_PORT, flag]);
@@ -69,10 +70,13 @@ fn an_odd_file_is_refused_soon_wherever_one_is_named() {
                 let finished = finish(launch);
                 let code = if check { 2 } else { 1 };
                 assert_eq!(finished.code, code, "{kind}, {flag}: {finished:?}");
-                let [error] = &finished.errors[..] else {
+                let [error] = &finished.errors()[..] else {
                     panic!("{kind}, {flag}: {finished:?}");
                 };
-                assert!(error.contains("odd: ") && error.contains(says), "{error}");
+                assert!(
+                    error.contains("odd: ") && error.contains(message),
+                    "{error}"
+                );
             }
         }
     }
@@ -85,7 +89,7 @@ fn a_saved_report_is_bounded_too() {
         make(kind, &launch.path("odd"));
         let finished = finish(launch);
         assert_eq!(finished.code, 2, "{kind}: {finished:?}");
-        let errors = finished.errors.join("\n");
+        let errors = finished.errors().join("\n");
         assert!(
             errors.contains("it has more than 16 MiB"),
             "{kind}: {errors}"
@@ -105,9 +109,9 @@ fn a_configuration_that_kubernetes_mounts_is_read_through_its_links() {
 }
 
 #[test]
-fn an_odd_file_in_the_place_of_the_configuration_fails_a_reload_and_holds_nothing_up() {
+fn an_odd_file_in_the_place_of_the_configuration_fails_a_reload_and_blocks_nothing() {
     let [fifo, .., large] = ODD;
-    for (kind, says) in [fifo, large] {
+    for (kind, message) in [fifo, large] {
         let aws = Simulated::with([account(101, "member")]);
         let text = format!(
             "reload.auto = true\nweb.config_file = \"web.yml\"\n{}",
@@ -125,14 +129,14 @@ fn an_odd_file_in_the_place_of_the_configuration_fails_a_reload_and_holds_nothin
         let refuses = || {
             let reload = daemon.post("/-/reload");
             assert_eq!(reload.status, 500, "{kind}: {}", reload.text());
-            assert!(reload.text().contains(says), "{kind}: {}", reload.text());
+            assert!(reload.text().contains(message), "{kind}: {}", reload.text());
         };
         let restore = |path: &Path, text: &str| {
             fs::remove_file(path).unwrap();
             fs::write(path, text).unwrap();
         };
 
-        // The watch of the file sees it by itself.
+        // The daemon notices the change by itself.
         replace(&config);
         daemon.scrape_until(|shown| shown.expect(RELOADED, &[], 0.0));
         refuses();

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{AccountState, Fault, FaultKind};
+use aws_simulator::{AccountState, Fault, FaultKind};
 
-use crate::support::aws::{CALLER_ACCOUNT, EXTERNAL_ID, Moto};
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{HUB, ROLE, Simulated, account, id};
-use crate::support::{PATIENCE, eventually, python, script, state};
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::exposition::Exposition;
+use test_support::simulated::{EXTERNAL_ID, HUB, ROLE, Simulated, account, id};
+use test_support::{PATIENCE, eventually, state};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -30,7 +29,7 @@ fn config(rest: &str) -> String {
 }
 
 /// 50 members and the management account on three pages, an empty page between them: 101 and 102
-/// are not living, 103 is to be excluded, 104's role lets nobody in.
+/// are suspended or closed, 103 is to be excluded, and the role of 104 cannot be assumed.
 fn fifty() -> Simulated {
     let simulated = Simulated::with((101..=150).map(|number| {
         let odd = (110..=113)
@@ -41,7 +40,7 @@ fn fifty() -> Simulated {
         account
             .tags
             .insert("team".into(), format!("team \"{number}\""));
-        account.tags.insert("other".into(), "not asked for".into());
+        account.tags.insert("other".into(), "not wanted".into());
         account
     }));
     simulated.world.edit(id(101), |account| {
@@ -95,7 +94,7 @@ fn text(number: u64) -> String {
 }
 
 #[test]
-fn exactly_the_living_accounts_are_watched_with_their_names_and_tags() {
+fn exactly_the_active_accounts_are_monitored_with_their_names_and_tags() {
     let aws = fifty();
     let excluded = text(103);
     let rest = format!("exclude = [\"{excluded}\"]\ntag_labels = [\"team\"]\n");
@@ -130,18 +129,18 @@ fn exactly_the_living_accounts_are_watched_with_their_names_and_tags() {
             "{source}: {failures:?}"
         );
     }
-    // The caller's own account is read with the caller's own credentials, all others by role.
+    // The caller's own account is read with its own credentials, all others by role.
     assert_eq!(aws.world.count(id(HUB), "AssumeRole"), 0);
     let before = aws.world.count(id(120), "GetAccountSummary");
     eventually(PATIENCE, || {
-        let looks = aws.world.count(id(120), "GetAccountSummary") - before;
-        (looks >= 10).then_some(()).ok_or(format!("{looks} looks"))
+        let polls = aws.world.count(id(120), "GetAccountSummary") - before;
+        (polls >= 10).then_some(()).ok_or(format!("{polls} polls"))
     });
     assert!(aws.world.count(id(120), "AssumeRole") <= 2);
 }
 
 #[test]
-fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
+fn accounts_join_and_leave_and_a_refused_list_changes_nothing() {
     let aws = Simulated::with((101..=130).map(|number| account(number, "member")));
     aws.world.edit(id(101), |account| {
         account.root.create_key(1_700_000_000);
@@ -173,7 +172,7 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
     assert!(!self::shown(&shown).contains(&gone));
     assert_eq!(shown.value(ACTIVE, &[("account", &gone)]), None);
 
-    // Refused from now on: everything stays.
+    // From now on the list is refused: everything stays.
     let refused = Fault::new(FaultKind::AccessDenied).on("ListAccounts");
     aws.world.fault(refused);
     let all = self::shown(&shown);
@@ -191,7 +190,7 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
     let content = String::from_utf8_lossy(&kept);
     assert!(!content.contains(EXTERNAL_ID) && !content.contains("@example.com"));
 
-    // A start while it is refused goes on with the last list, and with what was known.
+    // A start meanwhile continues with the last list and the known values.
     aws.world
         .fault(Fault::new(FaultKind::AccessDenied).of(id(101)));
     let launch = aws.launch(&config);
@@ -207,7 +206,7 @@ fn accounts_come_and_go_and_a_refused_list_changes_nothing() {
 }
 
 #[test]
-fn a_list_that_lost_half_needs_a_second_that_agrees() {
+fn a_list_that_lost_half_needs_a_second_one_to_confirm_it() {
     let aws = Simulated::with((101..=120).map(|number| account(number, "member")));
     let daemon = aws.launch(&config("")).start();
     daemon.wait_until_ready();
@@ -225,7 +224,7 @@ fn a_list_that_lost_half_needs_a_second_that_agrees() {
 }
 
 #[test]
-fn pages_that_never_end_are_no_list() {
+fn endless_pages_are_not_a_list() {
     let aws = Simulated::with((101..=110).map(|number| account(number, "member")));
     let daemon = aws.launch(&config("")).start();
     daemon.wait_until_ready();
@@ -235,8 +234,8 @@ fn pages_that_never_end_are_no_list() {
     let shown =
         daemon.scrape_until(|shown| shown.expect("aws_root_exporter_discovery_up", &[], 0.0));
     assert_eq!(self::shown(&shown).len(), 11);
-    let asked = aws.world.total("ListAccounts") - before;
-    assert!(asked < 50, "{asked} pages asked for");
+    let pages = aws.world.total("ListAccounts") - before;
+    assert!(pages < 50, "{pages} pages requested");
 }
 
 #[test]
@@ -264,7 +263,7 @@ fn three_shards_share_the_organization() {
 }
 
 #[test]
-fn root_sessions_alone_tell_active_from_inactive() {
+fn root_sessions_alone_distinguish_active_from_inactive() {
     let aws = Simulated::with((101..=103).map(|number| account(number, "member")));
     aws.world.edit(id(101), |account| {
         account.root.create_key(1_700_000_000);
@@ -285,7 +284,6 @@ fn root_sessions_alone_tell_active_from_inactive() {
         shown.expect("aws_root_signing_certificates_active", &of, 0.0)?;
         let source = [("account", &*account), ("source", "root_session")];
         shown.expect("aws_account_up", &source, 1.0)?;
-        shown.expect("aws_root_access_keys_evidence_info", &source, 1.0)?;
         let second = [("account", &*account), ("key", "2")];
         let used = "aws_root_access_key_last_used_timestamp_seconds";
         shown.expect(used, &second, 1_760_000_000.0)?;
@@ -306,13 +304,13 @@ fn root_sessions_alone_tell_active_from_inactive() {
         assert_eq!(aws.world.count(id(number), "GenerateCredentialReport"), 0);
         assert_eq!(aws.world.count(id(number), "AssumeRoot"), 1);
     }
-    // The management account by its report, which the caller may read.
+    // The management account is read by its report.
     assert_eq!(aws.world.count(id(HUB), "AssumeRoot"), 0);
     shown
         .expect(ACTIVE, &[("account", &text(HUB))], 0.0)
         .unwrap();
 
-    // A key that is reactivated, and one that is removed: no report has to come.
+    // A key is activated, then both are deleted: neither needs a report.
     aws.world.edit(id(101), |account| {
         let first = account.root.keys[0].as_mut().unwrap();
         first.active = true;
@@ -339,12 +337,12 @@ fn centralized_root_access_that_is_off_leaves_the_account_unknown() {
     let reason = [("account", &*account), ("reason", "unsupported")];
     let failures = shown.all("aws_account_refresh_failures_total", &reason);
     assert!(!failures.is_empty());
-    let told = |line: &String| line.contains("enable-organizations-root-sessions");
-    assert!(daemon.process.lines().iter().any(told));
+    let is_logged = |line: &String| line.contains("enable-organizations-root-sessions");
+    assert!(daemon.process.lines().iter().any(is_logged));
 }
 
 #[test]
-fn with_both_ways_the_loss_of_one_costs_nothing() {
+fn with_both_kinds_of_access_the_loss_of_one_changes_no_value() {
     let aws = Simulated::with([account(101, "member")]);
     let daemon = aws.launch(&config("access = \"both\"\n")).start();
     daemon.wait_until_ready();
@@ -355,7 +353,7 @@ fn with_both_ways_the_loss_of_one_costs_nothing() {
         account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
         account.root.create_key(1_700_000_000);
     });
-    // The role's session lives on for an hour; AWS must be seen to refuse it.
+    // The session of the role lasts an hour; AWS must refuse it before.
     aws.world.fault(
         Fault::new(FaultKind::ExpiredToken)
             .of(id(101))
@@ -376,12 +374,12 @@ fn reload(daemon: &Daemon) -> (u16, String) {
 }
 
 #[test]
-fn a_reload_is_whole_or_nothing_and_loses_nothing() {
+fn a_reload_applies_all_or_nothing_and_loses_nothing() {
     let aws = Simulated::with((101..=103).map(|number| account(number, "member")));
     aws.world.edit(id(101), |account| {
         account.root.create_key(1_700_000_000);
     });
-    let listed = crate::support::simulated::listed;
+    let listed = test_support::simulated::listed;
     let good = format!("refresh.interval = \"1s\"\n{}{}", listed(101), listed(102));
     let launch = aws.launch(&good);
     let file = launch.path("config.toml");
@@ -409,7 +407,7 @@ fn a_reload_is_whole_or_nothing_and_loses_nothing() {
     shown.expect(ACTIVE, &key, 1.0).unwrap();
     assert!(
         self::shown(&shown).contains(&text(103)),
-        "taken up before the answer"
+        "applied before the answer"
     );
     daemon.scrape_until(|shown| shown.expect(ACTIVE, &[("account", &text(103))], 0.0));
     assert_eq!(
@@ -433,7 +431,7 @@ fn a_reload_is_whole_or_nothing_and_loses_nothing() {
         (refused.status, refused.header("allow")),
         (405, Some("POST"))
     );
-    // What needs a restart is told, and nothing changes.
+    // A setting that needs a restart is named, and nothing changes.
     fs::write(&file, format!("log.level = \"debug\"\n{}", listed(101))).unwrap();
     let (status, why) = reload(&daemon);
     assert_eq!(status, 500);
@@ -445,10 +443,10 @@ fn a_reload_is_whole_or_nothing_and_loses_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_is_swapped_by_a_link_is_read_again_by_itself() {
+fn a_file_that_is_replaced_through_a_link_is_reloaded() {
     use std::os::unix::fs::symlink;
     let aws = Simulated::with((101..=102).map(|number| account(number, "member")));
-    let listed = crate::support::simulated::listed;
+    let listed = test_support::simulated::listed;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     for (data, accounts) in [
@@ -487,7 +485,7 @@ fn a_thousand_accounts_are_known_soon_and_asked_no_more_than_needed() {
             .then_some(())
             .ok_or_else(|| ready.text().to_owned())
     });
-    // Its report is in the making when its summary comes; the figure waits for it.
+    // Its report is not complete when its summary arrives; the value waits for it.
     let shown = daemon.scrape_until(|shown| shown.expect(ACTIVE, &[("account", &text(1500))], 1.0));
     assert_eq!(self::shown(&shown).len(), 1001);
     eventually(PATIENCE, || {
@@ -499,52 +497,8 @@ fn a_thousand_accounts_are_known_soon_and_asked_no_more_than_needed() {
     assert_eq!(aws.world.total("AssumeRole"), 1000);
 }
 
-/// Runs the script that changes moto's organization.
-fn moto_organization(endpoint: &str, arguments: &[&str]) -> String {
-    let output = std::process::Command::new(python())
-        .arg(script("moto_organization.py"))
-        .arg(endpoint)
-        .args(arguments)
-        .output()
-        .expect("Python runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 #[test]
-fn an_organization_of_moto_is_discovered_and_followed() {
-    let moto = Moto::plain();
-    let names: Vec<String> = (1..=25).map(|nth| format!("member {nth}")).collect();
-    let mut arguments = vec!["make"];
-    arguments.extend(names.iter().map(String::as_str));
-    let made = moto_organization(&moto.endpoint, &arguments);
-    let ids: std::collections::BTreeMap<String, String> = serde_json::from_str(&made).unwrap();
-    let mut wanted: BTreeSet<String> = ids.values().cloned().collect();
-    wanted.insert(CALLER_ACCOUNT.to_owned());
-
-    let daemon = Launch::new(&[ANY_PORT])
-        .environment(moto.environment())
-        .config(&config("tag_labels = [\"team\"]\n"))
-        .start();
-    let first = &ids["member 1"];
-    daemon.scrape_until(|shown| {
-        expect_accounts(shown, &wanted)?;
-        let labels = [
-            ("account", first.as_str()),
-            ("account_name", "member 1"),
-            ("label_team", "team of member 1"),
-        ];
-        shown.expect("aws_account_info", &labels, 1.0)?;
-        // moto's summary says that there is no key.
-        shown.expect(ACTIVE, &[("account", first)], 0.0)
-    });
-    wanted.insert(moto_organization(&moto.endpoint, &["add", "late"]));
-    daemon.scrape_until(|shown| expect_accounts(shown, &wanted));
-}
-
-#[test]
-fn the_online_check_tries_every_account_and_says_what_is_missing() {
+fn the_online_check_tries_every_account_and_names_what_is_missing() {
     let aws = fifty();
     let run = |accounts: &str| {
         Launch::new(&["--config.check", "--online"])
@@ -553,14 +507,12 @@ fn the_online_check_tries_every_account_and_says_what_is_missing() {
             .finish()
     };
     let finished = run(&config("access = \"both\"\ntag_labels = [\"team\"]\n"));
-    let out = finished.output.join("\n");
+    let out = finished.output().join("\n");
     assert_eq!(finished.code, 1, "{out}");
     assert!(out.contains("49 to watch, 0 excluded, 2 inactive"), "{out}");
     let row = |number: u64| {
-        let found = finished
-            .output
-            .iter()
-            .find(|line| line.starts_with(&text(number)));
+        let mut lines = finished.out.lines();
+        let found = lines.find(|line| line.starts_with(&text(number)));
         found.unwrap_or_else(|| panic!("no row of {number}: {out}"))
     };
     let words: Vec<_> = row(104).split_whitespace().rev().take(3).collect();
@@ -574,7 +526,7 @@ fn the_online_check_tries_every_account_and_says_what_is_missing() {
         "{out}"
     );
 
-    let listed = crate::support::simulated::listed;
+    let listed = test_support::simulated::listed;
     let finished = run(&format!("{}{}", listed(120), listed(121)));
-    assert_eq!(finished.code, 0, "{:?}", finished.output);
+    assert_eq!(finished.code, 0, "{:?}", finished.output());
 }

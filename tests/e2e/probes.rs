@@ -1,36 +1,34 @@
-//! `healthcheck`, as an image or a probe runs it, and the addresses that they ask.
+//! `healthcheck`, as a container image or a probe runs it, and the addresses of its requests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::support::daemon::{ANY_PORT, Finished, Launch};
-use crate::support::http;
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::http;
+use test_support::run::Finished;
 
 fn healthcheck(url: &str) -> Finished {
     Launch::new(&["healthcheck", "--url", url]).finish()
 }
 
 #[test]
-fn a_daemon_that_runs_is_healthy_and_one_that_does_not_is_not() {
+fn a_running_daemon_is_healthy_and_a_stopped_one_is_not() {
     let demo = Launch::new(&["demo", "--accounts", "2", ANY_PORT]).start();
     let url = format!("http://{}", demo.address);
     let healthy = healthcheck(&url);
-    assert_eq!(
-        (healthy.code, &*healthy.output),
-        (0, &["healthy".to_owned()][..])
-    );
+    assert_eq!((healthy.code, &*healthy.output()), (0, &["healthy"][..]));
 
     let elsewhere = healthcheck(&format!("{url}/nothing"));
     assert_eq!(elsewhere.code, 1, "{elsewhere:?}");
-    assert!(elsewhere.errors[0].contains("404"), "{elsewhere:?}");
+    assert!(elsewhere.errors()[0].contains("404"), "{elsewhere:?}");
 
     drop(demo);
     let gone = healthcheck(&url);
-    assert_eq!((gone.code, gone.errors.len()), (1, 1), "{gone:?}");
-    assert!(gone.errors[0].contains(&url), "{gone:?}");
+    assert_eq!((gone.code, gone.errors().len()), (1, 1), "{gone:?}");
+    assert!(gone.errors()[0].contains(&url), "{gone:?}");
 }
 
 #[test]
-fn what_cannot_be_asked_is_wrong_usage() {
+fn an_unusable_url_is_wrong_usage() {
     for url in [
         "localhost:10057",
         "http://user:secret@localhost/",

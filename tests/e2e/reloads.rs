@@ -1,13 +1,12 @@
-//! Many reloads: each is answered, and none keeps the daemon from its work.
+//! Many reloads: each is answered, and none keeps the daemon from polling.
 
 use std::thread;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::simulated::{Simulated, account, id, listed};
-use crate::support::{PATIENCE, eventually};
+use test_support::simulated::{EXTERNAL_ID, Simulated, account, id, listed};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 
@@ -19,10 +18,10 @@ fn reloads_at_once_are_all_answered_and_run_a_few_times_only() {
     daemon.wait_until_ready();
 
     thread::scope(|scope| {
-        let asking: Vec<_> = (0..REQUESTS)
+        let requests: Vec<_> = (0..REQUESTS)
             .map(|_| scope.spawn(|| daemon.post("/-/reload")))
             .collect();
-        for answer in asking {
+        for answer in requests {
             let answer = answer.join().unwrap();
             assert_eq!(answer.status, 200, "{}", answer.text());
         }

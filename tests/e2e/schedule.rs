@@ -1,14 +1,14 @@
-//! When AWS is asked: no more often than it can say something new, and nobody waits for anybody.
+//! When AWS is polled: only when it can have something new, and no account waits for another.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind, Ready};
+use aws_simulator::{Fault, FaultKind, Ready};
 
-use crate::support::aws::{self, Silence};
-use crate::support::daemon::{ANY_PORT, Launch};
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::server::Silence;
+use test_support::simulated::{Simulated, account, environment, id, listed, now};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const GENERATE: &str = "GenerateCredentialReport";
@@ -22,23 +22,23 @@ fn config(accounts: impl IntoIterator<Item = u64>, rest: &str) -> String {
     format!("refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n{rest}\n{accounts}")
 }
 
-/// Waits until the account was looked at so many times more.
-fn looks(aws: &Simulated, of: u64, more: u64) {
+/// Waits until the account was polled that many times more.
+fn polls(aws: &Simulated, of: u64, more: u64) {
     let before = aws.world.count(id(of), SUMMARY);
     eventually(PATIENCE, || {
-        let looks = aws.world.count(id(of), SUMMARY) - before;
-        (looks >= more)
+        let polls = aws.world.count(id(of), SUMMARY) - before;
+        (polls >= more)
             .then_some(())
-            .ok_or(format!("{looks} looks"))
+            .ok_or(format!("{polls} polls"))
     });
 }
 
 #[test]
-fn a_fresh_report_is_asked_for_once_also_across_restarts() {
+fn a_fresh_report_is_requested_once_even_across_restarts() {
     let mut account = account(ONE, "production");
     account.store_report(now() - 3600);
     let aws = Simulated::with([account]);
-    let asked = || [GENERATE, GET].map(|operation| aws.world.count(id(ONE), operation));
+    let requests = || [GENERATE, GET].map(|operation| aws.world.count(id(ONE), operation));
     let mut kept = None;
     for start in 1..=3 {
         let launch = aws.launch(&config([ONE], ""));
@@ -48,10 +48,10 @@ fn a_fresh_report_is_asked_for_once_also_across_restarts() {
         }
         let mut daemon = launch.start();
         daemon.wait_until_ready();
-        looks(&aws, ONE, 3);
-        assert_eq!(asked(), [1, 1], "after start {start}");
+        polls(&aws, ONE, 3);
+        assert_eq!(requests(), [1, 1], "after start {start}");
         daemon.process.signal("TERM");
-        // The folder is the daemon's; the last save is at the end of its process.
+        // Its folder is deleted with it; the last save is at the end of its process.
         assert_eq!(daemon.process.exit_code(PATIENCE), 0);
         kept = Some(std::fs::read(&state).unwrap());
     }
@@ -76,44 +76,45 @@ fn a_report_is_renewed_when_four_hours_are_over_and_not_before() {
         Some(renewed) if renewed >= due_seconds => Ok(()),
         other => Err(format!("generated {other:?}, to be renewed at {due}")),
     });
-    let asked_to_make: Vec<i64> = aws
+    let requested: Vec<i64> = aws
         .world
         .calls()
         .iter()
         .filter(|call| call.operation == Some(GENERATE.into()))
         .map(|call| call.at)
         .collect();
-    // The first start asked once; from then on nothing until AWS could give a new one.
+    // One request at the start, and then none until AWS could make a new one.
     assert!(
-        asked_to_make[0] < due && asked_to_make[1..].iter().all(|at| *at >= due),
-        "due at {due}, asked at {asked_to_make:?}"
+        requested[0] < due && requested[1..].iter().all(|at| *at >= due),
+        "due at {due}, requested at {requested:?}"
     );
-    looks(&aws, ONE, 2);
+    polls(&aws, ONE, 2);
     let gets = aws.world.count(id(ONE), GET);
-    assert!(gets <= 3, "{gets} times taken");
+    assert!(gets <= 3, "read {gets} times");
 }
 
 #[test]
 fn an_account_that_never_answers_delays_no_other() {
     const SILENT: std::ops::Range<u64> = 100..108;
-    const FINE: std::ops::Range<u64> = 200..206;
-    let aws = Simulated::with(SILENT.chain(FINE).map(|number| account(number, "member")));
+    const OTHERS: std::ops::Range<u64> = 200..206;
+    let aws = Simulated::with(SILENT.chain(OTHERS).map(|number| account(number, "member")));
     for number in SILENT {
         aws.world
             .fault(Fault::new(FaultKind::NeverAnswer).of(id(number)));
     }
     // Far fewer slots than accounts that never answer.
     let rest = "refresh.concurrency = 4\nrefresh.timeout = \"1s\"";
-    let daemon = aws.launch(&config(SILENT.chain(FINE), rest)).start();
+    let daemon = aws.launch(&config(SILENT.chain(OTHERS), rest)).start();
     daemon.scrape_until(|shown| {
-        FINE.map(|number| id(number).to_string())
+        OTHERS
+            .map(|number| id(number).to_string())
             .try_for_each(|account| shown.expect(ACTIVE, &[("account", &account)], 0.0))
     });
-    let before: Vec<u64> = FINE.map(|n| aws.world.count(id(n), SUMMARY)).collect();
-    looks(&aws, FINE.start, 5);
-    for (number, before) in FINE.zip(before) {
-        let looks = aws.world.count(id(number), SUMMARY) - before;
-        assert!(looks >= 3, "{number}: {looks} looks, where another had 5");
+    let before: Vec<u64> = OTHERS.map(|n| aws.world.count(id(n), SUMMARY)).collect();
+    polls(&aws, OTHERS.start, 5);
+    for (number, before) in OTHERS.zip(before) {
+        let polls = aws.world.count(id(number), SUMMARY) - before;
+        assert!(polls >= 3, "{number}: {polls} polls, where another had 5");
     }
     let shown = daemon.scrape();
     for number in SILENT {
@@ -124,20 +125,20 @@ fn an_account_that_never_answers_delays_no_other() {
 }
 
 #[test]
-fn an_aws_that_takes_calls_and_never_answers_holds_up_nothing() {
+fn an_aws_that_accepts_calls_and_never_answers_blocks_nothing() {
     let silence = Silence::start();
     let daemon = Launch::new(&[ANY_PORT])
-        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .environment(environment(&silence.endpoint(), "testing", "testing"))
         .config(&config(100..200, ""))
         .start();
     let _calls: Vec<TcpStream> = (0..4).map(|_| silence.take_caller()).collect();
-    // The quickest of several: what the machine does beside it is not measured.
+    // The quickest of several: other work of the machine is not measured.
     let quickest = (0..20)
         .map(|_| {
-            let asked = Instant::now();
+            let begun = Instant::now();
             let shown = daemon.scrape();
             assert!(shown.all(ACTIVE, &[]).is_empty(), "nothing is known");
-            asked.elapsed()
+            begun.elapsed()
         })
         .min();
     assert!(quickest < Some(Duration::from_millis(100)), "{quickest:?}");

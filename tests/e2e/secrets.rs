@@ -1,33 +1,33 @@
-//! No secret leaves the process: not in a log at its lowest level, the state file, a metric, a
-//! page, or the error about the very line it stands in.
+//! No secret leaves the process: not in a log at its lowest level, the state file, a metric, a page, or an
+//! error about the line with the secret.
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
-use crate::support::aws::{self, EXTERNAL_ID};
-use crate::support::daemon::{ANY_PORT, Launch};
-use crate::support::simulated::{ROLE, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Launch};
+use test_support::simulated::{
+    EXTERNAL_ID, ROLE, Simulated, account, environment, id, listed, now,
+};
+use test_support::{PATIENCE, eventually};
 
 const SECRET_KEY: &str = "wJalrXUtnFEMI-the-callers-secret-key";
 const TOKEN: &str = "FwoGZXIvYXdzEJr-the-callers-session-token";
 
-/// What the simulated AWS puts into every session that it gives out: the beginning of its secret
-/// key and of its token.
+/// How the secret key and the token of every session of the simulated AWS begin.
 const OF_SESSIONS: [&str; 2] = ["simulated-secret-", "SIMULATED."];
 
 fn holds_no_secret(what: &str, text: &str) {
     for secret in [EXTERNAL_ID, SECRET_KEY, TOKEN].iter().chain(&OF_SESSIONS) {
         let place = text.find(secret);
         let line = place.map(|at| text[..at].lines().count());
-        assert_eq!(line, None, "{what} shows {secret:?} in that line");
+        assert_eq!(line, None, "{what} shows {secret:?} in this line");
     }
 }
 
 #[test]
 fn no_log_state_metric_or_page_shows_a_secret() {
     for format in ["logfmt", "json"] {
-        // A good account that is listed and one that is not, one whose role refuses, one that throttles, one whose session ends, and
-        // one that AWS answers in the middle of the XML with.
+        // 101 and 106 are good, listed and not; the others have a role that refuses, throttling,
+        // expired sessions and cut XML.
         let aws = Simulated::with((101..=106).map(|number| {
             let mut account = account(number, "member");
             account.store_report(now() - 3600);
@@ -45,9 +45,9 @@ fn no_log_state_metric_or_page_shows_a_secret() {
             "refresh.interval = \"1s\"\nstate.path = \"state.redb\"\n[organization]\nenabled = true\n\
              access = \"both\"\ninterval = \"1s\"\nexternal_id = \"{EXTERNAL_ID}\"\n{accounts}"
         );
-        let mut environment = aws::environment(&aws.url, "AKIAIOSFODNN7EXAMPLE", SECRET_KEY);
+        let mut environment = environment(&aws.url, "AKIAIOSFODNN7EXAMPLE", SECRET_KEY);
         environment.push(("AWS_SESSION_TOKEN", TOKEN.to_owned()));
-        // Who asks for everything there is gets no secret either.
+        // Not even the lowest log level shows a secret.
         environment.push(("RUST_LOG", "trace".to_owned()));
         let launch = Launch::new(&[
             ANY_PORT,
@@ -59,10 +59,10 @@ fn no_log_state_metric_or_page_shows_a_secret() {
         let state = launch.path("state.redb");
         let mut daemon = launch.start();
         daemon.wait_until_ready();
-        let looks = || world.count(id(101), "GetAccountSummary");
-        let before = looks();
+        let polls = || world.count(id(101), "GetAccountSummary");
+        let before = polls();
         eventually(PATIENCE, || {
-            let is_saved = state.exists() && looks() > before + 2;
+            let is_saved = state.exists() && polls() > before + 2;
             is_saved.then_some(()).ok_or("not saved yet".to_owned())
         });
         for page in [
@@ -84,7 +84,7 @@ fn no_log_state_metric_or_page_shows_a_secret() {
         }
         daemon.process.signal("TERM");
         assert_eq!(daemon.process.exit_code(PATIENCE), 0);
-        // The file as it is, with what redb left in pages that it uses no more.
+        // The whole file, including pages that redb uses no more.
         let content = std::fs::read(&state).unwrap();
         let saved = String::from_utf8_lossy(&content);
         assert!(saved.contains("000000000101"), "{saved}");
@@ -129,9 +129,9 @@ fn no_error_about_a_configuration_shows_a_secret() {
             .config(&config)
             .finish();
         assert_eq!(finished.code, 2, "{config}{finished:?}");
-        let said = finished.errors.join("\n");
-        assert!(said.contains("config.toml"), "{config}{said}");
-        holds_no_secret(&config, &said);
+        let errors = finished.errors().join("\n");
+        assert!(errors.contains("config.toml"), "{config}{errors}");
+        holds_no_secret(&config, &errors);
     }
     let variable = (
         "AWS_ROOT_EXPORTER__ORGANIZATION__EXTERNAL_ID",
@@ -141,5 +141,5 @@ fn no_error_about_a_configuration_shows_a_secret() {
         .environment([variable])
         .finish();
     assert_eq!(finished.code, 2, "{finished:?}");
-    holds_no_secret("a variable's error", &finished.errors.join("\n"));
+    holds_no_secret("a variable's error", &finished.errors().join("\n"));
 }

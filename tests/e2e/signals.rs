@@ -1,14 +1,16 @@
-//! How a run ends: by a signal, or at once for what no retry mends, with the exit code that
-//! says which and one line that says why.
+//! How a run ends: by a signal, or at once for what no retry can fix, with the exit code and one line
+//! that gives the reason.
 
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::aws::{self, Silence, role};
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::listen;
+use test_support::server::Silence;
+use test_support::simulated::{environment, role};
 
-/// The grace time of a shutdown.
+/// The longest shutdown.
 const GRACE: Duration = Duration::from_secs(5);
 
 const ACCOUNT: &str = "111122223333";
@@ -18,10 +20,10 @@ fn good_config() -> String {
     format!("[[accounts]]\nid = \"{ACCOUNT}\"\nrole_arn = \"{role}\"\n")
 }
 
-/// A daemon whose AWS takes calls and never answers them.
+/// A daemon with an AWS that accepts calls and never answers.
 fn waiting_daemon(silence: &Silence) -> Daemon {
     Launch::new(&[ANY_PORT])
-        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .environment(environment(&silence.endpoint(), "testing", "testing"))
         .config(&good_config())
         .start()
 }
@@ -37,14 +39,14 @@ fn sigterm_and_sigint_end_the_demo_with_0() {
 }
 
 #[test]
-fn a_silent_aws_delays_neither_a_scrape_nor_the_end() {
+fn a_silent_aws_delays_neither_scrape_nor_shutdown() {
     let silence = Silence::start();
     let daemon = waiting_daemon(&silence);
     let _call = silence.take_caller();
 
-    let asked = Instant::now();
+    let begun = Instant::now();
     let shown = daemon.scrape();
-    let took = asked.elapsed();
+    let took = begun.elapsed();
 
     assert!(took < Duration::from_secs(1), "a scrape took {took:?}");
     assert!(shown.all("aws_root_access_keys_active", &[]).is_empty());
@@ -53,13 +55,13 @@ fn a_silent_aws_delays_neither_a_scrape_nor_the_end() {
 }
 
 #[test]
-fn an_idle_client_does_not_hold_up_the_end() {
+fn an_idle_client_does_not_delay_the_shutdown() {
     let silence = Silence::start();
     let daemon = waiting_daemon(&silence);
     let _idle = TcpStream::connect(daemon.address).expect("the daemon listens");
     let mut unfinished = TcpStream::connect(daemon.address).expect("the daemon listens");
     unfinished.write_all(b"GET /metrics HT").unwrap();
-    // An answered request, so that the connections before it have been taken.
+    // After this answer the connections before it have been accepted.
     assert_eq!(daemon.get("/-/healthy", &[]).status, 200);
 
     daemon.process.signal("TERM");
@@ -69,33 +71,31 @@ fn an_idle_client_does_not_hold_up_the_end() {
 
 #[test]
 fn a_taken_port_is_one_line_and_exit_code_1() {
-    let taken = aws::listen();
+    let taken = listen();
     let address = taken.local_addr().unwrap().to_string();
     let silence = Silence::start();
 
     let finished = Launch::new(&["--log.level=error"])
         .argument(&format!("--web.listen-address={address}"))
-        .environment(aws::environment(&silence.endpoint(), "testing", "testing"))
+        .environment(environment(&silence.endpoint(), "testing", "testing"))
         .config(&good_config())
         .finish();
 
     assert_eq!(finished.code, 1, "{finished:?}");
-    assert_eq!(finished.errors.len(), 1, "{finished:?}");
-    assert!(finished.errors[0].contains(&address), "{finished:?}");
+    assert_eq!(finished.errors().len(), 1, "{finished:?}");
+    assert!(finished.errors()[0].contains(&address), "{finished:?}");
 }
 
 #[test]
 fn a_key_on_which_the_sdk_panics_is_reported_and_costs_no_task() {
     let silence = Silence::start();
     let key = "AKIA\nEXAMPLE";
-    let environment = aws::environment(&silence.endpoint(), key, "testing");
+    let environment = environment(&silence.endpoint(), key, "testing");
     let daemon = Launch::new(&[ANY_PORT]).environment(environment).start();
 
-    let logged = daemon
-        .process
-        .wait_for("why the caller is unknown", |line| {
-            line.contains("reason=credentials").then(|| line.to_owned())
-        });
+    let logged = daemon.process.wait_for("the reason", |line| {
+        line.contains("reason=credentials").then(|| line.to_owned())
+    });
 
     assert!(logged.contains("line feed"), "{logged}");
     assert!(!logged.contains("EXAMPLE"), "{logged}");
@@ -108,8 +108,8 @@ fn an_unknown_flag_is_named_with_exit_code_2() {
     let finished = Launch::new(&["--no-such-flag"]).finish();
 
     assert_eq!(finished.code, 2, "{finished:?}");
-    let said = finished.errors.join("\n");
-    assert!(said.contains("--no-such-flag"), "{finished:?}");
+    let errors = finished.errors().join("\n");
+    assert!(errors.contains("--no-such-flag"), "{finished:?}");
 }
 
 #[test]
@@ -142,9 +142,9 @@ fn a_bad_configuration_fails_its_check_and_the_start() {
             let finished = Launch::new(arguments).config(config).finish();
 
             assert_eq!(finished.code, 2, "{config}{arguments:?} {finished:?}");
-            let said = finished.errors.join("\n");
+            let errors = finished.errors().join("\n");
             for word in ["config.toml"].iter().chain(named) {
-                assert!(said.contains(word), "{word} is not in: {said}");
+                assert!(errors.contains(word), "{word} is not in: {errors}");
             }
         }
     }
@@ -152,7 +152,7 @@ fn a_bad_configuration_fails_its_check_and_the_start() {
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_one_line_and_exit_code_1() {
-    // A folder in the file's place cannot be read by root either, unlike a file of mode 000.
+    // Not even root can read a folder in the place of the file, unlike a file of mode 000.
     let launch = Launch::new(&[ANY_PORT, "--log.level=error"]);
     let folder = launch.path("folder.toml");
     std::fs::create_dir(&folder).unwrap();
@@ -162,6 +162,6 @@ fn a_configuration_that_cannot_be_read_is_one_line_and_exit_code_1() {
         .finish();
 
     assert_eq!(finished.code, 1, "{finished:?}");
-    assert_eq!(finished.errors.len(), 1, "{finished:?}");
-    assert!(finished.errors[0].contains("folder.toml"), "{finished:?}");
+    assert_eq!(finished.errors().len(), 1, "{finished:?}");
+    assert!(finished.errors()[0].contains("folder.toml"), "{finished:?}");
 }

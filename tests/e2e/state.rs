@@ -1,5 +1,4 @@
-//! What survives a restart, and what an odd file in the state's place does: it refuses the start, or
-//! costs its own content and nothing else.
+//! What survives a restart, and what the daemon does with an odd file in the place of the state.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -7,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::support::daemon::{Daemon, Launch};
-use crate::support::simulated::{Simulated, account, id, listed, now};
-use crate::support::state::{self, knowing};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{Daemon, Launch};
+use test_support::simulated::{Simulated, account, id, listed, now};
+use test_support::state::{self, knowing};
+use test_support::{PATIENCE, eventually};
 
 const ACTIVE: &str = "aws_root_access_keys_active";
 const SAVED: &str = "aws_root_exporter_state_last_save_successful";
@@ -33,7 +32,7 @@ fn with_a_key() -> Simulated {
     Simulated::with([account])
 }
 
-/// An AWS with that account, which answers nothing: a daemon knows what its state says and no more.
+/// The same, but every call fails: a daemon knows what is in its state and nothing more.
 fn dark() -> Simulated {
     let aws = with_a_key();
     aws.world.fault(Fault::new(FaultKind::ServiceFailure));
@@ -73,10 +72,10 @@ fn a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on() {
         fs::write(launch.path("state.redb"), content).unwrap();
         let next = Launched::start(launch);
         knowing(&next.path, &[ONE]);
-        // A person may want it back. What begins like a database, redb tries to repair first.
+        // A person may want it back. redb first tries to repair what begins like a database.
         let aside = fs::read(next.path.with_file_name("state.redb.unusable")).unwrap();
         let is_redb = content == torn;
-        assert!(is_redb || aside == content, "what was there is kept");
+        assert!(is_redb || aside == content, "the file is kept");
         let logged = next.daemon.process.lines().join("\n");
         assert!(logged.contains("set aside"), "{logged}");
     }
@@ -127,29 +126,29 @@ fn what_is_not_a_regular_file_refuses_the_start_and_stays_as_it_is() {
         let config = config(&[ONE]).replace("state.redb", path.to_str().unwrap());
         let finished = aws.launch(&config).finish();
         assert_eq!(finished.code, 1, "{kind}: {finished:?}");
-        let errors = finished.errors.join("\n");
-        let told = format!("{}: not a regular file; name a file", path.display());
-        assert!(errors.contains(&told), "{kind}: {errors}");
+        let errors = finished.errors().join("\n");
+        let message = format!("{}: not a regular file; name a file", path.display());
+        assert!(errors.contains(&message), "{kind}: {errors}");
         let after = fs::symlink_metadata(&path).unwrap();
         assert_eq!(after.file_type(), before.file_type(), "{kind}");
         let names = fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(names, 1, "{kind}: something was made beside it");
+        assert_eq!(names, 1, "{kind}: there is another file beside it");
     }
 }
 
 #[test]
-fn a_second_process_on_the_same_path_does_not_start_and_costs_the_first_nothing() {
+fn a_second_process_on_the_same_path_does_not_start_nor_disturb_the_first() {
     let aws = with_a_key();
     let first = Launched::start(aws.launch(&config(&[ONE])));
     let config = config(&[ONE]).replace("state.redb", first.path.to_str().unwrap());
     let second = aws.launch(&config).finish();
     assert_eq!(second.code, 1, "{second:?}");
-    let errors = second.errors.join("\n");
+    let errors = second.errors().join("\n");
     assert!(
         errors.contains("another process uses this state"),
         "{errors}"
     );
-    // The first goes on saving where it did.
+    // The first still saves.
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
@@ -162,7 +161,7 @@ fn a_second_process_on_the_same_path_does_not_start_and_costs_the_first_nothing(
 }
 
 #[test]
-fn a_link_at_a_name_of_its_own_making_is_never_followed() {
+fn a_link_at_the_name_of_a_file_that_it_creates_is_never_followed() {
     let folder = tempfile::tempdir().unwrap();
     let victim = folder.path().join("victim");
     fs::write(&victim, "precious").unwrap();
@@ -172,7 +171,7 @@ fn a_link_at_a_name_of_its_own_making_is_never_followed() {
     for name in ["state.redb.tmp", "state.redb.unusable"] {
         symlink(&victim, launch.path(name)).unwrap();
     }
-    // So that something is to be set aside.
+    // There must be something to set aside.
     fs::write(launch.path("state.redb"), "not a state").unwrap();
     let started = Launched::start(launch);
     knowing(&started.path, &[ONE]);
@@ -186,12 +185,12 @@ fn a_folder_at_the_temporary_name_costs_only_the_saving() {
     let launch = aws.launch(&config(&[ONE]));
     let folder = launch.path("state.redb.tmp");
     fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("somebody's"), "data").unwrap();
+    fs::write(folder.join("data"), "data").unwrap();
     let next = Launched::start(launch);
     next.daemon
         .scrape_until(|shown| shown.expect(SAVED, &[], 0.0));
-    let theirs = fs::read_to_string(folder.join("somebody's"));
-    assert_eq!(theirs.unwrap(), "data", "a folder is not ours to empty");
+    let content = fs::read_to_string(folder.join("data"));
+    assert_eq!(content.unwrap(), "data", "the folder is left alone");
     fs::remove_dir_all(&folder).unwrap();
     next.daemon
         .scrape_until(|shown| shown.expect(SAVED, &[], 1.0));
@@ -199,7 +198,7 @@ fn a_folder_at_the_temporary_name_costs_only_the_saving() {
 }
 
 #[test]
-fn the_file_is_its_owners_alone_also_where_it_was_everybodys() {
+fn only_its_owner_may_read_the_file() {
     let aws = with_a_key();
     let first = Launched::start(aws.launch(&config(&[ONE])));
     knowing(&first.path, &[ONE]);
@@ -209,7 +208,7 @@ fn the_file_is_its_owners_alone_also_where_it_was_everybodys() {
     fs::copy(&first.path, &path).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
     let next = Launched::start(launch);
-    assert_eq!(mode(&next.path), 0o600, "of one that was there");
+    assert_eq!(mode(&next.path), 0o600, "of an existing file");
 }
 
 /// The state file of version 0.1 in which a report of an hour ago says that the account has a key.

@@ -1,10 +1,11 @@
 //! The dashboard file, read as far as the tests ask about it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
+use test_support::repository;
 
 /// Grafana's grid is so many columns wide.
 pub const COLUMNS: u32 = 24;
@@ -13,10 +14,7 @@ pub const COLUMNS: u32 = 24;
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
     pub uid: String,
-    pub title: String,
-    pub description: String,
     pub schema_version: u32,
-    pub editable: bool,
     pub panels: Vec<Panel>,
     pub templating: Templating,
 }
@@ -37,7 +35,6 @@ pub struct Variable {
     pub datasource: Option<DataSource>,
     #[serde(default)]
     pub regex: String,
-    pub refresh: Option<u32>,
     #[serde(default)]
     pub multi: bool,
     #[serde(default)]
@@ -89,7 +86,6 @@ pub struct Place {
 pub struct Target {
     pub ref_id: String,
     pub expr: String,
-    pub legend_format: String,
     pub instant: bool,
     pub datasource: DataSource,
 }
@@ -148,7 +144,7 @@ impl Panel {
 
 /// A file of the repository.
 pub fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    repository(name)
 }
 
 /// The dashboard file as it is.

@@ -1,9 +1,8 @@
 //! The Grafana dashboard and what provisions it.
 //!
-//! `form` judges the file by itself, `types` by the types that Grafana publishes, `linter` by the
-//! rules of Grafana's dashboard-linter, `catalogue` by the families that the exporter has, and
-//! `queries` by the answers of a real Prometheus that scrapes the demo. Grafana itself is not
-//! part of this: what it draws is not tested.
+//! `form` checks the file by itself, `types` by the types that Grafana publishes, `choices` what every
+//! reader of it may choose, `catalogue` the families that its queries name, and `queries` the answers of
+//! a real Prometheus that scrapes the demo. Grafana itself does not run here.
 //!
 //! `make test` installs the programs. Where one is missing a test fails; it never skips.
 #![allow(
@@ -13,14 +12,10 @@
 )]
 
 mod catalogue;
+mod choices;
 mod dashboard;
 mod form;
-mod linter;
 mod promql;
 mod provisioning;
 mod queries;
 mod types;
-
-#[allow(dead_code, reason = "shared with other tests, which use more of it")]
-#[path = "../e2e/support/mod.rs"]
-mod support;

@@ -2,35 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
+use test_support::program::yaml;
 
 use crate::dashboard::{Dashboard, path};
-use crate::support::python;
 
 /// Where deployments mount `grafana/aws-root-exporter.json`'s folder.
 const DASHBOARDS: &str = "/var/lib/grafana/dashboards";
 
-/// A YAML file as JSON.
+/// A YAML file with one document.
 fn read(name: &str) -> Value {
-    let file = path(name);
-    let output = Command::new(python())
-        .args([
-            "-c",
-            "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)",
-        ])
-        .arg(&file)
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("{}: {error}: run `make test`, which installs it", python())
-        });
-    assert!(
-        output.status.success(),
-        "{name}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    yaml([path(name)]).remove(0)
 }
 
 #[test]

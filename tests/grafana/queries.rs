@@ -6,11 +6,12 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::prometheus::{Prometheus, in_query};
+use test_support::simulated::{environment, role};
+use test_support::{PATIENCE, eventually};
+
 use crate::dashboard::{Dashboard, Panel, Target};
-use crate::support::aws;
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
-use crate::support::prometheus::{Prometheus, in_query};
-use crate::support::{PATIENCE, eventually};
 
 /// The demo's root key appears within a minute of the start; a busy machine gets half as much more.
 const STORY: Duration = Duration::from_secs(90);
@@ -228,14 +229,14 @@ fn two_replicas_that_differ_count_each_account_once() {
 #[test]
 fn who_blinds_the_exporter_is_seen() {
     // Two accounts, one without a name, and an AWS that cannot be reached.
-    let nowhere = aws::environment("http://127.0.0.1:9", "testing", "testing");
+    let nowhere = environment("http://127.0.0.1:9", "testing", "testing");
     let accounts = ["111122223333", "444455556666"];
     let config = format!(
         "[refresh]\ninterval = \"1s\"\n[[accounts]]\nid = \"{}\"\nname = \"payments\"\nrole_arn = \"{}\"\n[[accounts]]\nid = \"{}\"\nrole_arn = \"{}\"\n",
         accounts[0],
-        aws::role(accounts[0]),
+        role(accounts[0]),
         accounts[1],
-        aws::role(accounts[1]),
+        role(accounts[1]),
     );
     let blinded = Launch::new(&[ANY_PORT])
         .environment(nowhere)

@@ -6,7 +6,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::style::alerts;
-use crate::support::{content, repository, yaml};
+use test_support::program::succeed;
+use test_support::repository;
+
+use crate::support::yaml;
 
 const CONFIG: &str = "deploy/alertmanager/alertmanager.yml";
 
@@ -21,12 +24,12 @@ fn receiver(labels: &[String]) -> String {
         .args(["config", "routes", "test", "--config.file"])
         .arg(config())
         .args(labels);
-    content(&mut amtool).trim().to_owned()
+    succeed(&mut amtool).trim().to_owned()
 }
 
 #[test]
 fn amtool_takes_the_example() {
-    let said = content(Command::new("amtool").arg("check-config").arg(config()));
+    let said = succeed(Command::new("amtool").arg("check-config").arg(config()));
 
     for part in ["route", "2 inhibit rules", "3 receivers"] {
         assert!(said.contains(part), "{said}");

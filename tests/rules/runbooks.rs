@@ -6,7 +6,8 @@ use std::fs;
 use std::process::Command;
 
 use crate::style::{alerts, unknown_metrics};
-use crate::support::{content, repository};
+use test_support::program::succeed;
+use test_support::repository;
 
 const SECTIONS: [&str; 5] = [
     "## Meaning",
@@ -77,7 +78,7 @@ fn every_query_can_be_pasted() {
     assert!(count > 40, "{count} queries");
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), rules.replace("query:", "query:n")).unwrap();
-    content(
+    succeed(
         Command::new("promtool")
             .args(["check", "rules"])
             .arg(file.path()),
@@ -90,7 +91,7 @@ fn every_command_can_be_pasted() {
         for block in blocks(&text, "sh") {
             let file = tempfile::NamedTempFile::new().unwrap();
             fs::write(file.path(), &block).unwrap();
-            content(Command::new("bash").arg("-n").arg(file.path()));
+            succeed(Command::new("bash").arg("-n").arg(file.path()));
         }
     }
 }

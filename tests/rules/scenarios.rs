@@ -7,7 +7,10 @@ use std::fs;
 use std::process::Command;
 
 use crate::cases::{Believed, CASES, Case};
-use crate::support::{RULES, content, repository};
+use test_support::program::succeed;
+use test_support::repository;
+
+use crate::support::RULES;
 use crate::timeline::{Instance, Scenario, Shows, Value, promtool_file};
 
 const INFO: Shows = Shows(
@@ -250,12 +253,12 @@ fn every_alert_stands_every_course_of_events() {
         fs::write(&path, text).expect("the temporary folder is writable");
         promtool.arg(path);
     }
-    content(&mut promtool);
+    succeed(&mut promtool);
 }
 
 #[test]
 fn what_single_alerts_know_holds() {
     let files = ["root.test.yml", "exporter.test.yml"];
     let files = files.map(|name| repository("tests/rules").join(name));
-    content(Command::new("promtool").args(["test", "rules"]).args(files));
+    succeed(Command::new("promtool").args(["test", "rules"]).args(files));
 }

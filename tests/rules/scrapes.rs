@@ -7,7 +7,10 @@ use std::fs;
 use std::process::Command;
 
 use crate::samples::{Course, EVALUATION, Replica, Scrape, promtool_file};
-use crate::support::{RULES, content, repository};
+use test_support::program::succeed;
+use test_support::repository;
+
+use crate::support::RULES;
 
 const INTERVALS: [u32; 3] = [15, 60, 120];
 const MINUTE: u32 = 60;
@@ -26,7 +29,7 @@ fn check(courses: impl Fn(u32) -> Vec<Course>) {
         fs::write(&path, promtool_file(&rules, &courses(every))).expect("it is writable");
         promtool.arg(path);
     }
-    content(&mut promtool);
+    succeed(&mut promtool);
 }
 
 /// Series of account 111122223333, with these labels more.

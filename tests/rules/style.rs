@@ -6,7 +6,10 @@ use std::process::Command;
 use aws_root_exporter::metrics;
 use serde_json::Value;
 
-use crate::support::{RULES, content, repository, yaml};
+use test_support::program::succeed;
+use test_support::repository;
+
+use crate::support::{RULES, yaml};
 
 /// Where the runbooks are read, unless the rules are printed with another place.
 const RUNBOOKS: &str =
@@ -107,13 +110,13 @@ fn words(text: &str) -> BTreeSet<String> {
 #[test]
 fn promtool_takes_rules_and_example() {
     for file in RULES {
-        content(
+        succeed(
             Command::new("promtool")
                 .args(["check", "rules", "--lint=all", "--lint-fatal"])
                 .arg(repository(file)),
         );
     }
-    content(
+    succeed(
         Command::new("promtool")
             .args(["check", "config"])
             .arg(repository("deploy/prometheus/prometheus.yml")),

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Call, Counts, Inventory, Operation};
+use aws_simulator::{Call, Counts, Inventory, Operation};
 
 /// How long one trouble can keep a probe from an answer that AWS gave it in full: a call that was
 /// spoilt or late, in the opening of a session or in the probe itself, uses up the deadlines of
@@ -112,7 +112,7 @@ impl Answers {
         if !call.whole {
             self.trouble = Some(call.moment);
         }
-        let (Some(operation), Some(says)) = (call.operation, call.says) else {
+        let (Some(operation), Some(reported)) = (call.operation, call.reported) else {
             return;
         };
         let certain = self
@@ -129,8 +129,8 @@ impl Answers {
                 source,
                 at: call.moment,
                 second: call.at,
-                counts: topic.counts(says.root),
-                generated: says.generated,
+                counts: topic.counts(reported.root),
+                generated: reported.generated,
                 certain,
             });
         }

@@ -8,20 +8,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::{Fault, FaultKind, KeyCount, LIFETIME, Operation, Ready, World};
+use aws_simulator::AccountId;
+use aws_simulator::{Fault, FaultKind, KeyCount, LIFETIME, Operation, Ready, World, random_change};
 use fastrand::Rng;
 use tempfile::TempDir;
 
 use crate::answers::{Answers, Topic};
 use crate::plan::{Act, Step, Way};
 use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, Shown};
-use crate::support::aws::EXTERNAL_ID;
-use crate::support::daemon::{ACCEPT_TEXT, Daemon};
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{HUB, Simulated, account, id, listed, now};
-use crate::support::{PATIENCE, http};
 use crate::wait_until;
+use test_support::daemon::{ACCEPT_TEXT, Daemon};
+use test_support::exposition::Exposition;
+use test_support::simulated::EXTERNAL_ID;
+use test_support::simulated::{HUB, Simulated, account, id, listed, now};
+use test_support::{PATIENCE, http};
 
 /// One daemon for the accounts with reports, one for those with a root session alone.
 pub const DAEMONS: usize = 2;
@@ -104,7 +104,7 @@ impl Fleet {
             let first_report = start - LIFETIME + rng.i64(5..REPORTS_RUN_OUT_WITHIN);
             let mut member = account(number, &format!("member-{number}"));
             for _ in 0..rng.usize(0..6) {
-                member.root.random_change(&mut rng, start);
+                random_change(&mut rng, &mut member.root, start);
             }
             if keys_counted == 1 {
                 member.summary.keys = KeyCount::AtMostOne;
@@ -310,7 +310,7 @@ impl Driver<'_> {
     fn change(&self, id: AccountId, seed: u64) {
         let mut rng = Rng::with_seed(seed);
         let root = self.aws.world.edit(id, |account| {
-            account.root.random_change(&mut rng, now());
+            random_change(&mut rng, &mut account.root, now());
             account.root.inventory()
         });
         self.note(id, format!("TRUTH {root:?}"));
@@ -495,7 +495,7 @@ fn report(member: &Member, why: &str, shared: &Shared) -> String {
         let whole = if call.whole { "" } else { " spoilt" };
         let said = format!(
             "    {operation} {:?} {:?}{whole} {:?}",
-            call.status, call.error, call.says
+            call.status, call.error, call.reported
         );
         (call.moment, member.id, said)
     }));

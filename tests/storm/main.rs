@@ -18,12 +18,6 @@ mod plan;
 mod rules;
 #[cfg(test)]
 mod rules_tests;
-#[allow(
-    dead_code,
-    reason = "the end-to-end tests use all of it, the storm a part"
-)]
-#[path = "../e2e/support/mod.rs"]
-mod support;
 
 use std::env;
 use std::time::{Duration, Instant};

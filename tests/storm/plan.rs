@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::{Fault, FaultKind, Operation};
+use aws_simulator::AccountId;
+use aws_simulator::{Fault, FaultKind, Operation, random_fault};
 use fastrand::Rng;
 
 use crate::fleet::DAEMONS;
@@ -68,7 +68,7 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
         }
         let nth = rng.usize(0..ids.len());
         let act = match rng.u8(0..100) {
-            0..37 => Act::Fault(fit(Fault::random(&mut rng, &ids))),
+            0..37 => Act::Fault(fit(random_fault(&mut rng, &ids))),
             37..40 => {
                 let detail = DETAILS[rng.usize(0..DETAILS.len())];
                 Act::Fault(Fault::new(FaultKind::NeverAnswer).of(ids[nth]).on(detail))
@@ -113,8 +113,8 @@ fn fit(fault: Fault) -> Fault {
 #[test]
 fn a_seed_always_brings_the_same_storm() {
     let accounts = [
-        (crate::support::simulated::id(12), Way::Role),
-        (crate::support::simulated::id(13), Way::Both),
+        (test_support::simulated::id(12), Way::Role),
+        (test_support::simulated::id(13), Way::Both),
     ];
     let storm = |seed| format!("{:?}", of(seed, Duration::from_secs(60), &accounts));
     assert_eq!(storm(7), storm(7));

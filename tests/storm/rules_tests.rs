@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws_root_exporter::simulator::{Call, Counts, Inventory, Operation, Said};
+use aws_simulator::{Call, Counts, Inventory, Operation, Reported};
 
 use crate::answers::{Answers, Topic};
 use crate::rules::{Known, SAVED_WITHIN, STALENESS, Scrape, Shown, check};
@@ -46,7 +46,7 @@ impl Account {
             external_id: false,
             session: None,
             whole: true,
-            says: None,
+            reported: None,
         }
     }
 
@@ -62,7 +62,7 @@ impl Account {
             };
             let mut call = self.call(source, second);
             let generated = (source == REPORT).then_some(call.at);
-            call.says = Some(Said { root, generated });
+            call.reported = Some(Reported { root, generated });
             self.answers.take(&call);
         }
         self

@@ -10,7 +10,7 @@ const NAME: &str = "aws-root-exporter";
 
 const INTRODUCTION: &str = "\
 <!-- Generated from the command line's definition in src/cli/args.rs. After a change there:
-     UPDATE_DOCS=1 cargo test --test commands_docs -->
+     UPDATE_DOCS=1 cargo test --test library reference -->
 
 # Commands
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::support::scripted::{Scripted, instance, pass_on};
+use test_support::server::{Server, instance, pass_on};
 
 #[test]
 fn keys_that_are_rotated_while_the_daemon_runs_are_read() {
@@ -74,10 +74,10 @@ fn the_caller_s_own_account_is_read_with_a_new_key_while_the_old_one_still_works
 }
 
 /// An AWS whose requests are kept as they came.
-fn relay(aws: &Simulated) -> Scripted {
+fn relay(aws: &Simulated) -> Server {
     let (_, address) = aws.url.split_once("://").unwrap();
     let address = address.parse().unwrap();
-    Scripted::start(Duration::ZERO, move |request| pass_on(address, request))
+    Server::start(move |request| pass_on(address, request))
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_nobody_reads_is_named_by_file_and_line_and_a_profile_that_is_missing_by_
         said(&daemon, &["credentials", words]);
         end(daemon);
         let checked = start(Some("--config.check")).finish();
-        let errors = checked.errors.join("\n");
+        let errors = checked.errors().join("\n");
         assert_eq!(checked.code, 2, "{errors}");
         assert!(errors.contains(words), "{errors}");
         no_secret("--config.check", &errors);

@@ -10,12 +10,12 @@ mod ways;
 use std::collections::HashMap;
 use std::fs;
 
-use aws_root_exporter::account::AccountId;
-use aws_root_exporter::simulator::Call;
+use aws_simulator::AccountId;
+use aws_simulator::Call;
 
-use crate::support::daemon::{ANY_PORT, Daemon, Launch};
-use crate::support::simulated::{HUB, Simulated, account, id};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::{ANY_PORT, Daemon, Launch};
+use test_support::simulated::{HUB, Simulated, account, id};
+use test_support::{PATIENCE, eventually};
 
 /// Two access keys, by their ends.
 const OLD: &str = "AKIAIOSFODNN7EXAMOLD";

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::*;
-use crate::support::scripted::{Scripted, container, instance};
+use test_support::server::{Server, container, instance};
 
 /// A proxy that answers with an instance of its own, whose key is another account's.
-fn proxy() -> Scripted {
-    Scripted::start(Duration::ZERO, |_| (502, String::new()))
+fn proxy() -> Server {
+    Server::start(|_| (502, String::new()))
 }
 
 /// What a proxy is asked for.
-fn asked(proxy: &Scripted) -> Vec<String> {
+fn asked(proxy: &Server) -> Vec<String> {
     let requests = proxy.requests();
     requests
         .iter()
@@ -20,11 +20,11 @@ fn asked(proxy: &Scripted) -> Vec<String> {
 }
 
 /// The variables of a proxy for everything.
-fn through(proxy: &Scripted) -> [(&'static str, String); 2] {
+fn through(proxy: &Server) -> [(&'static str, String); 2] {
     [("HTTP_PROXY", proxy.url()), ("ALL_PROXY", proxy.url())]
 }
 
-fn on_instance(metadata: &Scripted) -> [(&'static str, String); 2] {
+fn on_instance(metadata: &Server) -> [(&'static str, String); 2] {
     [
         ("AWS_EC2_METADATA_DISABLED", "false".to_owned()),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url()),

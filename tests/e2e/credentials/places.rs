@@ -8,11 +8,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::*;
-use crate::support::scripted::{Answer, Request, Scripted, instance};
+use test_support::server::{Answer, Request, Server, instance};
 
 /// An AWS that refuses every call with this code.
-fn refusing(code: &'static str) -> Scripted {
-    Scripted::start(Duration::ZERO, move |_| refusal(403, code))
+fn refusing(code: &'static str) -> Server {
+    Server::start(move |_| refusal(403, code))
 }
 
 fn refusal(status: u16, code: &str) -> Answer {
@@ -128,7 +128,7 @@ fn refusals_that_the_region_explains_say_so() {
         let aws = Simulated::with([account(101, "member")]);
         let relay = relay(&aws, operation, status, code);
         let listed = if operation == "AssumeRole" {
-            crate::support::simulated::listed(101)
+            test_support::simulated::listed(101)
         } else {
             String::new()
         };
@@ -149,15 +149,15 @@ fn refusals_that_the_region_explains_say_so() {
 }
 
 /// An AWS that refuses one operation, and passes on every other.
-fn relay(aws: &Simulated, operation: &str, status: u16, code: &'static str) -> Scripted {
+fn relay(aws: &Simulated, operation: &str, status: u16, code: &'static str) -> Server {
     let action = format!("Action={operation}&");
     let (_, address) = aws.url.split_once("://").unwrap();
     let address = address.parse().unwrap();
-    Scripted::start(Duration::ZERO, move |request| {
+    Server::start(move |request| {
         if request.body.contains(&action) {
             return refusal(status, code);
         }
-        crate::support::scripted::pass_on(address, request)
+        test_support::server::pass_on(address, request)
     })
 }
 
@@ -168,7 +168,7 @@ fn a_check_names_the_region_and_refuses_one_of_no_partition() {
         .finish();
     assert_eq!(good.code, 0, "{good:?}");
     assert!(
-        good.output
+        good.output()
             .join("\n")
             .contains("Region cn-north-1 (AWS_REGION)"),
         "{good:?}"
@@ -177,13 +177,13 @@ fn a_check_names_the_region_and_refuses_one_of_no_partition() {
         .config("aws.region = \"moon-base-1\"\n")
         .finish();
     assert_eq!(wrong.code, 2, "{wrong:?}");
-    let errors = wrong.errors.join("\n");
+    let errors = wrong.errors().join("\n");
     assert!(errors.contains("aws.region: moon-base-1"), "{errors}");
     let bundle = Launch::new(&["--config.check"])
         .environment([("AWS_CA_BUNDLE", "/no/such/bundle.pem".to_owned())])
         .finish();
     assert_eq!(bundle.code, 0, "{bundle:?}");
-    let errors = bundle.errors.join("\n");
+    let errors = bundle.errors().join("\n");
     assert!(
         errors.contains("warning: the CA bundle /no/such/bundle.pem (AWS_CA_BUNDLE)"),
         "{errors}"

@@ -1,12 +1,10 @@
 //! The ways to give credentials that ask somebody else for them: web identity, SSO, role chains; and
 //! what proxies, FIPS, dual stack and a wrong clock do.
 
-use std::time::Duration;
-
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use super::*;
-use crate::support::scripted::{Request, Scripted, container, pass_on};
+use test_support::server::{Request, Server, container, pass_on};
 
 const ROLE: &str = "arn:aws:iam::000000000101:role/aws-root-exporter";
 
@@ -23,11 +21,11 @@ fn a_web_identity_is_exchanged_for_a_role() {
     // As IRSA does: the token is read anew each time, and STS is asked without a signature.
     let (_, address) = aws.url.split_once("://").unwrap();
     let address = address.parse().unwrap();
-    let sts = Scripted::start(Duration::ZERO, move |request| {
+    let sts = Server::start(move |request| {
         if !request.body.contains("Action=AssumeRoleWithWebIdentity") {
             return pass_on(address, request);
         }
-        let expiration = crate::support::scripted::in_an_hour();
+        let expiration = test_support::server::in_an_hour();
         let body = format!(
             "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
              <AccessKeyId>{OLD}</AccessKeyId><SecretAccessKey>the-secret-of-a-file\
@@ -112,7 +110,7 @@ fn a_chain_of_roles_is_walked() {
 
 #[test]
 fn fips_endpoints_are_asked_where_that_is_set() {
-    let proxy = Scripted::start(Duration::ZERO, |_| (502, String::new()));
+    let proxy = Server::start(|_| (502, String::new()));
     for (variable, host) in [
         (
             "AWS_USE_FIPS_ENDPOINT",

@@ -9,14 +9,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use aws_root_exporter::simulator::{Account, Fault, FaultKind};
+use aws_simulator::{Account, Fault, FaultKind};
 
 use super::table::{Operation, Row, SOMEBODY_ELSE, Shown, rows};
 use super::values::{ALARMING, Course, FINE, Scrape, UNKNOWN, Values};
-use crate::support::daemon::{ACCEPT_TEXT, Daemon};
-use crate::support::eventually;
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{Simulated, account, id, listed, now};
+use test_support::daemon::{ACCEPT_TEXT, Daemon};
+use test_support::eventually;
+use test_support::exposition::Exposition;
+use test_support::simulated::{Simulated, account, id, listed, now};
 
 /// The accounts of the n-th row begin at this number and ten times the row's.
 const FIRST: u64 = 10_000;
@@ -176,8 +176,8 @@ fn config(members: &[Member], world: World) -> String {
         .chain(HEALTHY.step_by(2));
     // Accounts that are listed are not read by root sessions.
     let (access, listed) = if both {
-        let external_id = crate::support::aws::EXTERNAL_ID;
-        let role = crate::support::simulated::ROLE;
+        let external_id = test_support::simulated::EXTERNAL_ID;
+        let role = test_support::simulated::ROLE;
         let access = format!("\"both\"\nrole_name = \"{role}\"\nexternal_id = \"{external_id}\"");
         (access, String::new())
     } else {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::table::{Operation, Row, Shown, Trouble, rows};
 use super::values::{ALARMING, Course, FINE, Scrape, UNKNOWN, Values};
-use crate::support::PATIENCE;
-use crate::support::daemon::Daemon;
-use crate::support::simulated::{Simulated, account, id, listed, now};
+use test_support::PATIENCE;
+use test_support::daemon::Daemon;
+use test_support::simulated::{Simulated, account, id, listed, now};
 
 /// By a role: one with a finding, one that is fine, one that is new after the restart.
 const BY_ROLE: [(u64, Values); 3] = [(101, ALARMING), (102, FINE), (103, ALARMING)];

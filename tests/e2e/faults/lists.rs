@@ -1,14 +1,14 @@
 //! The rows about the organization's list: whatever fails in it, the accounts stay and are polled as
 //! always, and the list is followed again once it can be read.
 
-use aws_root_exporter::simulator::{Fault, FaultKind};
+use aws_simulator::{Fault, FaultKind};
 
 use super::table::{Row, Shown, rows};
 use super::values::{ALARMING, Course, FINE, Scrape, Values};
-use crate::support::daemon::Daemon;
-use crate::support::exposition::Exposition;
-use crate::support::simulated::{Simulated, account, id};
-use crate::support::{PATIENCE, eventually};
+use test_support::daemon::Daemon;
+use test_support::exposition::Exposition;
+use test_support::simulated::{Simulated, account, id};
+use test_support::{PATIENCE, eventually};
 
 const OPERATION: &str = "ListAccounts";
 const UP: &str = "aws_root_exporter_discovery_up";

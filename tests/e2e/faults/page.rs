@@ -1,7 +1,8 @@
 //! `docs/reliability.md`: text by hand, and the table as the tests verify it.
 
 use std::fmt::Write as _;
-use std::path::Path;
+
+use test_support::check_document;
 
 use super::table::{Operation, Row, Shown, Trouble, rows};
 
@@ -139,15 +140,6 @@ fn shown(rows: &[Row], operation: Operation) -> &'static str {
 
 #[test]
 fn the_page_about_reliability_is_the_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
-    let page = page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &page).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == page,
-        "docs/reliability.md differs from the table; write it anew with \
-         UPDATE_DOCS=1 cargo test --test e2e faults::page"
-    );
+    let command = "cargo test --test e2e faults::page";
+    check_document("docs/reliability.md", &page(), command);
 }

@@ -6,9 +6,9 @@
 
 use std::fmt;
 
-use aws_root_exporter::simulator::FaultKind;
+use aws_simulator::FaultKind;
 
-use crate::support::simulated::id;
+use test_support::simulated::id;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

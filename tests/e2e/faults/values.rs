@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::support::exposition::Exposition;
+use test_support::exposition::Exposition;
 
 /// The metrics that can be wrong, by family.
 const FAMILIES: [&str; 4] = [

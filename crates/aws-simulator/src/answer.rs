@@ -1,0 +1,223 @@
+//! Answers in the two protocols: XML for IAM and STS, JSON 1.1 for Organizations.
+//!
+//! Sources: the Smithy specifications of the `awsQuery` and `awsJson1_1` protocols.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::fault::FaultKind;
+use crate::operation::{Operation, Service};
+
+/// An error of a service, before it has a protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) status: u16,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            status,
+            code,
+            message,
+        }
+    }
+
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self::new(403, "AccessDenied", message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "ValidationError", message)
+    }
+
+    pub(crate) fn invalid_token() -> Self {
+        let message = "The security token included in the request is invalid.";
+        Self::new(403, "InvalidClientTokenId", message)
+    }
+
+    /// STS answers 400 to an expired session, the other services 403.
+    pub(crate) fn expired(service: Service) -> Self {
+        let status = if service == Service::Sts { 400 } else { 403 };
+        let message = "The security token included in the request is expired";
+        Self::new(status, "ExpiredToken", message)
+    }
+
+    pub(crate) fn unknown_operation(name: &str, service: Service) -> Self {
+        let version = service.version();
+        let message = format!("Could not find operation {name} for version {version}");
+        Self::new(400, "InvalidAction", message)
+    }
+
+    /// The error that a refusing fault stands for. For a fault that leaves no answer or answers in
+    /// another way it is never sent.
+    pub(crate) fn of_fault(kind: FaultKind, service: Service, operation: &str) -> Self {
+        match kind {
+            FaultKind::Throttling => Self::new(400, "Throttling", "Rate exceeded"),
+            FaultKind::LimitExceeded => {
+                let message = "No more capacity to launch new report generation tasks";
+                Self::new(409, "LimitExceeded", message)
+            }
+            FaultKind::ServiceFailure => {
+                let is_iam = service == Service::Iam;
+                let code = if is_iam {
+                    "ServiceFailure"
+                } else {
+                    "InternalFailure"
+                };
+                let message = "The request processing has failed because of an unknown error, \
+                               exception or failure.";
+                Self::new(500, code, message)
+            }
+            FaultKind::AccessDenied => Self::denied(format!(
+                "User is not authorized to perform: {operation} with an explicit deny in a \
+                 service control policy"
+            )),
+            FaultKind::ExpiredToken => Self::expired(service),
+            FaultKind::InvalidToken => Self::invalid_token(),
+            FaultKind::UnknownOperation => Self::unknown_operation(operation, service),
+            _ => Self::new(503, "ServiceUnavailable", "Service Unavailable"),
+        }
+    }
+
+    /// The same error by its name in the JSON protocol, where client errors are all 400.
+    fn json(&self) -> (u16, &'static str) {
+        let status = if self.status < 500 { 400 } else { self.status };
+        let code = match self.code {
+            "Throttling" => "TooManyRequestsException",
+            "AccessDenied" => "AccessDeniedException",
+            "ExpiredToken" => "ExpiredTokenException",
+            "InvalidClientTokenId" => "UnrecognizedClientException",
+            "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
+            "InternalFailure" => "ServiceException",
+            "InvalidAction" => "UnknownOperationException",
+            "LimitExceeded" => "ConstraintViolationException",
+            "ValidationError" => "InvalidInputException",
+            code => code,
+        };
+        (status, code)
+    }
+}
+
+/// What an operation that worked answers.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The inside of `<OperationResult>`.
+    Xml(String),
+    /// Only that it worked: no `<OperationResult>` at all.
+    Done,
+    /// A JSON object.
+    Json(serde_json::Value),
+}
+
+/// An answer as it goes out.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) request_id: String,
+    pub(crate) body: Bytes,
+}
+
+impl Wire {
+    /// The page of a load balancer without a server behind it.
+    pub(crate) fn unavailable(request_id: String) -> Self {
+        let page = "<html><head><title>503 Service Temporarily Unavailable</title></head>\
+                    <body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>";
+        Self {
+            status: 503,
+            content_type: "text/html",
+            request_id,
+            body: Bytes::from_static(page.as_bytes()),
+        }
+    }
+
+    /// The result of an operation in its service's protocol.
+    pub(crate) fn of(
+        result: Result<Reply, Failure>,
+        service: Service,
+        operation: Option<Operation>,
+        request_id: String,
+    ) -> Self {
+        let name = operation.map_or("", Operation::as_str);
+        let is_json = service == Service::Organizations || matches!(result, Ok(Reply::Json(_)));
+        let (status, body) = match result {
+            Ok(Reply::Json(value)) => (200, value.to_string()),
+            Ok(Reply::Done) => (200, envelope(name, service, &request_id, "")),
+            Ok(Reply::Xml(inside)) => {
+                let inside = format!("<{name}Result>{inside}</{name}Result>");
+                (200, envelope(name, service, &request_id, &inside))
+            }
+            Err(failure) if is_json => {
+                let (status, code) = failure.json();
+                let body = json!({"__type": code, "Message": failure.message});
+                (status, body.to_string())
+            }
+            Err(failure) => (failure.status, error(&failure, service, &request_id)),
+        };
+        Self {
+            status,
+            content_type: if is_json {
+                "application/x-amz-json-1.1"
+            } else {
+                "text/xml"
+            },
+            request_id,
+            body: Bytes::from(body),
+        }
+    }
+
+    /// Cuts the body off in the middle.
+    pub(crate) fn truncate(&mut self) {
+        self.body.truncate(self.body.len() / 2);
+    }
+
+    /// Cuts the body off before a text, if the text is in it.
+    pub(crate) fn end_before(&mut self, text: &str) {
+        let mut windows = self.body.windows(text.len().max(1));
+        if let Some(at) = windows.position(|part| part == text.as_bytes()) {
+            self.body.truncate(at);
+        }
+    }
+}
+
+fn namespace(service: Service) -> &'static str {
+    match service {
+        Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        Service::Iam | Service::Organizations => "https://iam.amazonaws.com/doc/2010-05-08/",
+    }
+}
+
+fn envelope(name: &str, service: Service, request_id: &str, inside: &str) -> String {
+    format!(
+        "<{name}Response xmlns=\"{}\">{inside}<ResponseMetadata><RequestId>{request_id}</RequestId>\
+         </ResponseMetadata></{name}Response>\n",
+        namespace(service)
+    )
+}
+
+fn error(failure: &Failure, service: Service, request_id: &str) -> String {
+    let fault = if failure.status < 500 {
+        "Sender"
+    } else {
+        "Receiver"
+    };
+    format!(
+        "<ErrorResponse xmlns=\"{}\"><Error><Type>{fault}</Type><Code>{}</Code>\
+         <Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>\n",
+        namespace(service),
+        failure.code,
+        escape(&failure.message),
+    )
+}
+
+/// Text that may stand between XML tags.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

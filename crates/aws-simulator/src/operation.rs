@@ -1,0 +1,112 @@
+//! The operations that the simulator knows, by AWS's names, and their services.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A service of AWS, as the credential scope of a signed request names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// IAM, API version 2010-05-08.
+    Iam,
+    /// STS, API version 2011-06-15.
+    Sts,
+    /// Organizations, API version 2016-11-28.
+    Organizations,
+}
+
+impl Service {
+    const ALL: [Self; 3] = [Self::Iam, Self::Sts, Self::Organizations];
+
+    /// The service of that signing name.
+    pub(crate) fn of_scope(scope: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|service| service.scope() == scope)
+    }
+
+    /// Its name in credential scopes and in the names of permissions.
+    pub(crate) fn scope(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Sts => "sts",
+            Self::Organizations => "organizations",
+        }
+    }
+
+    /// The API version its requests name.
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Self::Iam => "2010-05-08",
+            Self::Sts => "2011-06-15",
+            Self::Organizations => "2016-11-28",
+        }
+    }
+}
+
+macro_rules! operations {
+    ($($service:ident: $($name:ident),+;)+) => {
+        /// An operation of IAM, STS or Organizations that the simulator answers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "AWS's names, documented by AWS")]
+        pub enum Operation { $($($name),+),+ }
+
+        impl Operation {
+            pub(crate) const ALL: &[Self] = &[$($(Self::$name),+),+];
+
+            /// Its name at AWS.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $($(Self::$name => stringify!($name)),+),+ }
+            }
+
+            /// The service it belongs to.
+            #[must_use]
+            pub fn service(self) -> Service {
+                match self { $($(Self::$name => Service::$service),+),+ }
+            }
+        }
+    };
+}
+
+operations! {
+    Iam: GenerateCredentialReport, GetCredentialReport, GetAccountSummary, ListAccessKeys,
+        GetAccessKeyLastUsed, GetLoginProfile, ListMFADevices, ListSigningCertificates,
+        ListOrganizationsFeatures, DeleteAccessKey, DeleteSigningCertificate, DeleteLoginProfile,
+        DeactivateMFADevice;
+    Sts: GetCallerIdentity, AssumeRole, AssumeRoot;
+    Organizations: ListAccounts, ListTagsForResource, DescribeOrganization;
+}
+
+/// A name that the simulator has no operation for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the simulator has no operation {0:?}")]
+pub struct UnknownOperation(pub String);
+
+impl FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(name: &str) -> Result<Self, UnknownOperation> {
+        let known = Self::ALL
+            .iter()
+            .find(|operation| operation.as_str() == name);
+        known
+            .copied()
+            .ok_or_else(|| UnknownOperation(name.to_owned()))
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&str> for Operation {
+    /// # Panics
+    ///
+    /// When there is no such operation: a test that misspells one must fail, not count to zero.
+    fn from(name: &str) -> Self {
+        name.parse()
+            .unwrap_or_else(|unknown: UnknownOperation| panic!("{unknown}"))
+    }
+}

@@ -1,0 +1,188 @@
+//! Organizations: the list of accounts, their tags, and IAM's view of the organization.
+//!
+//! Sources: Organizations API Reference, version 2016-11-28; IAM API Reference,
+//! `ListOrganizationsFeatures`.
+
+use std::ops::Bound::{Included, Unbounded};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::answer::{Failure, Reply};
+use crate::context::Context;
+use crate::fault::FaultKind;
+use crate::id::AccountId;
+use crate::model::{Account, State};
+use crate::operation::Operation;
+use crate::request::Request;
+
+/// Answers a request that its caller may make.
+pub(crate) fn answer(state: &State, context: &Context) -> Result<Reply, Failure> {
+    let organization = &state.organization;
+    if !organization.enabled {
+        let message = "Your account is not a member of an organization.";
+        return Err(Failure::new(
+            400,
+            "AWSOrganizationsNotInUseException",
+            message,
+        ));
+    }
+    if context.operation == Operation::DescribeOrganization {
+        return Ok(Reply::Json(json!({"Organization": describe(state)})));
+    }
+    if !organization.administers(context.caller.account) {
+        return Err(Failure::denied(
+            "You don't have permissions to access this resource.",
+        ));
+    }
+    if context.operation == Operation::ListTagsForResource {
+        return tags(state, context.request);
+    }
+    if context.has(FaultKind::EmptyPageForEver) {
+        return Ok(empty_page(&Token::default()));
+    }
+    list(state, context.request)
+}
+
+/// Which features of centralised root access are on: both, or none.
+pub(crate) fn features(state: &State, context: &Context) -> Result<Reply, Failure> {
+    let organization = &state.organization;
+    if !organization.enabled {
+        let message = "Your account is not a member of an organization.";
+        return Err(Failure::new(404, "OrganizationNotFoundException", message));
+    }
+    if !organization.administers(context.caller.account) {
+        let code = "AccountNotManagementOrDelegatedAdministratorException";
+        let message =
+            "The account is neither the management account nor a delegated administrator.";
+        return Err(Failure::new(403, code, message));
+    }
+    let enabled = if organization.root_access {
+        "<member>RootCredentialsManagement</member><member>RootSessions</member>"
+    } else {
+        ""
+    };
+    Ok(Reply::Xml(format!(
+        "<OrganizationId>o-simulated0</OrganizationId>\
+         <EnabledFeatures>{enabled}</EnabledFeatures>"
+    )))
+}
+
+fn arn(state: &State, resource: &str) -> String {
+    let management = state.organization.management;
+    format!("arn:aws:organizations::{management}:{resource}")
+}
+
+fn account_arn(state: &State, id: AccountId) -> String {
+    arn(state, &format!("account/o-simulated0/{id}"))
+}
+
+fn email(account: &Account) -> String {
+    format!("aws+{}@example.com", account.name)
+}
+
+fn describe(state: &State) -> Value {
+    let management = state.organization.management;
+    json!({
+        "Id": "o-simulated0",
+        "Arn": arn(state, "organization/o-simulated0"),
+        "FeatureSet": "ALL",
+        "MasterAccountArn": account_arn(state, management),
+        "MasterAccountId": management.to_string(),
+        "MasterAccountEmail": state.accounts.get(&management).map(email).unwrap_or_default(),
+        "AvailablePolicyTypes": [],
+    })
+}
+
+fn tags(state: &State, request: &Request) -> Result<Reply, Failure> {
+    let account = request.target().and_then(|id| state.accounts.get(&id));
+    let account = account.filter(|it| it.in_organization).ok_or_else(|| {
+        let message = "You specified a target that doesn't exist.";
+        Failure::new(400, "TargetNotFoundException", message)
+    })?;
+    let tags = account.tags.iter();
+    let tags: Vec<Value> = tags
+        .map(|(key, value)| json!({"Key": key, "Value": value}))
+        .collect();
+    Ok(Reply::Json(json!({"Tags": tags})))
+}
+
+/// Where a page begins.
+#[derive(Default, Serialize, Deserialize)]
+struct Token {
+    page: usize,
+    /// Its first account; `None` for the first there is.
+    from: Option<AccountId>,
+    /// Whether the empty page before this one has been sent.
+    empty_sent: bool,
+}
+
+impl Token {
+    fn text(&self) -> String {
+        // A struct of numbers always serializes.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+fn empty_page(next: &Token) -> Reply {
+    Reply::Json(json!({"Accounts": [], "NextToken": next.text()}))
+}
+
+fn list(state: &State, request: &Request) -> Result<Reply, Failure> {
+    let organization = &state.organization;
+    let token = match request.member("NextToken").and_then(Value::as_str) {
+        None => Token::default(),
+        Some(text) => serde_json::from_str(text).map_err(|_| {
+            let message = "You specified an invalid value.";
+            Failure::new(400, "InvalidInputException", message)
+        })?,
+    };
+    if organization.empty_page_before == Some(token.page) && !token.empty_sent {
+        return Ok(empty_page(&Token {
+            empty_sent: true,
+            ..token
+        }));
+    }
+    let most = request.member("MaxResults").and_then(Value::as_u64);
+    let most = most.and_then(|most| usize::try_from(most).ok());
+    let size = organization
+        .page_size
+        .min(most.unwrap_or(usize::MAX))
+        .max(1);
+    let mut members = state
+        .accounts
+        .range((token.from.map_or(Unbounded, Included), Unbounded))
+        .map(|(_, account)| account)
+        .filter(|account| account.in_organization);
+    let page = members.by_ref().take(size);
+    let page: Vec<Value> = page
+        .map(|account| describe_account(state, account))
+        .collect();
+    let mut answer = json!({"Accounts": page});
+    if let Some(next) = members.next() {
+        let next = Token {
+            page: token.page + 1,
+            from: Some(next.id()),
+            empty_sent: false,
+        };
+        answer["NextToken"] = Value::String(next.text());
+    }
+    Ok(Reply::Json(answer))
+}
+
+fn describe_account(state: &State, account: &Account) -> Value {
+    let mut description = json!({
+        "Id": account.id().to_string(),
+        "Arn": account_arn(state, account.id()),
+        "Email": email(account),
+        "Name": account.name,
+        "JoinedMethod": "CREATED",
+        "JoinedTimestamp": account.created,
+    });
+    for (field, state) in [("State", account.state), ("Status", account.status)] {
+        if let Some(state) = state {
+            description[field] = json!(state.as_str());
+        }
+    }
+    description
+}

@@ -1,0 +1,362 @@
+//! The simulated AWS behind one handle, and the way of a request through it.
+//!
+//! One mutex guards it all. It is held while one answer is made, which takes microseconds and never
+//! waits, so it is the standard library's.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::answer::{Failure, Reply, Wire};
+use crate::calls::{Call, Calls};
+use crate::context::Context;
+use crate::fault::{Fault, FaultKind, Faults};
+use crate::generate;
+use crate::id::AccountId;
+use crate::model::{Account, Organization, State};
+use crate::operation::{Operation, Service};
+use crate::request::Request;
+use crate::session::{self, Caller, Credentials, Principal};
+use crate::{iam, organizations, sts};
+
+/// A simulated AWS. Clones are handles of the same one.
+///
+/// The closures of the methods run while the world is locked: they must not call it again.
+#[derive(Clone, Debug)]
+pub struct World(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    faults: Faults,
+    calls: Calls,
+    requests: u64,
+}
+
+impl World {
+    /// A world of one account, the hub: the caller's own and its organization's management account.
+    #[must_use]
+    pub fn new(management: Account) -> Self {
+        let hub = management.id();
+        Self(Arc::new(Mutex::new(Inner {
+            state: State {
+                hub,
+                callers: HashMap::new(),
+                organization: Organization::new(hub),
+                accounts: BTreeMap::from([(hub, management)]),
+            },
+            faults: Faults::default(),
+            calls: Calls::default(),
+            requests: 0,
+        })))
+    }
+
+    /// An organization of `count` accounts, at least one, as they may be at `now` (Unix seconds).
+    ///
+    /// The first is the management account and the caller's own; its root user is without fault. A few
+    /// of the others have findings: old root keys, a root user without MFA.
+    #[must_use]
+    pub fn generate(count: usize, seed: u64, now: i64) -> Self {
+        let (management, others) = generate::accounts(count, seed, now);
+        let world = Self::new(management);
+        for account in others {
+            world.add(account);
+        }
+        world
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A closure of a test that panicked leaves a state that is odd at worst.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an account, or replaces the one with its id.
+    pub fn add(&self, account: Account) {
+        self.lock().state.accounts.insert(account.id(), account);
+    }
+
+    /// Reads or changes an account.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such account: a test with a wrong id must not pass.
+    pub fn edit<R>(&self, id: AccountId, edit: impl FnOnce(&mut Account) -> R) -> R {
+        let mut inner = self.lock();
+        let Some(account) = inner.state.accounts.get_mut(&id) else {
+            panic!("the simulated AWS has no account {id}");
+        };
+        account.change(edit)
+    }
+
+    /// Reads or changes the organization.
+    pub fn organization<R>(&self, edit: impl FnOnce(&mut Organization) -> R) -> R {
+        edit(&mut self.lock().state.organization)
+    }
+
+    /// The ids of all accounts, ascending.
+    #[must_use]
+    pub fn ids(&self) -> Vec<AccountId> {
+        self.lock().state.accounts.keys().copied().collect()
+    }
+
+    /// The hub: the account of every access key that the simulator did not give out.
+    #[must_use]
+    pub fn hub(&self) -> AccountId {
+        self.lock().state.hub
+    }
+
+    /// Makes another account the hub.
+    pub fn set_hub(&self, id: AccountId) {
+        self.lock().state.hub = id;
+    }
+
+    /// Gives each access key from outside an account of its own, as for profiles. While there are any,
+    /// a key that is missing is invalid.
+    pub fn set_callers(&self, callers: HashMap<String, AccountId>) {
+        self.lock().state.callers = callers;
+    }
+
+    /// Sets a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.lock().faults.set(fault);
+    }
+
+    /// Ends every fault. Answers under way stay as they are.
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// Ends the faults of one account; those of all accounts stay.
+    pub fn clear_faults_of(&self, account: AccountId) {
+        self.lock().faults.clear_of(account);
+    }
+
+    /// The calls so far, oldest first; the last 100,000 of them.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls_after(0)
+    }
+
+    /// The calls after the first `count`, oldest first; of the last 100,000.
+    #[must_use]
+    pub fn calls_after(&self, count: usize) -> Vec<Call> {
+        self.lock().calls.after(count)
+    }
+
+    /// How many of the last 100,000 calls were of an operation about an account (see [`Call::account`]).
+    ///
+    /// # Panics
+    ///
+    /// When a text is given that is no operation.
+    #[must_use]
+    pub fn count(&self, account: AccountId, operation: impl Into<Operation>) -> u64 {
+        self.lock().calls.count(Some(account), operation.into())
+    }
+
+    /// How many of the last 100,000 calls were of an operation.
+    ///
+    /// # Panics
+    ///
+    /// When a text is given that is no operation.
+    #[must_use]
+    pub fn total(&self, operation: impl Into<Operation>) -> u64 {
+        self.lock().calls.count(None, operation.into())
+    }
+
+    /// The most requests about an account that were in flight at one time.
+    #[must_use]
+    pub fn most_at_once(&self, account: AccountId) -> usize {
+        self.lock().calls.most_at_once(account)
+    }
+
+    /// Answers a request. `now` is the simulator's time.
+    pub(crate) fn respond(&self, request: &Request, now: i64) -> Outcome {
+        let mut inner = self.lock();
+        let service = request.service.unwrap_or(Service::Iam);
+        let (own, caller) = identify(&inner.state, request, service, now);
+        let account = request.target().or(own);
+        let operation = request.operation();
+        let faults = inner.faults.of_request(account, operation);
+        inner.requests += 1;
+        let request_id = format!("00000000-0000-4000-8000-{:012x}", inner.requests);
+        let session = caller.as_ref().ok().map(Caller::kind);
+        let lag = lag(&faults, inner.requests);
+
+        let refusal = faults.iter().find(|fault| fault.refuses());
+        let result = match (refusal, caller, operation) {
+            (Some(fault), ..) => Err(Failure::of_fault(*fault, service, &request.name)),
+            (None, Err(failure), _) => Err(failure),
+            (None, Ok(_), None) => Err(Failure::unknown_operation(&request.name, service)),
+            (None, Ok(caller), Some(operation)) => {
+                let context = Context {
+                    caller: &caller,
+                    operation,
+                    request,
+                    now,
+                    lag,
+                    faults: &faults,
+                };
+                dispatch(&mut inner.state, &context)
+            }
+        };
+        let error = result.as_ref().err().map(|failure| failure.code);
+        let about = account
+            .and_then(|id| inner.state.accounts.get(&id))
+            .zip(operation);
+        let reported =
+            about.and_then(|(about, operation)| iam::reported(about, operation, error, lag));
+        let mut outcome = Outcome {
+            wire: if faults.contains(&FaultKind::Unavailable) {
+                Wire::unavailable(request_id)
+            } else {
+                Wire::of(result, service, operation, request_id)
+            },
+            date: Some(now),
+            delay: Duration::ZERO,
+            delivery: Delivery::Whole,
+            in_flight: account.map(|account| InFlight {
+                world: self.clone(),
+                account,
+            }),
+        };
+        outcome.spoil(&faults);
+        let answered = !matches!(outcome.delivery, Delivery::Refuse | Delivery::Never);
+        inner.calls.record(Call {
+            at: now,
+            moment: Instant::now(),
+            account,
+            service: request.service,
+            operation,
+            status: answered.then_some(outcome.wire.status),
+            error: error.filter(|_| answered),
+            external_id: request.param("ExternalId").is_some(),
+            session,
+            whole: answered && faults.iter().all(|fault| fault.leaves_whole()),
+            reported: reported.filter(|_| answered),
+        });
+        outcome
+    }
+}
+
+/// The account of a request's credentials, and the caller if they are valid.
+fn identify(
+    state: &State,
+    request: &Request,
+    service: Service,
+    now: i64,
+) -> (Option<AccountId>, Result<Caller, Failure>) {
+    let (caller, valid) = match session::read(request, service, now) {
+        Credentials::Session(caller, valid) => (caller, valid),
+        Credentials::Invalid(failure) => return (None, Err(failure)),
+        Credentials::Foreign(key) => {
+            let any_key = state.callers.is_empty().then_some(state.hub);
+            let Some(account) = any_key.or_else(|| state.callers.get(&key).copied()) else {
+                return (None, Err(Failure::invalid_token()));
+            };
+            let principal = Principal::Caller;
+            (Caller { account, principal }, Ok(()))
+        }
+    };
+    let account = caller.account;
+    let result = match valid {
+        Ok(()) if state.accounts.contains_key(&account) => Ok(caller),
+        Ok(()) => Err(Failure::invalid_token()),
+        Err(failure) => Err(failure),
+    };
+    (Some(account), result)
+}
+
+/// How old the root user is that the answer to that request shows.
+fn lag(faults: &[FaultKind], requests: u64) -> Duration {
+    let lags = faults.iter().filter_map(|fault| match fault {
+        FaultKind::Lag(by) => Some(*by),
+        FaultKind::StaleReplica(by) if requests.is_multiple_of(2) => Some(*by),
+        _ => None,
+    });
+    lags.max().unwrap_or_default()
+}
+
+fn dispatch(state: &mut State, context: &Context) -> Result<Reply, Failure> {
+    let (caller, operation) = (context.caller, context.operation);
+    let Some(account) = state.accounts.get_mut(&caller.account) else {
+        return Err(Failure::invalid_token());
+    };
+    // What a session may not do is refused before anything is read.
+    let allowed = match &caller.principal {
+        Principal::Caller => true,
+        Principal::Root(policy) => policy.allows(operation),
+        Principal::Role { name, .. } => {
+            let role = account.roles.get(name);
+            role.is_none_or(|role| !role.denied.contains(&operation))
+        }
+    };
+    if !allowed {
+        let action = format!("{}:{operation}", operation.service().scope());
+        return Err(Failure::denied(format!(
+            "User: {} is not authorized to perform: {action} on resource: * because no \
+             identity-based policy allows the {action} action",
+            caller.arn()
+        )));
+    }
+    match operation.service() {
+        _ if operation == Operation::ListOrganizationsFeatures => {
+            organizations::features(state, context)
+        }
+        Service::Iam => iam::answer(account, context),
+        Service::Sts => sts::answer(state, context),
+        Service::Organizations => organizations::answer(state, context),
+    }
+}
+
+/// How an answer reaches the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Whole,
+    Torn,
+    OneByteASecond,
+    Refuse,
+    Never,
+}
+
+/// An answer and how it is sent.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) wire: Wire,
+    pub(crate) date: Option<i64>,
+    pub(crate) delay: Duration,
+    pub(crate) delivery: Delivery,
+    pub(crate) in_flight: Option<InFlight>,
+}
+
+impl Outcome {
+    /// Applies the faults that concern the answer.
+    fn spoil(&mut self, faults: &[FaultKind]) {
+        for fault in faults {
+            match fault {
+                FaultKind::TruncatedXml => self.wire.truncate(),
+                FaultKind::EndsBefore(text) => self.wire.end_before(text),
+                FaultKind::Torn => self.delivery = Delivery::Torn,
+                FaultKind::OneByteASecond => self.delivery = Delivery::OneByteASecond,
+                FaultKind::Refuse => self.delivery = Delivery::Refuse,
+                FaultKind::NeverAnswer => self.delivery = Delivery::Never,
+                FaultKind::Delay(by) => self.delay += *by,
+                FaultKind::DateSkew(by) => self.date = self.date.map(|date| date + by),
+                FaultKind::NoDate => self.date = None,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Counts a request as in flight until it is dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    world: World,
+    account: AccountId,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.world.lock().calls.end(self.account);
+    }
+}

@@ -1,0 +1,76 @@
+//! Modules use each other in one direction: within a crate and within each folder, imports form no
+//! circle. Between crates Cargo sees to that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::markdown::expect_none;
+use crate::source;
+
+/// What each file or folder of a folder uses of its neighbours. The folder's own `mod.rs` counts as
+/// one of them; that it declares and re-exports the others is no use of them.
+type Uses = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn imports_form_no_circle() {
+    let mut folders: BTreeMap<String, Uses> = BTreeMap::new();
+    for module in source::modules() {
+        for used in module.uses() {
+            let shared = module
+                .at
+                .iter()
+                .zip(&used)
+                .take_while(|(one, two)| one == two);
+            let depth = shared.count();
+            let folder = [&[module.root.clone()], &module.at[..depth]]
+                .concat()
+                .join("/");
+            let name = |at: &[String]| at.get(depth).map_or("mod.rs", String::as_str).to_owned();
+            let uses = folders.entry(folder).or_default();
+            uses.entry(name(&used)).or_default();
+            uses.entry(name(&module.at))
+                .or_default()
+                .insert(name(&used));
+        }
+    }
+    assert!(folders.len() > 10, "{folders:?}");
+    let circles: Vec<String> = folders
+        .into_iter()
+        .filter_map(|(folder, uses)| {
+            let left = circle(uses);
+            (!left.is_empty()).then(|| format!("{folder}: these use each other: {left:?}"))
+        })
+        .collect();
+    expect_none(&circles);
+}
+
+/// What is left of the modules when those that use none of the others are taken away, and those that
+/// none uses, again and again.
+fn circle(mut uses: Uses) -> Uses {
+    loop {
+        let used: BTreeSet<String> = uses.values().flatten().cloned().collect();
+        let before = uses.len();
+        uses.retain(|name, its| !its.is_empty() && used.contains(name));
+        let names: BTreeSet<String> = uses.keys().cloned().collect();
+        for its in uses.values_mut() {
+            its.retain(|name| names.contains(name));
+        }
+        if uses.len() == before {
+            return uses;
+        }
+    }
+}
+
+#[test]
+fn a_circle_is_found_and_a_chain_is_none() {
+    let uses = |pairs: &[(&str, &[&str])]| -> Uses {
+        let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        pairs
+            .iter()
+            .map(|(name, its)| ((*name).to_owned(), set(its)))
+            .collect()
+    };
+    let chain = uses(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]);
+    assert!(circle(chain).is_empty());
+    let circled = uses(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &["a"])]);
+    assert_eq!(circle(circled), uses(&[("b", &["c"]), ("c", &["b"])]));
+}
