@@ -1,7 +1,5 @@
 //! Which files are valid: as Prometheus' own tool judges them, and what is refused in one line.
 
-use std::process::Command;
-
 use crate::server::{Authority, Folder};
 
 const TLS: &str = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n";
@@ -14,6 +12,7 @@ fn folder() -> Folder {
         .authority("ca", &authority)
 }
 
+#[cfg(feature = "tools")]
 #[test]
 fn promtool_accepts_the_same_files() {
     let hash = bcrypt::hash("x", 4).unwrap();
@@ -33,7 +32,7 @@ fn promtool_accepts_the_same_files() {
         ),
     ] {
         folder.write("web.yml", &text);
-        let checked = Command::new("promtool")
+        let checked = std::process::Command::new("promtool")
             .args(["check", "web-config", "web.yml"])
             .current_dir(folder.path())
             .output()
@@ -129,5 +128,21 @@ fn an_invalid_file_is_refused_in_one_line_that_says_what_to_do() {
             !error.contains('\n') && !error.contains("secret"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_hash_that_would_keep_a_core_busy_for_hours_is_refused() {
+    for (cost, good) in [("14", true), ("15", false), ("31", false)] {
+        let hash = format!("$2y${cost}$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG");
+        let folder = Folder::new().web(&format!("basic_auth_users: {{prometheus: {hash}}}\n"));
+        let opened = folder.open();
+        assert_eq!(opened.is_ok(), good, "{cost}");
+        if let Err(error) = opened {
+            assert!(
+                error.contains(&format!("cost {cost} ")) && error.contains("14"),
+                "{error}"
+            );
+        }
     }
 }
