@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aws_simulator::{
-    AccountId, Fault, FaultKind, KeyCount, LIFETIME, Operation, Ready, World, random_change,
+    AccountId, Fault, FaultKind, LIFETIME, Operation, Ready, World, random_change,
 };
 use fastrand::Rng;
 use tempfile::TempDir;
@@ -106,9 +106,7 @@ impl Fleet {
             for _ in 0..rng.usize(0..6) {
                 random_change(&mut rng, &mut member.root, start);
             }
-            if keys_counted == 1 {
-                member.summary.keys = KeyCount::AtMostOne;
-            }
+            member.summary.most_keys = keys_counted;
             member.report.ready = Ready::After(rng.i64(0..4));
             member.store_report(first_report);
             members.push(Member {
