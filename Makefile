@@ -31,7 +31,7 @@ lint: lint-rust lint-deps ## run every check of the code and of its dependencies
 
 lint-rust: ## check formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 # The advisories are not asked for: their database changes under a commit that does not.
 lint-deps: ## check licences, sources and forbidden crates
@@ -62,8 +62,8 @@ bench-pure: ## time the parts that need no network
 bench-tools:
 	@tests/tools/install.sh peers
 
-storm: ## storm the daemon for SEED=… (any) and MINUTES=… (1), and compare what it shows with the truth
-	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --test storm -- --nocapture
+storm: ## run the daemon under all faults at once for SEED=… (any) and MINUTES=… (1), and check every scrape
+	STORM_SEED=$(or $(SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')) STORM_MINUTES=$(MINUTES) $(CARGO) test --locked --features tools --test storm -- --nocapture
 
 soak: ## run the daemon under random faults for MINUTES=… (10), and measure what its process keeps
 	$(CARGO) build --release --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
