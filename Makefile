@@ -34,7 +34,7 @@ lint: lint-rust lint-deps ## run every check of the code and of its dependencies
 
 lint-rust: ## check formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --features tools,dist --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 # Advisories are left out: their database changes while a commit does not, so the check would not be repeatable.
 lint-deps: ## check licences, sources and forbidden crates

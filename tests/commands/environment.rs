@@ -1,4 +1,4 @@
-//! What the binary says of variables of its environment that it cannot go by.
+//! The messages about environment variables that cannot be used.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -46,7 +46,7 @@ fn a_setting_that_is_not_utf_8_is_refused_without_its_value() {
 }
 
 #[test]
-fn a_variable_that_resembles_a_setting_is_warned_of_and_those_of_kubernetes_are_not() {
+fn a_variable_that_resembles_a_setting_causes_a_warning_and_those_of_kubernetes_do_not() {
     let (code, said) = check(&[
         (b"AWS_ROOT_EXPORTER_WEB_CONFIG_FILE", b"hunter2"),
         (b"AWS_ROOT_EXPORTER_SERVICE_HOST", b"10.0.0.1"),
@@ -64,7 +64,7 @@ fn a_variable_that_resembles_a_setting_is_warned_of_and_those_of_kubernetes_are_
 }
 
 #[test]
-fn the_daemon_warns_of_it_as_it_starts() {
+fn the_daemon_warns_of_such_a_variable_at_its_start() {
     // An address that is taken ends it.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let flag = format!("--web.listen-address={}", taken.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! `healthcheck`: which address it asks.
+//! `healthcheck`: the address of its request.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -8,7 +8,7 @@ use std::thread;
 
 use test_support::run::Bench;
 
-/// Something that listens and says that it is healthy.
+/// A server that answers that it is healthy.
 struct Healthy {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
@@ -24,7 +24,7 @@ impl Healthy {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 counter.fetch_add(1, Ordering::SeqCst);
-                // Who hangs up early has asked all the same.
+                // A client that closes early has sent a request too.
                 let _ = stream.read(&mut [0; 1024]);
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
             }
@@ -32,7 +32,7 @@ impl Healthy {
         Self { address, asked }
     }
 
-    /// How often it was asked since the last time.
+    /// How many requests there were since the last call.
     fn asked(&self) -> usize {
         self.asked.swap(0, Ordering::SeqCst)
     }
@@ -46,7 +46,7 @@ const LISTEN: &str = "AWS_ROOT_EXPORTER__WEB__LISTEN_ADDRESS";
 const HEALTH: &str = "AWS_ROOT_EXPORTER__WEB__HEALTH_LISTEN_ADDRESS";
 
 #[test]
-fn the_address_in_force_is_asked_and_no_other_one() {
+fn only_the_configured_address_gets_a_request() {
     let (file, environment, flag) = (Healthy::start(), Healthy::start(), Healthy::start());
     let asked = || [&file, &environment, &flag].map(Healthy::asked);
     let content = format!("[web]\nlisten_address = [\"{}\"]\n", file.address);
@@ -80,7 +80,7 @@ fn the_address_in_force_is_asked_and_no_other_one() {
 }
 
 #[test]
-fn where_nothing_listens_nobody_else_is_asked() {
+fn no_other_address_is_tried_where_no_server_listens() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -95,7 +95,7 @@ fn where_nothing_listens_nobody_else_is_asked() {
 }
 
 #[test]
-fn a_file_that_is_broken_while_the_daemon_runs_on_hides_no_address_of_the_environment() {
+fn a_broken_file_does_not_hide_an_address_in_the_environment() {
     let daemon = Healthy::start();
     let broken = || {
         let bench = Bench::new();

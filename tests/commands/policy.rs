@@ -1,4 +1,4 @@
-//! `policy`: what is printed fits into IAM, or says that it does not.
+//! `policy`: the output fits into IAM, or says that it does not.
 
 use std::fmt::Write;
 
@@ -33,7 +33,7 @@ fn policies(ran: &Finished) -> Vec<Value> {
 }
 
 #[test]
-fn a_hub_of_many_accounts_fits_into_one_policy_where_one_role_name_serves_all() {
+fn many_accounts_with_one_role_name_fit_into_one_policy() {
     for count in [3, 200, 350] {
         let bench = accounts(count, |_| "aws-root-exporter".to_owned());
         let ran = bench.run("policy hub").exits(0);
@@ -51,7 +51,7 @@ fn a_hub_of_many_accounts_fits_into_one_policy_where_one_role_name_serves_all() 
 }
 
 #[test]
-fn what_is_too_long_for_one_policy_is_split_and_says_so() {
+fn a_policy_that_is_too_long_is_split_and_says_so() {
     let bench = accounts(200, |number| format!("audit-reader-of-account-{number:03}"));
     for (kind, parts) in [("hub", 3), ("remediate", 2)] {
         let ran = bench

@@ -8,7 +8,7 @@ fn content(path: &str) -> String {
 }
 
 #[test]
-fn the_printed_configuration_is_the_commented_one_and_is_good() {
+fn the_printed_configuration_is_config_toml_and_valid() {
     let bench = Bench::new();
     let printed = bench.run("print config").exits(0).out;
     assert_eq!(printed, content("config.toml"));
@@ -36,7 +36,7 @@ fn the_other_files_are_those_of_the_repository() {
 }
 
 #[test]
-fn the_rules_are_printed_with_the_runbooks_of_one_s_own() {
+fn the_rules_are_printed_with_another_url_of_runbooks() {
     for file in ["rules", "iam-users-rules"] {
         let bench = Bench::new();
         let line = format!("print {file} --runbook-url https://wiki.example.com/aws/");

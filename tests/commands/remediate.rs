@@ -110,7 +110,7 @@ fn without_delete_it_shows_the_keys_and_calls_nothing_that_writes() {
 }
 
 #[test]
-fn an_active_key_is_asked_after_first_and_deactivated_in_the_console() {
+fn an_active_key_is_to_be_deactivated_in_the_console_first() {
     let (simulated, key) = with_key(30 * DAY);
     let account = format!("--account {ACCOUNT}");
     remediate(&simulated, &account)
@@ -136,7 +136,7 @@ fn an_active_key_is_asked_after_first_and_deactivated_in_the_console() {
 }
 
 #[test]
-fn the_command_that_is_shown_does_what_was_shown() {
+fn the_command_that_is_shown_works() {
     let (simulated, key) = with_key(30 * DAY);
     let bench = simulated.bench();
     bench.file("config.toml", "").file("it's.toml", "");
@@ -175,11 +175,14 @@ fn a_wrong_or_missing_confirmation_deletes_nothing() {
     }
     assert_eq!(keys(&simulated, MEMBER), 1);
     assert_eq!(deletions(&simulated), 0);
-    assert!(simulated.world.calls().is_empty(), "AWS was asked");
+    assert!(
+        simulated.world.calls().is_empty(),
+        "there were calls to AWS"
+    );
 }
 
 #[test]
-fn the_named_keys_are_deleted_and_verified_and_no_other_one() {
+fn only_the_named_keys_are_deleted_and_verified() {
     let (simulated, first, second) = with_two_keys();
     simulated.world.edit(id(13), |account| {
         account.root.create_key(now() - 90 * DAY);
@@ -207,7 +210,7 @@ fn the_named_keys_are_deleted_and_verified_and_no_other_one() {
 }
 
 #[test]
-fn a_key_that_is_not_listed_stops_all() {
+fn a_key_that_is_not_listed_prevents_all_deletions() {
     let (simulated, first, second) = with_two_keys();
     let other = "AKIAIOSFODNN7EXAMPLE";
     remediate(&simulated, &delete(&[&first, other]))
@@ -264,7 +267,7 @@ fn each_step_is_audited_at_any_log_level_and_in_the_file() {
 }
 
 #[test]
-fn what_cannot_be_audited_is_not_done() {
+fn a_deletion_that_cannot_be_audited_is_not_tried() {
     let (simulated, key) = with_key(30 * DAY);
     remediate(
         &simulated,
@@ -272,7 +275,10 @@ fn what_cannot_be_audited_is_not_done() {
     )
     .exits(2)
     .complains("--audit-file gone/audit.jsonl");
-    assert!(simulated.world.calls().is_empty(), "AWS was asked");
+    assert!(
+        simulated.world.calls().is_empty(),
+        "there were calls to AWS"
+    );
     // A disk that is full shows when a line is written.
     remediate(
         &simulated,
@@ -286,7 +292,7 @@ fn what_cannot_be_audited_is_not_done() {
 }
 
 #[test]
-fn a_key_that_was_used_lately_stays_unless_that_is_overruled() {
+fn a_recently_used_key_stays_unless_that_is_overridden() {
     let (simulated, key) = with_key(3600);
     remediate(&simulated, &format!("--account {ACCOUNT}"))
         .exits(0)
@@ -324,7 +330,7 @@ fn a_key_that_was_never_used_counts_from_its_creation() {
 }
 
 #[test]
-fn a_key_of_which_nobody_knows_the_last_use_stays() {
+fn a_key_with_an_unknown_last_use_stays() {
     let (simulated, key) = with_key(30 * DAY);
     simulated
         .world
@@ -351,7 +357,7 @@ fn a_deletion_that_fails_is_reported_and_audited() {
 }
 
 #[test]
-fn the_end_of_each_of_two_keys_is_reported() {
+fn the_result_of_each_of_two_keys_is_reported() {
     let (simulated, first, second) = with_two_keys();
     let refused = Fault::new(FaultKind::AccessDenied).on(Operation::DeleteAccessKey);
     with_change_at(
@@ -380,7 +386,7 @@ fn after_a_deletion_that_fails_no_other_one_is_tried() {
 }
 
 #[test]
-fn a_check_that_fails_once_after_the_deletion_is_no_failure() {
+fn a_verification_that_fails_once_is_repeated() {
     let (simulated, key) = with_key(30 * DAY);
     let throttled = Fault::new(FaultKind::Throttling).on(Operation::ListAccessKeys);
     with_change_at(
@@ -412,7 +418,7 @@ fn a_deletion_that_cannot_be_verified_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn a_deletion_without_an_answer_is_what_the_list_says() {
+fn after_a_deletion_without_an_answer_the_list_decides() {
     let (simulated, key) = with_key(30 * DAY);
     let torn = Fault::new(FaultKind::Torn).on(Operation::DeleteAccessKey);
     simulated.world.fault(torn);
@@ -434,7 +440,7 @@ fn a_deletion_without_an_answer_is_what_the_list_says() {
 }
 
 #[test]
-fn the_session_that_deletes_is_verified_to_be_the_account_s() {
+fn the_account_of_the_deleting_session_is_verified() {
     let (simulated, key) = with_key(30 * DAY);
     let other = Fault::new(FaultKind::WrongAccount(id(13))).on(Operation::GetCallerIdentity);
     // The first root session lists, the second is to delete.
@@ -452,7 +458,7 @@ fn the_session_that_deletes_is_verified_to_be_the_account_s() {
 }
 
 #[test]
-fn a_key_whose_id_is_a_command_is_not_offered_to_a_shell() {
+fn a_key_id_that_is_a_shell_command_is_not_printed_as_one() {
     let (simulated, _) = with_key(30 * DAY);
     simulated.world.edit(id(MEMBER), |account| {
         let key = account.root.keys[0].as_mut().unwrap();
@@ -472,7 +478,7 @@ fn a_key_whose_id_is_a_command_is_not_offered_to_a_shell() {
 }
 
 #[test]
-fn an_account_without_keys_has_nothing_to_be_done() {
+fn an_account_without_keys_needs_nothing() {
     let simulated = simulated::with([MEMBER]);
     for account in [id(MEMBER), id(HUB)] {
         for rest in [
@@ -490,7 +496,7 @@ fn an_account_without_keys_has_nothing_to_be_done() {
 }
 
 #[test]
-fn the_management_account_is_for_the_console() {
+fn the_management_account_needs_the_console() {
     let simulated = simulated::with([MEMBER]);
     let hub = id(HUB);
     simulated.world.edit(hub, |account| {
@@ -518,7 +524,7 @@ fn the_management_account_is_for_the_console() {
 }
 
 #[test]
-fn without_root_sessions_it_is_the_console_too() {
+fn without_root_sessions_the_console_is_needed_too() {
     let (simulated, _) = with_key(30 * DAY);
     simulated.world.organization(|it| it.root_access = false);
     remediate(&simulated, &format!("--account {ACCOUNT}"))
@@ -534,7 +540,7 @@ fn without_root_sessions_it_is_the_console_too() {
 }
 
 #[test]
-fn without_credentials_it_says_so() {
+fn missing_credentials_are_an_error() {
     Bench::new()
         .with([
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),

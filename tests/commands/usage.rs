@@ -1,4 +1,4 @@
-//! Help, completions, manual pages, and what is said of a slip of the pen.
+//! Help, completions, manual pages, and suggestions for misspelt arguments.
 
 use test_support::run::Bench;
 
@@ -66,7 +66,7 @@ fn there_is_a_manual_page_of_the_program_and_of_each_command() {
 }
 
 #[test]
-fn a_command_s_help_is_without_the_flags_that_it_refuses() {
+fn the_help_of_a_command_omits_flags_that_it_refuses() {
     let bench = Bench::new();
     bench.file("f", "");
     for (command, flag) in [

@@ -29,8 +29,8 @@ pub struct Block {
 }
 
 /// The top of the repository.
-pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+pub fn root() -> PathBuf {
+    test_support::repository("")
 }
 
 pub fn read(path: &str) -> String {

@@ -12,7 +12,6 @@ mod core;
 mod crashes;
 mod credentials;
 mod evidence;
-mod faults;
 mod files;
 mod organizations;
 mod probes;

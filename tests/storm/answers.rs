@@ -1,7 +1,6 @@
-//! What AWS answered about one account, by topic: what a daemon can have learned, and what it must
-//! have learned.
+//! The answers of AWS about one account, by topic: what a daemon can know, and what it must know.
 //!
-//! It goes by what the simulated AWS sent, never by what the daemon says of itself.
+//! Everything here comes from the simulated AWS, nothing from the daemon.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use aws_simulator::{Call, Counts, Inventory, Operation};
 /// both, which are `refresh.timeout` each.
 const TROUBLE: Duration = Duration::from_secs(5);
 
-/// Something that is asked about a root user. MFA that is off is counted as one, a password too.
+/// Something that is known of a root user. MFA that is off counts as one, a password too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     Keys,
@@ -49,7 +48,7 @@ impl Topic {
     }
 }
 
-/// Who answers.
+/// The source of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     Summary,
@@ -74,12 +73,12 @@ pub struct Answer {
     pub counts: Counts,
     /// The GeneratedTime of a report.
     pub generated: Option<i64>,
-    /// Whether the daemon must have taken it, and has not lost it in a kill.
+    /// Whether the daemon must have received it, and has not lost it in a kill.
     pub certain: bool,
 }
 
 impl Answer {
-    /// How many it says there are; `None` where it does not say.
+    /// How many there are by this answer; `None` where it does not say.
     pub fn of(&self, part: Part) -> Option<usize> {
         match part {
             Part::Present => Some(self.counts.present),

@@ -1,5 +1,5 @@
-//! The accounts, the two daemons that monitor them, and a scraper for each daemon, which holds every
-//! scrape to the rules.
+//! The accounts, the two daemons that monitor them, and a scraper for each daemon, which checks every
+//! scrape by the rules.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_simulator::AccountId;
-use aws_simulator::{Fault, FaultKind, KeyCount, LIFETIME, Operation, Ready, World, random_change};
+use aws_simulator::{
+    AccountId, Fault, FaultKind, LIFETIME, Operation, Ready, World, random_change,
+};
 use fastrand::Rng;
 use tempfile::TempDir;
 
@@ -19,8 +20,7 @@ use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, S
 use crate::wait_until;
 use test_support::daemon::{ACCEPT_TEXT, Daemon};
 use test_support::exposition::Exposition;
-use test_support::simulated::EXTERNAL_ID;
-use test_support::simulated::{HUB, Simulated, account, id, listed, now};
+use test_support::simulated::{EXTERNAL_ID, HUB, Simulated, account, id, listed, now};
 use test_support::{PATIENCE, http};
 
 /// One daemon for the accounts with reports, one for those with a root session alone.
@@ -56,7 +56,7 @@ struct Shared {
     begun: Instant,
     world: World,
     targets: [Mutex<Target>; DAEMONS],
-    /// What is not shown as it is, by each daemon, and when that scrape began.
+    /// The values that are not right yet, by daemon, and when that scrape began.
     unsettled: [Mutex<Option<(Instant, Unsettled)>>; DAEMONS],
     violation: Mutex<Option<String>>,
     journal: Mutex<Vec<(Instant, AccountId, String)>>,
@@ -64,7 +64,7 @@ struct Shared {
     is_over: AtomicBool,
 }
 
-/// The accounts of which not everything is shown as it is, and what is not.
+/// The accounts with a value that is not right yet, and that value.
 type Unsettled = Vec<(AccountId, String)>;
 
 /// A daemon, as its scraper knows it.
@@ -83,13 +83,13 @@ pub struct Fleet {
     daemons: [Option<Daemon>; DAEMONS],
     configs: [String; DAEMONS],
     shared: Shared,
-    /// Where the daemons keep their states from one start to the next.
+    /// The state files of the daemons.
     _folder: TempDir,
 }
 
 impl Fleet {
-    /// Thirty accounts, ten by each way, and nothing wrong with the world.
-    pub fn at_anchor(seed: u64) -> Self {
+    /// Thirty accounts, ten by each kind of access, and no fault.
+    pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let start = now();
         let mut members = Vec::new();
@@ -106,9 +106,7 @@ impl Fleet {
             for _ in 0..rng.usize(0..6) {
                 random_change(&mut rng, &mut member.root, start);
             }
-            if keys_counted == 1 {
-                member.summary.keys = KeyCount::AtMostOne;
-            }
+            member.summary.most_keys = keys_counted;
             member.report.ready = Ready::After(rng.i64(0..4));
             member.store_report(first_report);
             members.push(Member {
@@ -153,11 +151,11 @@ impl Fleet {
         &self.accounts
     }
 
-    /// Runs the storm and the calm after it, and sums it up.
+    /// Runs the storm and the calm after it, and returns a summary.
     ///
     /// # Errors
     ///
-    /// Says which rule was broken.
+    /// A rule was broken.
     pub fn run(&mut self, storm: Vec<Step>, calm: Duration) -> Result<String, String> {
         let Self {
             aws,
@@ -172,7 +170,7 @@ impl Fleet {
                 let (members, shared) = (&*members, &*shared);
                 scope.spawn(move || scrape_on(daemon, members, shared));
             }
-            // The scrapers end with the storm, also where it panics.
+            // The scrapers end with the storm, even if it panics.
             let _over = Over(&shared.is_over);
             let mut driver = Driver {
                 aws,
@@ -207,12 +205,12 @@ impl Fleet {
             let scrapes = shared.scrapes.load(Ordering::Relaxed);
             let summary = format!(
                 "{faults} faults, {changes} changes, {kills} kills, {scrapes} scrapes; \
-                 the truth was shown after {:.1} s of calm",
+                 all values were right after {:.1} s of calm",
                 settled.as_secs_f64()
             );
             assert!(
                 faults > 50 && changes > 20 && kills > 0 && scrapes > 100,
-                "that was no storm: {summary}"
+                "too little happened: {summary}"
             );
             Ok(summary)
         })
@@ -250,7 +248,7 @@ fn config(members: &[Member], daemon: usize, folder: &TempDir) -> String {
     config
 }
 
-/// Makes the storm.
+/// Carries out the steps of the storm.
 struct Driver<'a> {
     aws: &'a Simulated,
     members: &'a [Member],
@@ -297,7 +295,7 @@ impl Driver<'_> {
                 target.address = None;
                 target.killed = Instant::now();
                 drop(target);
-                // By SIGKILL, which nothing can prepare for.
+                // Dropping it sends SIGKILL.
                 self.daemons[daemon] = None;
                 for member in self.members.iter().filter(|one| one.daemon() == daemon) {
                     self.note(member.id, "killed".to_owned());
@@ -321,27 +319,27 @@ impl Driver<'_> {
         journal.push((Instant::now(), id, what));
     }
 
-    /// Waits until the truth is shown of every account, and says how long that took.
+    /// Waits until the values of every account are right, and returns how long that took.
     fn until_settled(&self, bound: Duration) -> Result<Duration, String> {
-        let asked = Instant::now();
+        let begun = Instant::now();
         loop {
             if let Some(why) = self.shared.violation.lock().unwrap().take() {
                 return Err(why);
             }
             let mut unsettled = Vec::new();
-            let mut is_asked = true;
+            let mut all_scraped = true;
             for of in &self.shared.unsettled {
                 match &*of.lock().unwrap() {
-                    Some((at, what)) if *at >= asked => unsettled.extend(what.iter().cloned()),
-                    _ => is_asked = false,
+                    Some((at, what)) if *at >= begun => unsettled.extend(what.iter().cloned()),
+                    _ => all_scraped = false,
                 }
             }
-            if is_asked && unsettled.is_empty() {
-                return Ok(asked.elapsed());
+            if all_scraped && unsettled.is_empty() {
+                return Ok(begun.elapsed());
             }
-            if asked.elapsed() > bound {
+            if begun.elapsed() > bound {
                 let mut why = format!(
-                    "{} s of calm, every daemon was scraped: {is_asked}\n",
+                    "{} s of calm, every daemon was scraped: {all_scraped}\n",
                     bound.as_secs()
                 );
                 for (id, what) in unsettled {
@@ -355,18 +353,18 @@ impl Driver<'_> {
     }
 }
 
-/// What the scraper of an account's daemon keeps of it.
+/// An account in the memory of its scraper.
 struct Followed<'a> {
     member: &'a Member,
     answers: Answers,
-    /// The last scrape, once the truth has been shown: before there is nothing to compare.
+    /// The last scrape, once its values were right: before there is nothing to compare.
     before: Option<Scrape>,
-    /// When values changed: what was known just before is saved with that.
+    /// When values changed: all that was known just before is saved then.
     changed: Vec<Instant>,
     shown: [Shown; 4],
 }
 
-/// Scrapes a daemon again and again, and holds what it shows to the rules.
+/// Scrapes a daemon again and again, and checks its values by the rules.
 fn scrape_on(daemon: usize, members: &[Member], shared: &Shared) {
     let mut followed: Vec<Followed> = members
         .iter()
@@ -464,7 +462,7 @@ impl Followed<'_> {
         Ok(())
     }
 
-    /// The daemon goes on from what it had saved when it was killed.
+    /// The daemon continues from what it had saved when it was killed.
     fn restarted(&mut self, target: &Target, begun: Instant) {
         let is_saved = |at: &&Instant| **at + SAVED_WITHIN <= target.killed;
         let saved = self.changed.iter().rfind(is_saved);
@@ -473,7 +471,7 @@ impl Followed<'_> {
     }
 }
 
-/// Whether a value is another. One that is gone, or there again, may be the same.
+/// Whether a value changed. One that is missing in either may be the same.
 fn differs(one: &[Shown; 4], other: &[Shown; 4]) -> bool {
     let differ =
         |one: Option<usize>, other| one.zip(other).is_some_and(|(one, other)| one != other);
@@ -485,7 +483,7 @@ fn fail(shared: &Shared, why: String) {
     shared.violation.lock().unwrap().get_or_insert(why);
 }
 
-/// All that helps to understand what went wrong with an account.
+/// The journal of an account, to understand what went wrong.
 fn report(member: &Member, why: &str, shared: &Shared) -> String {
     let mut journal = shared.journal.lock().unwrap().clone();
     let calls = shared.world.calls();
@@ -493,11 +491,11 @@ fn report(member: &Member, why: &str, shared: &Shared) -> String {
     journal.extend(calls.map(|call| {
         let operation = call.operation.map_or("", Operation::as_str);
         let whole = if call.whole { "" } else { " spoilt" };
-        let said = format!(
+        let answer = format!(
             "    {operation} {:?} {:?}{whole} {:?}",
             call.status, call.error, call.reported
         );
-        (call.moment, member.id, said)
+        (call.moment, member.id, answer)
     }));
     journal.retain(|(_, id, _)| *id == member.id);
     journal.sort_by_key(|(at, _, _)| *at);
@@ -512,7 +510,7 @@ fn report(member: &Member, why: &str, shared: &Shared) -> String {
     text
 }
 
-/// What a scrape shows of an account, by topic.
+/// The values of an account in a scrape, by topic.
 fn shown(exposition: &Exposition, id: AccountId) -> [Shown; 4] {
     let id = id.to_string();
     #[expect(
@@ -539,7 +537,7 @@ fn shown(exposition: &Exposition, id: AccountId) -> [Shown; 4] {
     })
 }
 
-/// Whether everything is shown as it is now.
+/// Checks that all values are right.
 fn settled(member: &Member, shown: &[Shown; 4], world: &World) -> Result<(), String> {
     let root = world.edit(member.id, |account| account.root.inventory());
     for topic in Topic::ALL {

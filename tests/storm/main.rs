@@ -1,11 +1,10 @@
-//! The storm: thirty accounts with all kinds of faults at once, real changes in the midst of them,
-//! replicas of IAM that lag, and the real daemon killed and started again and again. Every scrape is
-//! held to rules that follow from what AWS answered, and in the calm after it to the truth.
+//! The storm: thirty accounts with all kinds of faults at once, changes in the midst of them, replicas of
+//! IAM that lag, and the daemon killed and started again and again. Every scrape is checked by rules that
+//! follow from the answers of AWS, and in the calm after it by the real state of the accounts.
 //!
 //! `STORM_SEED` decides what happens and in which order, `STORM_MINUTES` for how long; a failure
-//! names the seed. Without one every change of the code meets the same storm; `make storm` makes
-//! others. Which answer meets which change is up to the machine, so the same seed may need some
-//! storms to fail again.
+//! names the seed. Without one the storm is always the same; `make storm` makes others. The timing
+//! depends on the machine, so a seed may need several runs to fail again.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -24,10 +23,10 @@ use std::time::{Duration, Instant};
 
 use fleet::Fleet;
 
-/// The storm where no other is asked for.
+/// The default storm.
 const SEED: u64 = 21;
 
-/// How long after the last fault and the last change everything is true again, at most.
+/// The longest time from the last fault and change until all values are right.
 const CALM: Duration = Duration::from_secs(60);
 
 fn number(variable: &str) -> Option<u64> {
@@ -37,11 +36,11 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[test]
-fn in_a_storm_no_rule_is_broken_and_afterwards_the_truth_is_shown() {
+fn in_a_storm_no_rule_is_broken_and_afterwards_all_values_are_right() {
     let seed = number("STORM_SEED").unwrap_or(SEED);
     let length = Duration::from_secs(60 * number("STORM_MINUTES").unwrap_or(1));
     eprintln!("the storm of STORM_SEED={seed}");
-    let mut fleet = Fleet::at_anchor(seed);
+    let mut fleet = Fleet::new(seed);
     let outcome = fleet.run(plan::of(seed, length, fleet.accounts()), CALM);
     match outcome {
         Ok(summary) => eprintln!("STORM_SEED={seed}: {summary}"),

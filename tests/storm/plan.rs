@@ -1,4 +1,4 @@
-//! What happens in a storm, and in which order: decided by the seed and by nothing else.
+//! The steps of a storm, which follow from its seed alone.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use crate::fleet::DAEMONS;
 
-/// How an account is read, and so which sources there are.
+/// How an account is read, which decides its sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// Credential report and summary.
@@ -30,7 +30,7 @@ const DETAILS: [&str; 4] = [
 /// Something that happens.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Something begins to go wrong.
+    /// A fault begins.
     Fault(Fault),
     /// The faults of an account end.
     Clear(AccountId),
@@ -94,13 +94,13 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
         };
         steps.push(Step { at, act });
     }
-    // A start stands before what was planned after it but happens earlier.
+    // A start may be planned before a step that happens earlier.
     steps.sort_by_key(|step| step.at);
     steps
 }
 
-/// Spares reports a `Date` that is wrong: by the difference between the two times of one answer
-/// the exporter learns how old a report is, and there is no other way to know.
+/// Keeps wrong `Date`s away from reports: the exporter computes the age of a report from two times of the
+/// same answer, and has no other way to know it.
 fn fit(fault: Fault) -> Fault {
     match (fault.kind, fault.operation) {
         (FaultKind::DateSkew(_), None | Some(Operation::GetCredentialReport)) => {
@@ -111,7 +111,7 @@ fn fit(fault: Fault) -> Fault {
 }
 
 #[test]
-fn a_seed_always_brings_the_same_storm() {
+fn a_seed_always_gives_the_same_storm() {
     let accounts = [
         (test_support::simulated::id(12), Way::Role),
         (test_support::simulated::id(13), Way::Both),

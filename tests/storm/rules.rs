@@ -1,6 +1,5 @@
-//! The rules that every scrape is held to. They follow from `docs/evidence.md` and from what AWS
-//! answered (see [`crate::answers`]); they do not compute what should be shown, and any correct
-//! daemon keeps them.
+//! The rules for every scrape. They follow from `docs/evidence.md` and from the answers of AWS (see
+//! [`crate::answers`]); they do not compute the expected values, and any correct daemon follows them.
 //!
 //! 1. *At most*: no more is shown than a source says that two later answers have not corrected.
 //! 2. *At least*: what a source said is shown until two answers say less.
@@ -79,11 +78,11 @@ pub struct Known<'a> {
     pub most_counted: &'a dyn Fn(Topic) -> usize,
 }
 
-/// Holds a scrape to all rules.
+/// Checks a scrape by all rules.
 ///
 /// # Errors
 ///
-/// Says which rule it breaks, and how.
+/// It breaks a rule.
 pub fn check(scrape: &Scrape, known: Known<'_>) -> Result<(), String> {
     for topic in Topic::ALL {
         let rules = Rules {
@@ -151,7 +150,7 @@ impl<'a> Rules<'a> {
     }
 
     /// The answers of a live source that it may stand for: all since it decided.
-    fn standing(&self, source: Source) -> impl Iterator<Item = &'a Answer> + Clone + use<'a> {
+    fn current(&self, source: Source) -> impl Iterator<Item = &'a Answer> + Clone + use<'a> {
         let since = self.decided(source).map(|first| first.at);
         self.by(source)
             .filter(move |answer| since.is_none_or(|since| answer.at >= since))
@@ -176,10 +175,10 @@ impl<'a> Rules<'a> {
     fn at_most(&self, part: Part, shown: Option<usize>) -> Result<(), String> {
         let (reports, is_refuted) = self.reports();
         let reports = reports.filter(|_| !is_refuted);
-        let finer = reports.chain(self.standing(Source::List));
+        let finer = reports.chain(self.current(Source::List));
         let most = match part {
             Part::Present => {
-                let counted = self.standing(Source::Summary);
+                let counted = self.current(Source::Summary);
                 finer.chain(counted).map(|it| it.counts.present).max()
             }
             Part::Active => {
@@ -205,7 +204,7 @@ impl<'a> Rules<'a> {
             let recent = self
                 .by(Source::Summary)
                 .filter(move |it| it.second >= since);
-            self.standing(Source::Summary).chain(recent)
+            self.current(Source::Summary).chain(recent)
         };
         let explains = |answer: &&Answer| {
             let counted = counted_since(answer).map(|it| it.counts.present);
@@ -327,7 +326,7 @@ impl<'a> Rules<'a> {
             return Err("no source says so".to_owned());
         }
         if self.topic == Topic::Password {
-            // Neither value is fine, so neither expires.
+            // Both values are findings, so neither expires.
             return Ok(());
         }
         let mut live = self.answers.iter().filter(|answer| answer.is_live());

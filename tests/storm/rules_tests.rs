@@ -39,12 +39,10 @@ impl Account {
             at: i64::try_from(second).unwrap(),
             moment: self.at(second),
             account: None,
-            service: None,
             operation: Some(operation),
             status: Some(200),
             error: None,
             external_id: false,
-            session: None,
             whole: true,
             reported: None,
         }

@@ -7,7 +7,7 @@ use test_support::daemon::ACCEPT_TEXT;
 use test_support::process::Process;
 use test_support::{PATIENCE, eventually, http, listen};
 
-/// The demo, started by systemd when somebody connects to one of these addresses.
+/// The demo, started by systemd at a connection to one of these addresses.
 fn activated(addresses: &[SocketAddr], names: &str) -> Process {
     let mut command = Command::new("systemd-socket-activate");
     for address in addresses {
@@ -16,7 +16,7 @@ fn activated(addresses: &[SocketAddr], names: &str) -> Process {
     command
         .arg(format!("--fdname={names}"))
         .arg(env!("CARGO_BIN_EXE_aws-root-exporter"))
-        // Another address than systemd's, which is to be left alone.
+        // Another address than that of systemd; it must not be used.
         .args(["demo", "--accounts=2", "--web.listen-address=127.0.0.1:1"]);
     Process::start(command)
 }
@@ -55,6 +55,6 @@ fn a_socket_that_cannot_be_used_is_one_line_and_exit_code_1() {
         std::net::TcpStream::connect(addresses[0]).map_err(|error| error.to_string())
     });
     assert_eq!(process.exit_code(PATIENCE), 1);
-    let said = process.lines().join("\n");
-    assert!(said.contains("systemd's socket number 2"), "{said}");
+    let log = process.lines().join("\n");
+    assert!(log.contains("systemd's socket number 2"), "{log}");
 }

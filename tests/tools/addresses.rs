@@ -1,5 +1,5 @@
-//! Where the daemon listens: on every address of both families, at names, and what it says of those
-//! that it cannot have.
+//! Where the daemon listens: on every address of both families, at names, and the errors about addresses
+//! that it cannot use.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -63,7 +63,7 @@ fn every_address_is_that_of_ipv4_where_the_system_has_no_ipv6() {
 }
 
 #[test]
-fn a_name_is_every_address_of_its_own_that_this_machine_has() {
+fn a_name_stands_for_all_its_addresses_on_this_machine() {
     let port = free_port();
     let daemon = on_network(&format!("several.example:{port}"), &[]).start();
     for ip in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {

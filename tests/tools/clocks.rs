@@ -1,6 +1,5 @@
-//! The machine's clock is set, far and both ways: it costs no figure, neither in a run nor over a
-//! restart. The clock is libfaketime's, which moves the calendar and leaves the monotonic clock be,
-//! as `settimeofday` does.
+//! The machine's clock is set far forward and back: no value changes, in a run or over a restart.
+//! libfaketime moves the calendar and not the monotonic clock, as `settimeofday` does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +15,13 @@ const ACTIVE: &str = "aws_root_access_keys_active";
 const SKEW: &str = "aws_root_exporter_clock_skew_seconds";
 const DAY: i64 = 86_400;
 
-/// Its root user has a key all the time, of which AWS is not to be asked in vain.
+/// Its root user always has a key.
 const FINDING: u64 = 11;
 /// Its root user never has one.
-const FINE: u64 = 12;
+const CLEAN: u64 = 12;
 /// Its root user's key comes and goes.
 const CHANGING: u64 = 13;
-const ALL: [u64; 3] = [FINDING, FINE, CHANGING];
+const ALL: [u64; 3] = [FINDING, CLEAN, CHANGING];
 
 fn world() -> Simulated {
     Simulated::with(ALL.map(|number| {
@@ -46,10 +45,10 @@ fn keys(shown: &Exposition, number: u64, keys: f64) -> Result<(), String> {
     shown.expect(ACTIVE, &[("account", &id(number).to_string())], keys)
 }
 
-/// What nothing has changed.
-fn as_ever(shown: &Exposition) -> Result<(), String> {
+/// Checks the accounts that do not change.
+fn unchanged(shown: &Exposition) -> Result<(), String> {
     keys(shown, FINDING, 1.0)?;
-    keys(shown, FINE, 0.0)
+    keys(shown, CLEAN, 0.0)
 }
 
 /// The clock of a daemon, which reads its offset from a file.
@@ -98,19 +97,19 @@ fn is_off(shown: &Exposition, offset: i64) -> Result<(), String> {
 }
 
 #[test]
-fn a_clock_that_is_set_forward_and_back_costs_no_figure() {
+fn a_clock_that_is_set_forward_and_back_changes_no_value() {
     let aws = world();
     let (launch, clock) = LocalClock::of(aws.launch(&config()));
     let daemon = launch.start();
     daemon.wait_until_ready();
     daemon.scrape_until(|shown| {
-        as_ever(shown)?;
+        unchanged(shown)?;
         keys(shown, CHANGING, 0.0)
     });
     for offset in [DAY, -DAY, 400 * DAY, -400 * DAY, 0] {
         clock.set(offset);
         let ever = |shown: &Exposition| {
-            as_ever(shown).unwrap_or_else(|wrong| panic!("{offset} s off: {wrong}"));
+            unchanged(shown).unwrap_or_else(|wrong| panic!("{offset} s off: {wrong}"));
         };
         daemon.scrape_until(|shown| {
             ever(shown);
@@ -132,7 +131,7 @@ fn a_clock_that_is_set_forward_and_back_costs_no_figure() {
     }
 }
 
-/// Starts over a state file, by a clock that is so far off, with an AWS that answers nothing.
+/// Starts over a state file, by a clock that is that far off, with an AWS where every call fails.
 fn start_over(aws: &Simulated, state: &Path, offset: i64) -> Daemon {
     aws.world.clear_faults();
     aws.world.fault(Fault::new(FaultKind::Unavailable));
@@ -144,21 +143,24 @@ fn start_over(aws: &Simulated, state: &Path, offset: i64) -> Daemon {
 }
 
 #[test]
-fn a_restart_by_a_clock_that_is_off_forgets_no_finding() {
+fn a_restart_by_a_wrong_clock_loses_no_finding() {
     let aws = world();
     let launch = aws.launch(&config());
     let state = launch.path("state.redb");
     let first = launch.start();
     first.wait_until_ready();
-    first.scrape_until(as_ever);
+    first.scrape_until(unchanged);
     knowing(&state, &ALL);
     for offset in [DAY, -DAY, 400 * DAY, -400 * DAY] {
         let next = start_over(&aws, &state, offset);
         // The finding from the first scrape on; the zero may be withdrawn, and is never a key.
         let holds = |shown: &Exposition| {
             keys(shown, FINDING, 1.0).unwrap_or_else(|wrong| panic!("{offset} s off: {wrong}"));
-            let fine = shown.value(ACTIVE, &[("account", "000000000012")]);
-            assert!(matches!(fine, None | Some(0.0)), "{offset} s off: {fine:?}");
+            let clean = shown.value(ACTIVE, &[("account", "000000000012")]);
+            assert!(
+                matches!(clean, None | Some(0.0)),
+                "{offset} s off: {clean:?}"
+            );
         };
         holds(&next.scrape());
         next.wait_until_ready();
@@ -167,7 +169,7 @@ fn a_restart_by_a_clock_that_is_off_forgets_no_finding() {
         next.scrape_until(|shown| {
             holds(shown);
             is_off(shown, offset)?;
-            as_ever(shown)
+            unchanged(shown)
         });
     }
 }

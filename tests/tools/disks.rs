@@ -1,9 +1,9 @@
-//! Disks that do not take the state: full, read-only, hanging, no folder where one was. It costs the
-//! saving, for as long as it lasts, and never a value.
+//! Disks that cannot store the state: full, read-only, hanging, without the folder. While that lasts
+//! nothing is saved, and no value is lost.
 //!
-//! The disks are mounted in a namespace of the daemon's own (`unshare -rm`), so that nobody has to
-//! be root and nothing of the machine changes. Where there are no such namespaces the tests fail:
-//! the daemon never says where it listens, and `unshare` says why.
+//! The disks are mounted in a namespace of the daemon's own (`unshare -rm`), so that no root is needed
+//! and nothing of the machine changes. Without such namespaces the tests fail with the error of
+//! `unshare`.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -125,7 +125,7 @@ fn knows(path: &Path, keys: f64) {
 }
 
 #[test]
-fn a_disk_that_fills_up_keeps_the_state_whole_and_no_value_waits_for_room() {
+fn a_disk_that_fills_up_keeps_the_state_whole_and_delays_no_value() {
     let aws = with_keys(0);
     let mounted = Mounted::start(&aws, SMALL, &[]);
     mounted.value(0.0, 1.0);
@@ -150,7 +150,7 @@ fn a_disk_that_fills_up_keeps_the_state_whole_and_no_value_waits_for_room() {
 }
 
 #[test]
-fn a_start_on_a_full_disk_shows_what_is_so_and_saves_when_there_is_room() {
+fn a_start_on_a_full_disk_shows_right_values_and_saves_when_there_is_room() {
     let aws = with_keys(1);
     let mounted = Mounted::start(&aws, FULL, &[]);
     mounted.value(1.0, 0.0);
@@ -160,7 +160,7 @@ fn a_start_on_a_full_disk_shows_what_is_so_and_saves_when_there_is_room() {
 }
 
 #[test]
-fn a_read_only_folder_costs_the_saving_and_what_is_in_it_is_read() {
+fn a_read_only_folder_is_read_and_nothing_is_saved() {
     let first = with_keys(1);
     let earlier = Mounted::start(&first, SMALL, &[]);
     earlier.value(1.0, 1.0);
@@ -196,11 +196,11 @@ fn a_torn_file_that_cannot_be_moved_is_moved_once_it_can_be() {
 }
 
 #[test]
-fn a_file_where_the_folder_should_be_costs_only_the_saving() {
+fn with_a_file_where_the_folder_should_be_nothing_is_saved() {
     let aws = with_keys(1);
     let launch = aws.launch(&config());
     let folder = launch.path("disk");
-    fs::write(&folder, "somebody's").unwrap();
+    fs::write(&folder, "data").unwrap();
     let daemon = launch.start();
     let value = |saved| {
         daemon.scrape_until(|shown| {
@@ -209,7 +209,7 @@ fn a_file_where_the_folder_should_be_costs_only_the_saving() {
         });
     };
     value(0.0);
-    assert_eq!(fs::read(&folder).unwrap(), b"somebody's");
+    assert_eq!(fs::read(&folder).unwrap(), b"data");
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();
     value(1.0);
@@ -217,7 +217,7 @@ fn a_file_where_the_folder_should_be_costs_only_the_saving() {
 }
 
 #[test]
-fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
+fn with_a_folder_in_the_place_of_the_file_nothing_is_saved() {
     let aws = with_keys(1);
     let launch = aws.launch(&config());
     let folder = launch.path("disk");
@@ -236,12 +236,12 @@ fn a_folder_that_takes_the_files_place_while_it_runs_costs_only_the_saving() {
         let _ = fs::remove_file(&state);
         fs::create_dir(&state).map_err(|error| error.to_string())
     });
-    fs::write(state.join("somebody's"), "data").unwrap();
+    fs::write(state.join("data"), "data").unwrap();
     aws.world.edit(id(ONE), |account| {
         account.root.create_key(now());
     });
     value(2.0, 0.0);
-    assert_eq!(fs::read(state.join("somebody's")).unwrap(), b"data");
+    assert_eq!(fs::read(state.join("data")).unwrap(), b"data");
     fs::remove_dir_all(&state).unwrap();
     value(2.0, 1.0);
     knows(&state, 2.0);

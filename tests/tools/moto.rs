@@ -1,7 +1,7 @@
 //! The daemon against moto's server: signing, assumed roles, typed errors, XML, base64.
 //!
-//! moto's reports have no root row, which must give *unknown* and never zero; a fixture puts
-//! one in, which must give the right figure. The 4-hour rule, faults and time are not moto's.
+//! moto's reports have no root row, which must give *unknown* and never zero; a fixture adds one, which
+//! must give the right value. moto has no 4-hour rule, no faults and no clock.
 
 use std::fmt::Write;
 
@@ -45,8 +45,8 @@ fn start(moto: &Moto, sources: &str, accounts: &[&str]) -> Daemon {
         .start()
 }
 
-/// The figures of an account that are shown, as `(active, present)`.
-fn figures(shown: &Exposition, account: &str) -> (Option<f64>, Option<f64>) {
+/// The keys of an account, as `(active, present)`.
+fn key_counts(shown: &Exposition, account: &str) -> (Option<f64>, Option<f64>) {
     let labels = [("account", account)];
     (shown.value(ACTIVE, &labels), shown.value(PRESENT, &labels))
 }
@@ -75,7 +75,7 @@ fn a_report_without_a_root_row_leaves_the_account_unknown() {
     });
 
     for account in accounts {
-        assert_eq!(figures(&shown, account), (None, None), "{account}");
+        assert_eq!(key_counts(&shown, account), (None, None), "{account}");
         let observed = "aws_root_access_keys_observed_timestamp_seconds";
         assert_eq!(shown.value(observed, &[("account", account)]), None);
         let info = shown.all("aws_account_info", &[("account", account)]);
@@ -84,7 +84,7 @@ fn a_report_without_a_root_row_leaves_the_account_unknown() {
 }
 
 #[test]
-fn the_summary_speaks_where_the_report_cannot() {
+fn the_summary_decides_where_the_report_cannot() {
     let moto = Moto::plain();
     let daemon = start(&moto, BOTH, &[PRODUCTION]);
 
@@ -93,7 +93,7 @@ fn the_summary_speaks_where_the_report_cannot() {
         shown.expect(ACTIVE, &[("account", PRODUCTION)], 0.0)
     });
 
-    assert_eq!(figures(&shown, PRODUCTION), (Some(0.0), Some(0.0)));
+    assert_eq!(key_counts(&shown, PRODUCTION), (Some(0.0), Some(0.0)));
     let source = [("account", PRODUCTION), ("source", "account_summary")];
     assert_eq!(shown.value(UP, &source), Some(1.0));
     let evidence = "aws_root_access_keys_evidence_info";
@@ -122,7 +122,7 @@ fn root_keys_are_counted_account_by_account() {
 
     for (account, keys, active, present) in cases {
         assert_eq!(
-            figures(&shown, account),
+            key_counts(&shown, account),
             (Some(active), Some(present)),
             "{account} with {keys:?}"
         );
@@ -155,12 +155,12 @@ fn every_role_is_entered_once_with_its_external_id() {
         let slowest = accounts.map(|account| moto.count(account, "GetAccountSummary"));
         (slowest.iter().all(|looks| *looks >= 3))
             .then_some(())
-            .ok_or_else(|| format!("looks so far: {slowest:?}"))
+            .ok_or_else(|| format!("polls so far: {slowest:?}"))
     });
 
     let entered = moto.roles_entered();
     let wanted = accounts.map(|account| ((role(account), EXTERNAL_ID.to_owned()), 1));
-    assert_eq!(entered, wanted.into(), "a session is kept for its hour");
+    assert_eq!(entered, wanted.into(), "a session is used for its hour");
     let asked = moto.operations(CALLER_ACCOUNT);
     assert!(
         !asked
@@ -191,7 +191,7 @@ fn a_report_that_does_not_exist_yet_is_made_first() {
 }
 
 #[test]
-fn a_fresh_report_is_not_asked_for_again() {
+fn a_fresh_report_is_not_requested_again() {
     let moto = Moto::with_root_keys(&[(PRODUCTION, &["inactive"])]);
     let daemon = start(&moto, BOTH, &[PRODUCTION]);
     daemon.scrape_until(|shown| {
@@ -203,7 +203,7 @@ fn a_fresh_report_is_not_asked_for_again() {
         let given = moto.count(PRODUCTION, "GetCredentialReport");
         (given > 0).then_some(()).ok_or_else(|| "none given".into())
     });
-    let asked_for_report = || {
+    let report_requests = || {
         let asked = moto.operations(PRODUCTION);
         asked
             .iter()
@@ -211,7 +211,7 @@ fn a_fresh_report_is_not_asked_for_again() {
             .count()
     };
     let (before, looks) = (
-        asked_for_report(),
+        report_requests(),
         moto.count(PRODUCTION, "GetAccountSummary"),
     );
 
@@ -219,12 +219,12 @@ fn a_fresh_report_is_not_asked_for_again() {
         let now = moto.count(PRODUCTION, "GetAccountSummary");
         (now >= looks + 5)
             .then_some(())
-            .ok_or_else(|| format!("{now} looks, {looks} before"))
+            .ok_or_else(|| format!("{now} polls, {looks} before"))
     });
 
-    assert_eq!(asked_for_report(), before, "AWS makes one in 4 hours");
+    assert_eq!(report_requests(), before, "AWS makes one in 4 hours");
     assert_eq!(
-        figures(&daemon.scrape(), PRODUCTION),
+        key_counts(&daemon.scrape(), PRODUCTION),
         (Some(0.0), Some(1.0)),
         "the summary counts the inactive key too, the report says that it is inactive"
     );
@@ -252,7 +252,7 @@ fn the_callers_own_account_needs_no_configuration() {
 }
 
 #[test]
-fn a_refusal_in_one_account_is_told_and_costs_no_other() {
+fn a_refusal_in_one_account_is_reported_and_affects_no_other() {
     const REPORT: &[&str] = &["iam:GenerateCredentialReport", "iam:GetCredentialReport"];
     let (readable, denied, closed) = (LEADING_ZEROS, PRODUCTION, STAGING);
     let keys: &[&str] = &["active"];
@@ -268,13 +268,13 @@ fn a_refusal_in_one_account_is_told_and_costs_no_other() {
         failed(shown, closed, "assume_role")
     });
 
-    assert_eq!(figures(&shown, denied), (None, None));
-    assert_eq!(figures(&shown, closed), (None, None));
+    assert_eq!(key_counts(&shown, denied), (None, None));
+    assert_eq!(key_counts(&shown, closed), (None, None));
 }
 
 #[test]
 fn a_wrong_secret_is_refused_and_shows_nothing() {
-    // The proof that the test above proves the daemon's signatures: moto does check them.
+    // The test above verifies signatures only if moto checks them.
     let moto = Moto::guarded(
         &[(PRODUCTION, &["active"])],
         &[(
@@ -293,6 +293,6 @@ fn a_wrong_secret_is_refused_and_shows_nothing() {
         shown.expect(UP, &source, 0.0)
     });
 
-    assert_eq!(figures(&shown, PRODUCTION), (None, None));
+    assert_eq!(key_counts(&shown, PRODUCTION), (None, None));
     assert!(moto.operations(PRODUCTION).is_empty());
 }

@@ -1,5 +1,4 @@
-//! What the daemon serves, read by those who will read it: Prometheus, promtool, and Python's
-//! strict OpenMetrics parser. The demo is what they read.
+//! The demo's metrics, read by Prometheus, promtool and Python's strict OpenMetrics parser.
 
 use std::io;
 use std::io::Write as _;
@@ -17,14 +16,14 @@ use crate::support::script;
 
 const ACCEPT_OPENMETRICS: (&str, &str) = ("Accept", "application/openmetrics-text;version=1.0.0");
 
-/// The story's key appears within a minute of the start; a busy machine gets half as much more.
-const STORY: Duration = Duration::from_secs(90);
+/// The key appears within a minute of the start; a busy machine gets half a minute more.
+const SCENARIO: Duration = Duration::from_secs(90);
 
 fn demo() -> Daemon {
     Launch::new(&["demo", "--accounts", "5", ANY_PORT]).start()
 }
 
-/// Runs a program on this input and hands out what it answered.
+/// Runs a program on this input and returns its output.
 fn run(mut command: Command, input: &[u8]) -> Output {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
@@ -65,7 +64,7 @@ fn strict_families(body: &[u8], flags: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn prometheus_scrapes_the_demo_and_sees_its_story() {
+fn prometheus_scrapes_the_demo_and_sees_the_key_appear() {
     let demo = demo();
     let prometheus = Prometheus::scraping(demo.address);
 
@@ -78,7 +77,7 @@ fn prometheus_scrapes_the_demo_and_sees_its_story() {
             .ok_or_else(|| format!("{accounts} accounts"))
     });
     // A root key that was not there before: Prometheus has seen both.
-    let (account, _) = eventually(STORY, || {
+    let (account, _) = eventually(SCENARIO, || {
         let story = "aws_root_access_keys_active == 1 \
              and min_over_time(aws_root_access_keys_active[5m]) == 0";
         let seen = prometheus.query(story);
@@ -112,7 +111,7 @@ fn prometheus_scrapes_the_demo_and_sees_its_story() {
 }
 
 #[test]
-fn promtool_finds_nothing_in_the_text_format() {
+fn promtool_has_no_objection_to_the_text_format() {
     let demo = demo();
     demo.wait_until_ready();
 
@@ -137,7 +136,7 @@ fn promtool_finds_nothing_in_the_text_format() {
 }
 
 #[test]
-fn the_strict_parser_takes_openmetrics_plain_and_compressed() {
+fn the_strict_parser_accepts_openmetrics_plain_and_compressed() {
     let demo = demo();
     demo.wait_until_ready();
 

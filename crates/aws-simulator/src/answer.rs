@@ -125,8 +125,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// The page of a load balancer without a server behind it.
     pub(crate) fn unavailable(request_id: String) -> Self {
-        let page = "<html><head><title>503 Service Temporarily Unavailable</title></head>\
-                    <body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>";
+        let page = "<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>";
         Self {
             status: 503,
             content_type: "text/html",

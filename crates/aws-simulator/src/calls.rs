@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use crate::id::AccountId;
 use crate::model::Inventory;
-use crate::operation::{Operation, Service};
-use crate::session::SessionKind;
+use crate::operation::Operation;
 
 /// How many calls are kept, so that a demo that runs for days stays small.
 const KEPT: usize = 100_000;
@@ -21,8 +20,6 @@ pub struct Call {
     /// The account that it is about: the one that it names to be entered or described, else the one
     /// of its credentials.
     pub account: Option<AccountId>,
-    /// The service, if the request names one.
-    pub service: Option<Service>,
     /// The operation, if the simulator knows it.
     pub operation: Option<Operation>,
     /// The status of the answer; `None` when there was none.
@@ -31,8 +28,6 @@ pub struct Call {
     pub error: Option<&'static str>,
     /// Whether it had an external id.
     pub external_id: bool,
-    /// The kind of its credentials; `None` when they were invalid.
-    pub session: Option<SessionKind>,
     /// Whether the answer went out at once and in full, whatever its content.
     pub whole: bool,
     /// What the answer says of the root user.

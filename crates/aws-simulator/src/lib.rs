@@ -54,12 +54,11 @@ pub use fault::{Fault, FaultKind};
 pub use generate::ROLE;
 pub use id::{AccountId, InvalidAccountId};
 pub use model::{
-    AccessKey, Account, AccountState, Certificate, Counts, Inventory, KeyCount, LIFETIME, LastUse,
+    AccessKey, Account, AccountState, Certificate, Counts, Inventory, LIFETIME, LastUse,
     Organization, Password, Ready, Rendering, Report, Role, Summary, User,
 };
 pub use operation::{Operation, Service, UnknownOperation};
 pub use random::{random_change, random_fault};
 pub use render::COLUMNS;
 pub use server::{Clock, Simulator};
-pub use session::{SessionKind, TaskPolicy};
 pub use world::World;

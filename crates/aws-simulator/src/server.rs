@@ -5,17 +5,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Limited};
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, DATE};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::body::Answer;
+use crate::body::body;
 use crate::calendar;
 use crate::request::Request;
 use crate::world::{Delivery, World};
@@ -112,12 +114,11 @@ async fn answer(
     request: hyper::Request<Incoming>,
     world: &World,
     clock: &Clock,
-) -> Result<Response<Answer>, Refused> {
-    let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, LARGEST_REQUEST).collect().await else {
-        return Err(Refused);
-    };
-    let request = Request::read(&head.headers, &body.to_bytes());
+) -> Result<Response<UnsyncBoxBody<Bytes, io::Error>>, Refused> {
+    let (head, content) = request.into_parts();
+    let content = Limited::new(content, LARGEST_REQUEST).collect().await;
+    let content = content.map_err(|_| Refused)?.to_bytes();
+    let request = Request::read(&head.headers, &content);
     let outcome = world.respond(&request, clock());
     match outcome.delivery {
         Delivery::Refuse => return Err(Refused),
@@ -128,13 +129,14 @@ async fn answer(
         tokio::time::sleep(outcome.delay).await;
     }
     let wire = outcome.wire;
-    let body = Answer::new(wire.body, outcome.delivery, outcome.in_flight);
     let mut response = Response::builder()
         .status(wire.status)
+        .header(CONTENT_LENGTH, wire.body.len())
         .header(CONTENT_TYPE, wire.content_type)
         .header("x-amzn-requestid", wire.request_id);
     if let Some(date) = outcome.date {
         response = response.header(DATE, calendar::http(date));
     }
+    let body = body(wire.body, outcome.delivery, outcome.in_flight);
     response.body(body).map_err(|_| Refused)
 }

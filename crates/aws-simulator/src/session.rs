@@ -17,22 +17,11 @@ use crate::request::Request;
 const KEY_PREFIX: &str = "ASIASIM";
 const TOKEN_PREFIX: &str = "SIMULATED.";
 
-/// The kind of a request's credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionKind {
-    /// Credentials that the simulator did not give out.
-    Caller,
-    /// A session of `AssumeRole`.
-    Role,
-    /// A session of `AssumeRoot`.
-    Root(TaskPolicy),
-}
-
 /// What a root session may do.
 ///
 /// Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TaskPolicy {
+pub(crate) enum TaskPolicy {
     /// `IAMAuditRootUserCredentials`
     Audit,
     /// `IAMDeleteRootUserCredentials`
@@ -86,14 +75,6 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn kind(&self) -> SessionKind {
-        match self.principal {
-            Principal::Caller => SessionKind::Caller,
-            Principal::Role { .. } => SessionKind::Role,
-            Principal::Root(policy) => SessionKind::Root(policy),
-        }
-    }
-
     pub(crate) fn is_root(&self) -> bool {
         matches!(self.principal, Principal::Root(_))
     }

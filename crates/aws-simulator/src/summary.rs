@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Account, Counts, Inventory, KeyCount};
+use crate::model::{Account, Counts, Inventory};
 
 /// Some of the entries that nothing here depends on.
 const FIXED: [(&str, usize); 8] = [
@@ -21,10 +21,7 @@ pub(crate) fn counted(account: &Account) -> Inventory {
     let root = account.root.inventory();
     let present = |present| Counts { present, active: 0 };
     Inventory {
-        keys: present(match account.summary.keys {
-            KeyCount::Each => root.keys.present,
-            KeyCount::AtMostOne => root.keys.present.min(1),
-        }),
+        keys: present(root.keys.present.min(account.summary.most_keys)),
         certificates: present(root.certificates.present.min(1)),
         ..root
     }

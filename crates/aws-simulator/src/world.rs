@@ -105,11 +105,6 @@ impl World {
         self.lock().state.hub
     }
 
-    /// Makes another account the hub.
-    pub fn set_hub(&self, id: AccountId) {
-        self.lock().state.hub = id;
-    }
-
     /// Gives each access key from outside an account of its own, as for profiles. While there are any,
     /// a key that is missing is invalid.
     pub fn set_callers(&self, callers: HashMap<String, AccountId>) {
@@ -179,7 +174,6 @@ impl World {
         let faults = inner.faults.of_request(account, operation);
         inner.requests += 1;
         let request_id = format!("00000000-0000-4000-8000-{:012x}", inner.requests);
-        let session = caller.as_ref().ok().map(Caller::kind);
         let lag = lag(&faults, inner.requests);
 
         let refusal = faults.iter().find(|fault| fault.refuses());
@@ -225,12 +219,10 @@ impl World {
             at: now,
             moment: Instant::now(),
             account,
-            service: request.service,
             operation,
             status: answered.then_some(outcome.wire.status),
             error: error.filter(|_| answered),
             external_id: request.param("ExternalId").is_some(),
-            session,
             whole: answered && faults.iter().all(|fault| fault.leaves_whole()),
             reported: reported.filter(|_| answered),
         });

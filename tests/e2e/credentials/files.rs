@@ -73,7 +73,7 @@ fn the_caller_s_own_account_is_read_with_a_new_key_while_the_old_one_still_works
     end(daemon);
 }
 
-/// An AWS whose requests are kept as they came.
+/// A proxy to AWS that keeps the requests.
 fn relay(aws: &Simulated) -> Server {
     let (_, address) = aws.url.split_once("://").unwrap();
     let address = address.parse().unwrap();
@@ -81,7 +81,7 @@ fn relay(aws: &Simulated) -> Server {
 }
 
 #[test]
-fn keys_with_a_line_end_are_a_failure_and_nothing_dies() {
+fn keys_with_a_line_feed_are_a_failure_and_nothing_ends() {
     let aws = aws(&[(NEW, HUB)]);
     let launch = launch(&aws, QUICK).environment([
         ("AWS_ACCESS_KEY_ID", format!("{OLD}\n")),
@@ -98,7 +98,7 @@ fn keys_with_a_line_end_are_a_failure_and_nothing_dies() {
 }
 
 #[test]
-fn what_the_aws_cli_reads_is_read() {
+fn every_file_that_the_aws_cli_reads_is_read() {
     for text in [
         "[profile p] # mine\n  aws_access_key_id = KEY\n  aws_secret_access_key = SECRET\n",
         "[profile \"p\"]x\naws_access_key_id: KEY\nAWS_Secret_Access_Key = SECRET\n",
@@ -126,7 +126,7 @@ fn what_the_aws_cli_reads_is_read() {
 }
 
 #[test]
-fn what_nobody_reads_is_named_by_file_and_line_and_a_profile_that_is_missing_by_its_name() {
+fn an_unreadable_line_is_named_by_file_and_line_and_a_missing_profile_by_its_name() {
     let missing = "profile 'nope' is in neither";
     for (text, profile, words) in [
         (
@@ -168,7 +168,7 @@ fn what_nobody_reads_is_named_by_file_and_line_and_a_profile_that_is_missing_by_
 }
 
 #[test]
-fn another_account_is_never_read_in_place_of_a_profile_that_is_missing() {
+fn no_other_account_is_read_in_place_of_a_missing_profile() {
     let aws = aws(&[(OLD, HUB), (NEW, 102)]);
     let instance = instance(Duration::ZERO, NEW, "eu-west-1");
     let launch = launch(&aws, QUICK).environment([

@@ -1,5 +1,5 @@
-//! Every way to give credentials, as people use it and as it goes wrong: each row of
-//! `docs/credentials.md` from outside. No secret of any of them is ever logged or shown.
+//! Every source of credentials, in use and in failure: each row of `docs/credentials.md`. No secret of
+//! them is ever logged or shown.
 
 mod files;
 mod near;
@@ -48,7 +48,7 @@ fn know(aws: &Simulated, keys: &[(&str, u64)]) {
     aws.world.set_callers(callers);
 }
 
-/// A daemon without credentials that asks this AWS.
+/// A daemon without credentials over this AWS.
 fn launch(aws: &Simulated, config: &str) -> Launch {
     launch_at(&aws.url, config).environment([("AWS_REGION", "us-east-1".to_owned())])
 }
@@ -107,7 +107,7 @@ fn said(daemon: &Daemon, words: &[&str]) -> String {
     })
 }
 
-/// Ends the daemon by a signal, which takes less than 5 s, and checks what it said and shows.
+/// Ends the daemon by a signal, which takes less than 5 s, and checks its log and its output.
 fn end(mut daemon: Daemon) {
     let pages = ["/metrics", "/", "/api/v1/accounts"].map(str::to_owned);
     let accounts = [HUB, 101, 102].map(|number| format!("/accounts/{}", id(number)));

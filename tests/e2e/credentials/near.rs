@@ -1,16 +1,16 @@
-//! The instance's metadata and a container's credentials: never through a proxy, and slow at times.
+//! Metadata of an instance and credentials of a container: never through a proxy, and sometimes slow.
 
 use std::time::Duration;
 
 use super::*;
 use test_support::server::{Server, container, instance};
 
-/// A proxy that answers with an instance of its own, whose key is another account's.
+/// A proxy that refuses everything.
 fn proxy() -> Server {
     Server::start(|_| (502, String::new()))
 }
 
-/// What a proxy is asked for.
+/// The targets of the requests to a proxy.
 fn asked(proxy: &Server) -> Vec<String> {
     let requests = proxy.requests();
     requests
@@ -32,7 +32,7 @@ fn on_instance(metadata: &Server) -> [(&'static str, String); 2] {
 }
 
 #[test]
-fn a_proxy_is_never_asked_for_metadata_nor_for_a_container_s_credentials() {
+fn metadata_and_credentials_of_a_container_never_go_through_a_proxy() {
     let aws = aws(&[(OLD, HUB)]);
     let metadata = instance(Duration::ZERO, OLD, "eu-west-1");
     let given = container(OLD);
@@ -48,11 +48,11 @@ fn a_proxy_is_never_asked_for_metadata_nor_for_a_container_s_credentials() {
             .environment(through(&proxy))
             .environment(way);
         let daemon = launch.start();
-        // AWS itself is asked through the proxy.
+        // Requests to AWS itself go through the proxy.
         eventually(PATIENCE, || {
             let asked = asked(&proxy);
             let is_asked = asked.iter().any(|target| target.starts_with(&aws.url));
-            is_asked.then_some(()).ok_or(format!("asked for {asked:?}"))
+            is_asked.then_some(()).ok_or(format!("requests: {asked:?}"))
         });
         assert!(!near.requests().is_empty());
         for target in asked(&proxy) {
@@ -63,7 +63,7 @@ fn a_proxy_is_never_asked_for_metadata_nor_for_a_container_s_credentials() {
 }
 
 #[test]
-fn a_role_of_the_instance_in_a_profile_is_not_asked_of_a_proxy_either() {
+fn the_role_of_the_instance_in_a_profile_never_goes_through_a_proxy() {
     let aws = aws(&[(OLD, 101)]);
     let metadata = instance(Duration::ZERO, OLD, "eu-west-1");
     let proxy = proxy();

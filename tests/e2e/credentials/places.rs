@@ -1,4 +1,4 @@
-//! Where AWS is asked: Regions and what names them, partitions, and whose certificates are trusted.
+//! Where requests to AWS go: Regions and their sources, partitions, and trusted certificates.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +118,7 @@ fn an_account_s_profile_decides_its_region() {
 }
 
 #[test]
-fn refusals_that_the_region_explains_say_so() {
+fn refusals_because_of_the_region_say_so() {
     let organization = "[organization]\nenabled = true\naccess = \"root\"\ninterval = \"1s\"\n";
     for (status, code, operation) in [
         (403, "InvalidClientTokenId", "GetCallerIdentity"),
@@ -162,7 +162,7 @@ fn relay(aws: &Simulated, operation: &str, status: u16, code: &'static str) -> S
 }
 
 #[test]
-fn a_check_names_the_region_and_refuses_one_of_no_partition() {
+fn a_check_names_the_region_and_refuses_one_without_a_partition() {
     let good = Launch::new(&["--config.check"])
         .environment([("AWS_REGION", "cn-north-1".to_owned())])
         .finish();

@@ -1,4 +1,4 @@
-//! `credential_process`: one that hangs is ended, and what it prints stays with it.
+//! `credential_process`: one that hangs is ended, and its output is never shown.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn wait_until_it_hangs(how_long: &str) {
 }
 
 #[test]
-fn a_process_that_hangs_once_is_ended_and_tried_again_while_others_go_on() {
+fn a_process_that_hangs_once_is_ended_and_run_again_while_other_accounts_are_polled() {
     let aws = aws(&[(OLD, HUB), (NEW, 101)]);
     let config = format!(
         "{QUICK}refresh.timeout = \"2s\"\n[[accounts]]\nid = \"{HUB}\"\nprofile = \"good\"\n\
@@ -53,7 +53,7 @@ fn a_process_that_hangs_once_is_ended_and_tried_again_while_others_go_on() {
 }
 
 #[test]
-fn a_caller_s_process_that_hangs_at_the_start_is_tried_again_and_the_organization_is_read() {
+fn a_process_of_the_caller_that_hangs_at_the_start_is_run_again() {
     let aws = aws(&[(OLD, HUB)]);
     let config = format!(
         "{QUICK}refresh.timeout = \"2s\"\n[organization]\nenabled = true\ninterval = \"1s\"\n\
@@ -94,7 +94,7 @@ fn the_daemon_ends_at_once_while_everything_hangs() {
 }
 
 #[test]
-fn what_a_process_prints_is_not_shown() {
+fn the_output_of_a_process_is_not_shown() {
     for (command, words) in [
         ("echo the-secret-of-a-process >&2; exit 3", "run it by hand"),
         ("echo the-secret-of-a-process", "process"),

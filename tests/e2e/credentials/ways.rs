@@ -1,5 +1,5 @@
-//! The ways to give credentials that ask somebody else for them: web identity, SSO, role chains; and
-//! what proxies, FIPS, dual stack and a wrong clock do.
+//! Credentials that come from a service: web identity, SSO, role chains; and the effect of proxies, FIPS,
+//! dual stack and a wrong clock.
 
 use aws_simulator::{Fault, FaultKind};
 
@@ -18,7 +18,7 @@ fn of_profile() -> String {
 #[test]
 fn a_web_identity_is_exchanged_for_a_role() {
     let aws = aws(&[(OLD, 101)]);
-    // As IRSA does: the token is read anew each time, and STS is asked without a signature.
+    // As IRSA does: the token is read each time, and the request to STS has no signature.
     let (_, address) = aws.url.split_once("://").unwrap();
     let address = address.parse().unwrap();
     let sts = Server::start(move |request| {
@@ -50,7 +50,7 @@ fn a_web_identity_is_exchanged_for_a_role() {
 }
 
 #[test]
-fn a_container_is_given_credentials_with_the_token_of_its_file() {
+fn a_container_gets_credentials_by_the_token_of_its_file() {
     let aws = aws(&[(OLD, HUB)]);
     let given = container(OLD);
     let launch = launch(&aws, QUICK);
@@ -76,7 +76,7 @@ fn a_container_is_given_credentials_with_the_token_of_its_file() {
 }
 
 #[test]
-fn an_sso_session_that_has_ended_says_to_sign_in_again() {
+fn an_expired_sso_session_says_to_sign_in_again() {
     let aws = aws(&[(OLD, 101)]);
     let launch = launch(&aws, &of_profile());
     write(
@@ -91,7 +91,7 @@ fn an_sso_session_that_has_ended_says_to_sign_in_again() {
 }
 
 #[test]
-fn a_chain_of_roles_is_walked() {
+fn a_chain_of_roles_is_followed() {
     let aws = aws(&[(OLD, HUB)]);
     let launch = launch(&aws, &of_profile());
     let of = |number: u64| format!("arn:aws:iam::{}:role/aws-root-exporter", id(number));
@@ -109,7 +109,7 @@ fn a_chain_of_roles_is_walked() {
 }
 
 #[test]
-fn fips_endpoints_are_asked_where_that_is_set() {
+fn fips_endpoints_are_used_where_that_is_set() {
     let proxy = Server::start(|_| (502, String::new()));
     for (variable, host) in [
         (
@@ -137,7 +137,7 @@ fn fips_endpoints_are_asked_where_that_is_set() {
 }
 
 #[test]
-fn a_socks_proxy_is_refused_in_words() {
+fn a_socks_proxy_is_refused_with_a_clear_message() {
     let aws = aws(&[(OLD, HUB)]);
     let daemon = launch(&aws, QUICK)
         .environment([
@@ -170,7 +170,7 @@ fn a_clock_that_is_off_by_an_hour_is_named() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_url_shows_nothing_of_the_request() {
+fn an_endpoint_that_is_not_a_url_is_reported_without_the_request() {
     let launch = launch_at("127.0.0.1:9", QUICK);
     let token = launch.path("token");
     write(&token, "the-token-of-the-instance");
@@ -186,11 +186,11 @@ fn an_endpoint_that_is_no_url_shows_nothing_of_the_request() {
 }
 
 #[test]
-fn a_token_file_that_would_hang_is_refused_in_words_and_others_go_on() {
+fn a_token_file_that_would_hang_is_refused_and_other_accounts_are_polled() {
     let aws = aws(&[(OLD, 101)]);
-    let fine = format!("[[accounts]]\nid = \"{}\"\nprofile = \"p\"\n", id(101));
+    let good = format!("[[accounts]]\nid = \"{}\"\nprofile = \"p\"\n", id(101));
     let hangs = format!("[[accounts]]\nid = \"{}\"\nprofile = \"q\"\n", id(102));
-    let launch = launch(&aws, &format!("{QUICK}{fine}{hangs}"));
+    let launch = launch(&aws, &format!("{QUICK}{good}{hangs}"));
     let token = launch.path("token");
     let made = std::process::Command::new("mkfifo").arg(&token).status();
     assert!(made.unwrap().success());

@@ -1,11 +1,11 @@
-//! Addresses to listen on: how they are written, in each source, and which do not go together.
+//! Addresses to listen on: their form in each source, and combinations that are refused.
 
 use aws_root_exporter::config::{Config, Overrides, load_without_file};
 
 use super::{load_environment, load_file};
 
 #[test]
-fn addresses_to_listen_on_are_read_from_every_source_alike() {
+fn addresses_have_the_same_form_in_every_source() {
     let shown = ["[::1]:1", "[::]:2", "localhost:3"];
     let listed = r#"["[::1]:1", ":2", "LocalHost:3"]"#;
     let addresses = |config: Config| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The configuration from outside: what a person reads when it is wrong.
+//! The messages about a wrong configuration.
 
 use std::fs;
 use std::path::PathBuf;
@@ -135,7 +135,7 @@ fn a_file_that_may_not_be_read_is_a_failed_start() {
 }
 
 #[test]
-fn what_is_not_toml_is_told_with_line_and_column() {
+fn invalid_toml_is_reported_with_line_and_column() {
     let error = load_file("[web]\nmax_requests = = 4\n", &[]).unwrap_err();
     assert!(
         error.starts_with("config.toml:2:16: is not TOML: "),
@@ -156,7 +156,7 @@ fn what_is_not_toml_is_told_with_line_and_column() {
 }
 
 #[test]
-fn an_unknown_key_is_told_with_its_nearest() {
+fn an_unknown_key_is_reported_with_the_nearest_one() {
     refuses(
         "[refesh]\ninterval = \"60s\"",
         "config.toml: refesh: unknown key; did you mean \"refresh\"? (known: web, log, reload, \
@@ -195,7 +195,7 @@ fn a_section_is_a_table_and_accounts_are_tables() {
 }
 
 #[test]
-fn a_mistake_in_the_file_is_told_though_the_environment_covers_it() {
+fn a_mistake_in_the_file_is_reported_even_if_the_environment_overrides_it() {
     let environment = [("AWS_ROOT_EXPORTER__WEB__MAX_REQUESTS", "2")];
     assert_eq!(
         load_file("web = 1", &environment).unwrap_err(),
@@ -204,7 +204,7 @@ fn a_mistake_in_the_file_is_told_though_the_environment_covers_it() {
 }
 
 #[test]
-fn a_wrong_setting_of_the_schedule_is_told_with_place_value_and_remedy() {
+fn a_wrong_setting_of_the_schedule_is_reported_with_place_value_and_remedy() {
     for (text, line) in [
         (
             "refresh.interval = 60",
@@ -251,7 +251,7 @@ fn a_wrong_setting_of_the_schedule_is_told_with_place_value_and_remedy() {
 
 /// Every zero would be withdrawn before the next answer could support it.
 #[test]
-fn limits_that_no_zero_outlives_are_told_with_the_least_value() {
+fn limits_that_are_too_short_are_reported_with_the_least_value() {
     let root = "organization.enabled = true\norganization.access = \"root\"\n";
     let root_alone =
         &format!("sources.credential_report = false\nsources.account_summary = false\n{root}");
@@ -339,7 +339,7 @@ fn limits_that_no_zero_outlives_are_told_with_the_least_value() {
 }
 
 #[test]
-fn the_least_limits_that_a_zero_outlives_are_taken() {
+fn the_least_limits_are_accepted() {
     for (sources, settings) in [
         ("", "interval = \"3s\"\nmax_staleness = \"30s\""),
         ("", "interval = \"29m\""),
@@ -352,7 +352,7 @@ fn the_least_limits_that_a_zero_outlives_are_taken() {
             "sources.account_summary = false",
             "interval = \"10h\"\nmax_live_staleness = \"1s\"",
         ),
-        // No report is asked for.
+        // No report is requested.
         (
             "sources.credential_report = false",
             "max_staleness = \"10m\"",
@@ -364,7 +364,7 @@ fn the_least_limits_that_a_zero_outlives_are_taken() {
 }
 
 #[test]
-fn a_wrong_setting_of_the_process_is_told_with_place_value_and_remedy() {
+fn a_wrong_setting_of_the_process_is_reported_with_place_value_and_remedy() {
     for (text, line) in [
         (
             "web.max_requests = -1",
@@ -437,7 +437,7 @@ fn a_wrong_setting_of_the_process_is_told_with_place_value_and_remedy() {
 }
 
 #[test]
-fn a_wrong_setting_of_aws_is_told_with_place_value_and_remedy() {
+fn a_wrong_setting_of_aws_is_reported_with_place_value_and_remedy() {
     for (text, line) in [
         (
             "[sources]\ncredential_report = false\naccount_summary = false",
@@ -497,7 +497,7 @@ fn a_wrong_setting_of_aws_is_told_with_place_value_and_remedy() {
 }
 
 #[test]
-fn the_metrics_take_no_other_page_s_path() {
+fn the_metrics_cannot_have_the_path_of_another_page() {
     for path in [
         "/",
         "//",
@@ -522,7 +522,7 @@ fn the_metrics_take_no_other_page_s_path() {
 }
 
 #[test]
-fn every_wrong_account_is_told_with_place_value_and_remedy() {
+fn every_wrong_account_is_reported_with_place_value_and_remedy() {
     for (lines, line) in [
         (
             "region = \"Oregon\"",
@@ -575,7 +575,7 @@ fn every_wrong_account_is_told_with_place_value_and_remedy() {
 }
 
 #[test]
-fn an_account_id_is_twelve_digits_in_quotes_and_stands_there_once() {
+fn an_account_id_is_twelve_digits_in_quotes_and_unique() {
     let accounts = "[[accounts]]\nid = \"111122223333\"\n\
                     [[accounts]]\nid = \"12345\"\n\
                     [[accounts]]\nid = 12345678901\n\
@@ -600,7 +600,7 @@ fn an_account_id_is_twelve_digits_in_quotes_and_stands_there_once() {
 }
 
 #[test]
-fn errors_of_all_sources_come_at_once() {
+fn errors_of_all_sources_are_reported_together() {
     let overrides = Overrides {
         telemetry_path: Some("metrics".to_owned()),
         ..Overrides::default()
@@ -664,7 +664,7 @@ fn no_error_shows_an_external_id() {
 }
 
 #[test]
-fn a_wrong_external_id_is_told_without_its_value() {
+fn a_wrong_external_id_is_reported_without_its_value() {
     refuses(
         "organization.external_id = 12345",
         "config.toml: organization.external_id: is a number, but an external id is a text; put it \

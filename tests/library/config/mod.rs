@@ -50,12 +50,12 @@ fn account(lines: &str) -> String {
 }
 
 #[test]
-fn nothing_set_is_the_default() {
+fn without_settings_the_defaults_hold() {
     assert_eq!(load_environment(&[]).unwrap(), Config::default());
 }
 
 #[test]
-fn the_shipped_file_is_found_in_the_current_directory_and_says_the_defaults() {
+fn the_shipped_file_is_found_in_the_current_directory_and_has_the_defaults() {
     let config = load(None, [], &Overrides::default()).unwrap();
     let expected = Config {
         source_file: Some(PathBuf::from("config.toml")),
@@ -64,7 +64,7 @@ fn the_shipped_file_is_found_in_the_current_directory_and_says_the_defaults() {
     assert_eq!(config, expected);
 }
 
-/// The shipped file with the settings of every section told and nothing else commented out.
+/// The shipped file with all its settings uncommented.
 fn shipped_file_in_full() -> String {
     let shipped = fs::read_to_string(repository("config.toml")).unwrap();
     let setting = |line: &str| {
@@ -168,7 +168,7 @@ fn every_flag_reaches_its_setting() {
 }
 
 #[test]
-fn the_environment_keeps_texts_and_reads_lists_numbers_and_switches() {
+fn the_environment_has_texts_lists_numbers_and_switches() {
     let config = load_environment(&[
         ("AWS_ROOT_EXPORTER__ORGANIZATION__EXTERNAL_ID", "0012345"),
         (
@@ -236,7 +236,7 @@ fn the_region_is_set_or_inherited_or_the_default() {
 }
 
 #[test]
-fn an_account_takes_the_region_of_the_caller_unless_it_has_its_own() {
+fn an_account_has_the_region_of_the_caller_or_its_own() {
     let text = account("") + "[[accounts]]\nid = \"000000000001\"\nregion = \"cn-north-1\"\n";
     let config = load_file(&text, &[("AWS_REGION", "eu-west-1")]).unwrap();
     let regions: Vec<_> = config

@@ -1,6 +1,6 @@
 //! State files as JSON: what a daemon left on disk, and files that a test makes.
 //!
-//! A daemon may have the file open; only copies are opened, and no file is changed but by [`write`].
+//! A daemon may have the file open, so only copies are opened, and only [`write()`] changes a file.
 
 use std::fs;
 use std::path::Path;

@@ -194,13 +194,11 @@ fn bad_proxy(to: SocketAddr, failed: Arc<AtomicUsize>) -> SocketAddr {
     let proxy = Server::start(move |request| {
         let fails = requests.fetch_add(1, Ordering::Relaxed) % 5 == 4;
         let scrape = http::try_get(to, request.target(), &[]);
-        match scrape.ok().filter(|_| !fails) {
-            Some(scrape) => (200, scrape.text().to_owned()),
-            None => {
-                failed.fetch_add(1, Ordering::Relaxed);
-                (503, String::new())
-            }
+        if let Some(scrape) = scrape.ok().filter(|_| !fails) {
+            return (200, scrape.text().to_owned());
         }
+        failed.fetch_add(1, Ordering::Relaxed);
+        (503, String::new())
     });
     proxy.address
 }

@@ -142,8 +142,6 @@ pub struct Role {
     pub external_id: Option<String>,
     /// Whether its trust policy names the caller at all.
     pub trusts_caller: bool,
-    /// The longest session, in seconds.
-    pub max_session: i64,
     /// The operations that its permissions leave out.
     pub denied: Vec<Operation>,
 }
@@ -153,27 +151,26 @@ impl Default for Role {
         Self {
             external_id: None,
             trusts_caller: true,
-            max_session: 3_600,
             denied: Vec::new(),
         }
     }
 }
 
 /// How an account's summary departs from the truth.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Summary {
-    /// How two keys are counted.
-    pub keys: KeyCount,
+    /// The largest value of `AccountAccessKeysPresent`. AWS does not document whether it counts two keys
+    /// as 2 or only says that there are any.
+    pub most_keys: usize,
     /// Entries with another value than the true one; `None` leaves the entry out.
     pub overrides: BTreeMap<&'static str, Option<i64>>,
 }
 
-/// The value of `AccountAccessKeysPresent` with two keys. AWS does not document it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyCount {
-    /// 2.
-    #[default]
-    Each,
-    /// 1: whether there is any.
-    AtMostOne,
+impl Default for Summary {
+    fn default() -> Self {
+        Self {
+            most_keys: 2,
+            overrides: BTreeMap::new(),
+        }
+    }
 }

@@ -11,7 +11,7 @@ mod user;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use account::{Account, AccountState, KeyCount, Role, Summary};
+pub use account::{Account, AccountState, Role, Summary};
 pub use organization::Organization;
 pub(crate) use report::{Content, Stage};
 pub use report::{LIFETIME, Ready, Rendering, Report};

@@ -1,7 +1,7 @@
 //! IAM: the report and its four hours, the summary, the calls of a root session.
 
 use crate::client::{Bench, NOW, member, outside};
-use aws_simulator::{KeyCount, Password, Ready, Service};
+use aws_simulator::{Password, Ready, Service};
 
 const HOUR: i64 = 3_600;
 
@@ -157,7 +157,7 @@ async fn the_summary_follows_the_root_user_at_once() {
     assert_eq!(keys().await, Some(2));
     bench
         .world
-        .edit(hub, |account| account.summary.keys = KeyCount::AtMostOne);
+        .edit(hub, |account| account.summary.most_keys = 1);
     assert_eq!(keys().await, Some(1));
     bench.world.edit(hub, |account| {
         account

@@ -1,8 +1,10 @@
 //! Organizations: the list of accounts, its pages, and who may read it.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
-use crate::client::{Bench, NOW, hub, member};
+use crate::client::{Bench, NOW, hub, member, outside};
 use aws_simulator::{AccountState, Fault, FaultKind, World};
 
 /// The sizes of the pages up to the last one, and the ids on them.
@@ -110,7 +112,9 @@ async fn tags_and_the_organization_itself_can_be_read() {
 #[tokio::test]
 async fn only_the_management_account_and_delegates_may_list() {
     let bench = Bench::start().await;
-    bench.world.set_hub(member());
+    bench
+        .world
+        .set_callers(HashMap::from([(outside().key, member())]));
     let denied = bench.organizations("ListAccounts", json!({})).await;
     assert_eq!(denied.status, 400);
     assert_eq!(denied.json()["__type"], "AccessDeniedException");

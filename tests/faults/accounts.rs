@@ -1,17 +1,17 @@
-//! The rows about accounts: each has three accounts of its own in one simulated AWS, which one
-//! daemon monitors: one with a finding, one that is fine, and one that is new when it fails. Eight
-//! more accounts meet no fault at all.
+//! The rows about accounts. Each has three accounts in one simulated AWS, which one daemon monitors: one
+//! with a finding, one without, and one that is new when the call fails. Eight more accounts have no
+//! fault.
 //!
-//! Four stages, and in none of them may a metric say what is not so: all is well; a call fails; AWS
-//! changes while it fails (the fine account gets a finding, the others lose theirs); it works
-//! again, and everything is to follow by itself.
+//! There are four stages, and no metric may be wrong in any of them: everything works; a call fails; the
+//! accounts change while it fails (the one without a finding gets one, the others lose theirs); the call
+//! works again, and all values follow.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_simulator::{Account, Fault, FaultKind};
 
-use super::table::{Operation, Row, SOMEBODY_ELSE, Shown, rows};
+use super::table::{ANOTHER, Operation, Row, Shown, rows};
 use super::values::{ALARMING, Course, FINE, Scrape, UNKNOWN, Values};
 use test_support::daemon::{ACCEPT_TEXT, Daemon};
 use test_support::eventually;
@@ -33,9 +33,9 @@ const STAGE: Duration = Duration::from_secs(240);
 enum Part {
     /// It has a finding when the call begins to fail.
     Alarming,
-    /// It is fine when the call begins to fail.
+    /// It has no finding when the call begins to fail.
     Fine,
-    /// It has a finding, and nothing is known of it when the call begins to fail.
+    /// It has a finding, but no values when the call begins to fail.
     New,
 }
 
@@ -144,7 +144,7 @@ fn simulated(member: &Member) -> Account {
     set_truth(&mut account, member.part.truth());
     account.store_report(now() - 3_600);
     if member.row.operation.is_report() {
-        // A report that is always an old one is asked for again and again.
+        // A report that is always old is requested again and again.
         account.report.shown_generated_time = Some(now() - 4 * 3_600 - 600);
     }
     account
@@ -158,7 +158,7 @@ struct World {
     both: bool,
     interval: &'static str,
     timeout: &'static str,
-    /// How long a fine value stays; the details of a root session are asked thrice in it.
+    /// How long a value without a finding stays; the details of a root session are polled thrice in it.
     staleness: &'static str,
 }
 
@@ -192,7 +192,7 @@ fn config(members: &[Member], world: World) -> String {
     )
 }
 
-/// Hands out each scrape once: between two renderings nothing changes.
+/// Returns each scrape once: between two renderings nothing changes.
 struct Scraper<'a> {
     daemon: &'a Daemon,
     last: String,
@@ -227,7 +227,7 @@ fn play(scraper: &mut Scraper<'_>, members: &mut [Member], stage: usize, name: &
         }
         wrong
     };
-    let mut last = format!("{name}: nothing new was shown");
+    let mut last = format!("{name}: no value changed");
     eventually(STAGE, || {
         let Some(scrape) = scraper.next() else {
             return Err(last.clone());
@@ -268,11 +268,11 @@ fn play_all(rows: impl Iterator<Item = Row>, world: World) {
             .iter()
             .map(simulated)
             .chain(HEALTHY.map(|number| account(number, "healthy")))
-            .chain([account(SOMEBODY_ELSE, "somebody else")]),
+            .chain([account(ANOTHER, "somebody else")]),
     );
     // Wrong answers name an account that exists, or its absence would protect from them.
     aws.world
-        .edit(id(SOMEBODY_ELSE), |account| account.in_organization = false);
+        .edit(id(ANOTHER), |account| account.in_organization = false);
     let fail = |member: &Member| {
         member
             .faults()
@@ -332,7 +332,7 @@ fn of_accounts() -> impl Iterator<Item = Row> {
 }
 
 #[test]
-fn each_fault_that_other_calls_make_up_for_shows_what_the_table_says() {
+fn each_fault_that_other_calls_compensate_matches_the_table() {
     let rows = of_accounts().filter(|row| !row.hangs() && row.shown == Shown::TheTruth);
     let world = World {
         both: false,
@@ -345,7 +345,7 @@ fn each_fault_that_other_calls_make_up_for_shows_what_the_table_says() {
 }
 
 #[test]
-fn each_fault_that_nothing_makes_up_for_shows_what_the_table_says() {
+fn each_fault_that_no_call_compensates_matches_the_table() {
     let rows = of_accounts().filter(|row| !row.hangs() && row.shown != Shown::TheTruth);
     let world = World {
         both: false,
@@ -357,7 +357,7 @@ fn each_fault_that_nothing_makes_up_for_shows_what_the_table_says() {
 }
 
 #[test]
-fn each_answer_that_does_not_come_shows_what_the_table_says() {
+fn each_missing_answer_matches_the_table() {
     let world = World {
         both: false,
         interval: "1500ms",
@@ -369,7 +369,7 @@ fn each_answer_that_does_not_come_shows_what_the_table_says() {
 
 #[test]
 fn one_source_hangs_and_the_others_answer() {
-    // Where there is a role, the summary is not asked in root sessions.
+    // Where there is a role, root sessions do not poll the summary.
     let rows = of_accounts()
         .filter(|row| row.hangs() && row.operation != Operation::RootSummary)
         .map(|row| Row {

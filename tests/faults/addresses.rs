@@ -1,6 +1,6 @@
-//! The rows about AWS's addresses: a name that resolves to nothing, another side without TLS, a
-//! port where nobody listens. An address cannot change under a daemon, so each row is a restart
-//! over what was known, and its end another one.
+//! The rows about AWS's addresses: a name that does not resolve, a server without TLS, a port without a
+//! server. The address of a running daemon cannot change, so each row is a restart over known values, and
+//! so is its end.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use test_support::PATIENCE;
 use test_support::daemon::Daemon;
 use test_support::simulated::{Simulated, account, id, listed, now};
 
-/// By a role: one with a finding, one that is fine, one that is new after the restart.
+/// Read by a role: one with a finding, one without, one that is new after the restart.
 const BY_ROLE: [(u64, Values); 3] = [(101, ALARMING), (102, FINE), (103, ALARMING)];
 const NEW: u64 = 103;
 /// By a root session.
@@ -47,7 +47,7 @@ impl Run {
         Self { daemon, state }
     }
 
-    /// Ends the daemon as a user does, and hands out what it kept.
+    /// Ends the daemon as a user does, and returns its state.
     fn stop(mut self) -> Vec<u8> {
         self.daemon.process.signal("TERM");
         assert_eq!(self.daemon.process.exit_code(PATIENCE), 0);
@@ -69,7 +69,7 @@ impl Run {
     }
 }
 
-/// What is shown of the accounts that an operation is asked about.
+/// The values of the accounts of an operation.
 fn wanted(row: &Row) -> Vec<(u64, Values)> {
     let asked = match row.operation {
         Operation::ListAccounts => [&BY_ROLE[..], &BY_ROOT].concat(),
@@ -153,7 +153,7 @@ fn play_service(
                     .map(|_| ())
                     .ok_or_else(|| format!("{name}: not counted"));
             }
-            // A report that is kept is not asked for again, so the new account's speaks.
+            // A report from before is not requested again, so the report of the new account shows.
             let of = if row.operation.is_root() {
                 BY_ROOT[0].0
             } else {
@@ -171,20 +171,20 @@ fn play_service(
 }
 
 #[test]
-fn an_address_where_nobody_listens_shows_what_the_table_says() {
+fn an_address_without_a_server_matches_the_table() {
     // Of the ports that the system never hands out, the one that no machine uses.
-    play(Trouble::NobodyListens, "http://127.0.0.1:1");
+    play(Trouble::NoServer, "http://127.0.0.1:1");
 }
 
 #[test]
-fn a_name_that_does_not_resolve_shows_what_the_table_says() {
-    // A name longer than the name service allows: nobody has to be asked to know that it is none.
+fn a_name_that_does_not_resolve_matches_the_table() {
+    // A name longer than the name service allows does not resolve without any request.
     let name = "x".repeat(64);
     play(Trouble::NoName, &format!("http://{name}.invalid"));
 }
 
 #[test]
-fn an_address_without_tls_shows_what_the_table_says() {
+fn an_address_without_tls_matches_the_table() {
     // The simulated AWS itself, which speaks plain HTTP.
     play(Trouble::NoTls, "");
 }

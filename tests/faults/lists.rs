@@ -1,5 +1,5 @@
-//! The rows about the organization's list: whatever fails in it, the accounts stay and are polled as
-//! always, and the list is followed again once it can be read.
+//! The rows about the organization's list: whatever fails, the accounts stay and are polled as always, and
+//! changes of the list show once it can be read again.
 
 use aws_simulator::{Fault, FaultKind};
 
@@ -103,7 +103,7 @@ fn a_list_that_does_not_come_changes_nothing() {
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again_and_what_was_read_stays() {
+fn a_page_that_fails_is_requested_again_alone() {
     const PAGES: u64 = 50;
     let members = 101..100 + PAGES;
     let aws = Simulated::with(members.clone().map(|number| account(number, "member")));
@@ -128,5 +128,5 @@ fn a_page_that_fails_is_asked_for_again_and_what_was_read_stays() {
         unknown.map_or(Ok(()), |number| Err(format!("{number} is not known yet")))
     };
     daemon.scrape_until(is_fine);
-    assert_eq!(aws.world.total(OPERATION), PAGES + 3, "pages asked for");
+    assert_eq!(aws.world.total(OPERATION), PAGES + 3, "pages requested");
 }

@@ -1,4 +1,4 @@
-//! What was shown of one account, scrape by scrape: four metrics, and every value each of them had.
+//! The values of one account, scrape by scrape: four metrics, and every value each of them had.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub const ALARMING: Values = [Some(1), Some(1), Some(1), Some(0)];
 /// Of an account that is as it should be.
 pub const FINE: Values = [Some(0), Some(0), Some(0), Some(1)];
 
-/// Of an account that nothing is known of.
+/// Of an account without any value.
 pub const UNKNOWN: Values = [None; FAMILIES.len()];
 
 /// The values of all accounts in a scrape, and the state of their sources.
@@ -155,7 +155,7 @@ impl std::fmt::Display for Course {
 }
 
 #[test]
-fn a_course_that_turned_back_is_not_direct() {
+fn a_value_that_returns_is_not_a_direct_change() {
     let mut course = Course::from(ALARMING);
     assert!(course.went(ALARMING, ALARMING).is_ok());
     assert!(!course.is_astray(ALARMING, FINE));

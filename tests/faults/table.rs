@@ -1,6 +1,5 @@
-//! The fault matrix, as a plain statement: what goes wrong, in which operation, what it is counted
-//! as, and what is shown meanwhile. The tests beside it verify each row; `docs/reliability.md` is
-//! written from it.
+//! The fault matrix: each fault, its operation, the reason that is counted, and the values meanwhile. The
+//! tests beside it verify each row; `docs/reliability.md` is generated from it.
 
 #![allow(clippy::match_same_arms, reason = "it is a table, read row by row")]
 
@@ -17,12 +16,12 @@ pub enum Trouble {
     Of(FaultKind),
     /// XML that ends between two elements, as each operation's answer has them.
     EndsBetween,
-    /// AWS's name resolves to nothing.
+    /// AWS's name does not resolve.
     NoName,
     /// The server at AWS's address speaks no TLS.
     NoTls,
     /// No server listens at AWS's address.
-    NobodyListens,
+    NoServer,
 }
 
 /// Where it goes wrong.
@@ -33,7 +32,7 @@ pub enum Operation {
     GetAccountSummary,
     AssumeRole,
     AssumeRoot,
-    /// In a root session, whose account nothing else verifies.
+    /// In a root session, where only this call verifies the account.
     GetCallerIdentity,
     ListAccessKeys,
     /// `GetAccountSummary` in a root session.
@@ -52,16 +51,16 @@ const DETAILS: [(&str, &str); 4] = [
     ("ListSigningCertificates", "<Certificates>"),
 ];
 
-/// What is shown while it lasts. "Before" is what was known of an account when it began.
+/// The values while it lasts. "Before" is what was known of an account when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// What AWS has now: other calls answer, and a change shows as always.
+    /// The right ones: other calls answer, and a change shows as always.
     TheTruth,
-    /// Before: a finding stays, a fine value until its staleness. An account that was never seen
-    /// has what its report says.
+    /// Before: a finding stays, another value until it is too old. An account that was never seen
+    /// before has the values of its report.
     BeforeOrReport,
-    /// Before: a finding stays, a fine value until its staleness. An account that was never seen
-    /// has nothing.
+    /// Before: a finding stays, another value until it is too old. An account that was never seen
+    /// before has none.
     BeforeOrNothing,
     /// All accounts as always; the list of accounts stays, and `discovery_up` is 0.
     TheList,
@@ -78,7 +77,7 @@ pub struct Row {
 }
 
 /// The account that wrong answers name.
-pub const SOMEBODY_ELSE: u64 = 999_999;
+pub const ANOTHER: u64 = 999_999;
 
 /// A day of AWS's clock, in seconds.
 const DAY: i64 = 86_400;
@@ -86,7 +85,7 @@ const DAY: i64 = 86_400;
 use FaultKind as F;
 use Operation as O;
 use Shown::{BeforeOrNothing, BeforeOrReport, TheList, TheTruth};
-use Trouble::{EndsBetween, NoName, NoTls, NobodyListens, Of};
+use Trouble::{EndsBetween, NoName, NoServer, NoTls, Of};
 
 /// In the order of `docs/reliability.md`. A fault that an operation cannot meet, or that a fault in
 /// an operation before it hides, has no row.
@@ -98,7 +97,7 @@ pub fn rows() -> Vec<Row> {
         Of(F::Unavailable),
         Of(F::Torn),
         Of(F::Refuse),
-        NobodyListens,
+        NoServer,
         NoName,
         NoTls,
         Of(F::NeverAnswer),
@@ -106,7 +105,7 @@ pub fn rows() -> Vec<Row> {
         Of(F::AccessDenied),
         Of(F::ExpiredToken),
         Of(F::InvalidToken),
-        Of(F::WrongAccount(id(SOMEBODY_ELSE))),
+        Of(F::WrongAccount(id(ANOTHER))),
         Of(F::UnknownOperation),
         Of(F::TruncatedXml),
         EndsBetween,
@@ -142,7 +141,7 @@ fn counted_as(trouble: Trouble, operation: Operation) -> Option<&'static str> {
         (Of(F::ServiceFailure | F::Unavailable), _) => "service",
         (Of(F::Torn | F::Refuse), _) => "network",
         // An address is a service's: one of its operations shows it.
-        (NobodyListens | NoName | NoTls, operation) => {
+        (NoServer | NoName | NoTls, operation) => {
             operation.is_first_of_its_service().then_some("network")?
         }
         (Of(F::NeverAnswer | F::OneByteASecond), _) => "timeout",
@@ -178,7 +177,7 @@ fn shown(trouble: Trouble, operation: Operation) -> Shown {
     match (trouble, operation) {
         (_, O::ListAccounts) => TheList,
         (Of(F::DateSkew(_)), _) => TheTruth,
-        (NobodyListens | NoName | NoTls, _) => BeforeOrNothing,
+        (NoServer | NoName | NoTls, _) => BeforeOrNothing,
         (_, O::AssumeRole | O::AssumeRoot | O::GetCallerIdentity) => BeforeOrNothing,
         (_, O::GetAccountSummary) => BeforeOrReport,
         (
@@ -195,7 +194,7 @@ fn shown(trouble: Trouble, operation: Operation) -> Shown {
 impl Row {
     /// Whether the simulated AWS plays it; else the fault is on the way to AWS.
     pub fn is_simulated(&self) -> bool {
-        !matches!(self.trouble, NoName | NoTls | NobodyListens)
+        !matches!(self.trouble, NoName | NoTls | NoServer)
     }
 
     /// What the simulated AWS is to do, operation by operation.
@@ -205,7 +204,7 @@ impl Row {
             .filter_map(|(call, element)| match self.trouble {
                 Of(kind) => Some((call, kind)),
                 EndsBetween => Some((call, F::EndsBefore(element))),
-                NoName | NoTls | NobodyListens => None,
+                NoName | NoTls | NoServer => None,
             })
             .collect()
     }
@@ -326,7 +325,7 @@ impl fmt::Display for Trouble {
             Of(F::Unavailable) => "an error 503 with a page of HTML",
             Of(F::Torn) => "half an answer, then a broken connection",
             Of(F::Refuse) => "the connection is closed without an answer",
-            NobodyListens => "no server listens at the address",
+            NoServer => "no server listens at the address",
             NoName => "the address does not resolve",
             NoTls => "TLS fails",
             Of(F::NeverAnswer) => "no answer, ever",
