@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod address;
+mod advice;
 pub mod aws;
 pub mod backoff;
 pub mod build;

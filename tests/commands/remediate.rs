@@ -120,8 +120,8 @@ fn an_active_key_is_asked_after_first_and_deactivated_in_the_console() {
              AttributeKey=AccessKeyId,AttributeValue={key} "
         ))
         .says("aws cloudtrail lookup-events --region us-east-1 ")
-        .says("No root session can do that")
-        .says("\"Deactivate\"");
+        .says("No root session can")
+        .says("“Deactivate”");
     simulated
         .world
         .edit(id(MEMBER), |account| account.root.deactivate_keys());
@@ -143,8 +143,9 @@ fn the_command_that_is_shown_does_what_was_shown() {
     let command = format!("--account {ACCOUNT} --delete {key} --confirm {ACCOUNT}");
     for (flags, shown) in [
         ("", "\n"),
-        ("--unused-for 40d", " --unused-for 40d\n"),
-        ("--unused-for 90m", " --unused-for 5400s\n"),
+        ("--unused-for 40d", " --unused-for 40days\n"),
+        ("--unused-for 90m", " --unused-for 90min\n"),
+        ("--unused-for 100h", " --unused-for 360000s\n"),
         (
             "--unused-for 36h --config.file it's.toml",
             " --unused-for 36h --config.file 'it'\\''s.toml'\n",
@@ -157,7 +158,7 @@ fn the_command_that_is_shown_does_what_was_shown() {
     }
     bench
         .run(&format!("remediate --account {ACCOUNT} --unused-for 40d"))
-        .says("within the last 40d");
+        .says("within the last 40 days");
 }
 
 #[test]

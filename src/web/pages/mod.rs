@@ -1,27 +1,15 @@
 //! The pages for people: which accounts have a root key, since when, and what to do about it.
 //!
-//! Pure: a snapshot and a query in, HTML out. The templates escape whatever they are given; what
-//! they are given is decided here. No script, nothing from elsewhere, nothing that is sent
-//! anywhere: [`content_security_policy`] lets the browser hold us to that.
-//!
-//! * `finding` says what is wrong with an account, the worst first.
-//! * `words` are the times, sources, reasons and sentences of the pages.
-//! * `query` is what the overview was asked for; it is all in the URL.
-//! * `overview` is the page `/`, `account` the page `/accounts/{id}`.
-//! * `since` says since when there is a key, `remedy` what to do.
+//! From a snapshot and a query to HTML, without I/O. Templates escape all values. The pages have no
+//! script and load nothing from elsewhere; [`content_security_policy`] makes the browser enforce
+//! that.
 
 mod account;
-mod finding;
 mod overview;
 mod query;
-mod remedy;
-mod since;
-mod words;
 
-use std::hash::Hash;
 use std::io;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use askama::Template;
 use base64::Engine;
@@ -33,7 +21,6 @@ use super::document::{Document, Tag};
 use super::negotiate::Encoding;
 use crate::account::AccountId;
 use crate::views::Snapshot;
-use root_posture::Timestamp;
 
 pub(super) use query::Query;
 
@@ -42,12 +29,7 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 /// The one style sheet, part of each page.
 const STYLE: &str = include_str!("../templates/style.css");
 
-/// For how long a page that shows the same evidence is still the same page. What is left is the
-/// ages of things, which grow.
-const SAME_PAGE: Duration = Duration::from_secs(15);
-
-/// What a browser may do with the pages: show them, with our own style and icon, and send the
-/// filter back to us.
+/// What a browser may do with the pages: show them with this style and icon, and send the form.
 pub(super) fn content_security_policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
@@ -55,7 +37,7 @@ pub(super) fn content_security_policy() -> HeaderValue {
             "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; \
              form-action 'self'; frame-ancestors 'none'"
         );
-        // Base64 and the text around it are fit for a header.
+        // Base64 and the text around it are valid in a header.
         HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
     });
     POLICY.clone()
@@ -65,27 +47,22 @@ pub(super) fn content_security_policy() -> HeaderValue {
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The page cannot be rendered.
 pub(super) fn overview(
     snapshot: &Snapshot,
     query: &Query,
     telemetry_path: &str,
     encoding: Encoding,
 ) -> io::Result<Document> {
-    let content = overview::Overview::of(snapshot, query, telemetry_path);
-    let page = overview::Page {
-        style: STYLE,
-        now: snapshot.now,
-        content: &content,
-    };
-    document(&page, &content, snapshot.now, encoding)
+    let page = overview::Page::of(snapshot, query, telemetry_path, STYLE);
+    document(&page, encoding)
 }
 
-/// The page `/accounts/{id}`; `None` when the account is not watched here.
+/// The page `/accounts/{id}`; `None` if the account is not watched here.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The page cannot be rendered.
 pub(super) fn account(
     snapshot: &Snapshot,
     id: AccountId,
@@ -94,34 +71,28 @@ pub(super) fn account(
     let Some(view) = snapshot.account(id) else {
         return Ok(None);
     };
-    let content = account::Sheet::of(view, snapshot);
-    let page = account::Page {
-        style: STYLE,
-        now: snapshot.now,
-        content: &content,
-    };
-    document(&page, &content, snapshot.now, encoding).map(Some)
+    document(&account::Page::of(view, snapshot, STYLE), encoding).map(Some)
 }
 
-/// The page where there is no such account.
+/// The page for an account that is not watched here.
+#[derive(Template)]
+#[template(path = "missing.html")]
+struct Missing {
+    style: &'static str,
+}
+
+/// The page for an account that is not watched here.
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The page cannot be rendered.
 pub(super) fn missing() -> io::Result<String> {
-    account::Missing { style: STYLE }
-        .render()
-        .map_err(io::Error::other)
+    let page = Missing { style: STYLE };
+    page.render().map_err(io::Error::other)
 }
 
-fn document(
-    page: &impl Template,
-    content: &impl Hash,
-    now: Timestamp,
-    encoding: Encoding,
-) -> io::Result<Document> {
+fn document(page: &impl Template, encoding: Encoding) -> io::Result<Document> {
     let html = page.render().map_err(io::Error::other)?;
-    let age = now.unix().div_euclid(SAME_PAGE.as_secs().cast_signed());
-    let tag = Tag::of(&(content, age));
+    let tag = Tag::of(&html);
     Document::new(HTML, html.into_bytes(), encoding, tag)
 }
