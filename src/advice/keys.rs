@@ -183,7 +183,14 @@ pub(crate) fn place(key: &ShownKey<'_>) -> String {
     }
 }
 
-/// When and where a key was last used, in a line: `last used 2026-09-11 13:14Z for s3 in us-east-1`.
+/// A key in a line: `AKIA…  active, since 2019-05-03 10:11Z, never used`.
+pub(crate) fn line(name: &str, active: bool, since: Option<Timestamp>, used: &str) -> String {
+    let state = if active { "active" } else { "inactive" };
+    let since = since.map_or_else(|| "an unknown time".to_owned(), words::minute);
+    format!("{name}  {state}, since {since}, {used}")
+}
+
+/// When and where a key was last used: `last used 2026-09-11 13:14Z for s3 in us-east-1`.
 pub(crate) fn used(time: Timestamp, service: Option<&str>, region: Option<&str>) -> String {
     let mut text = format!("last used {}", words::minute(time));
     for (before, name) in [(" for ", service), (" in ", region)] {

@@ -33,15 +33,11 @@ impl Here {
 
     /// Each problem with the profiles and Regions of the accounts that can be found without AWS.
     pub fn wrong_reach(&self, config: &Config) -> Vec<String> {
-        let of_caller = match &config.aws.profile {
-            Some(profile) => Some(("aws.profile", profile.as_str())),
-            None => self
-                .machine
-                .named_profile()
-                .map(|name| ("AWS_PROFILE", name)),
-        };
-        let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
-        let mut profiles: Vec<_> = of_caller.into_iter().collect();
+        let configured = config.aws.profile.as_deref();
+        let configured = configured.map(|name| ("aws.profile".to_owned(), name));
+        let named = self.machine.named_profile();
+        let named = named.map(|name| ("AWS_PROFILE".to_owned(), name));
+        let mut profiles: Vec<_> = configured.or(named).into_iter().collect();
         let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
         for account in &config.accounts {
             let place = format!("account {}", account.id);

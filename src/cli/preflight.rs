@@ -71,8 +71,8 @@ pub(super) async fn run(config: Config) -> ExitCode {
     let tried = for_each(accounts, settings.concurrency, |account| {
         let (aws, clock) = (aws.clone(), clock.clone());
         async move {
-            let tried = schedule::try_sources(aws, clock, Arc::clone(&account), settings).await;
-            Tried::new(account, tried)
+            let sources = schedule::try_sources(aws, clock, Arc::clone(&account), settings).await;
+            Tried { account, sources }
         }
     })
     .await;
@@ -101,23 +101,15 @@ pub(super) async fn run(config: Config) -> ExitCode {
     }
 }
 
-/// The result for an account; a source is `None` where it is not in use.
+/// The result for an account, by source in use.
 struct Tried {
     account: Arc<Account>,
-    sources: [Option<Result<(), Failure>>; 3],
+    sources: Vec<(Source, Result<(), Failure>)>,
 }
 
 impl Tried {
-    fn new(account: Arc<Account>, tried: Vec<(Source, Result<(), Failure>)>) -> Self {
-        let mut sources = [None, None, None];
-        for (source, outcome) in tried {
-            sources[source as usize] = Some(outcome);
-        }
-        Self { account, sources }
-    }
-
     fn works(&self) -> bool {
-        self.sources.iter().flatten().all(Result::is_ok)
+        self.sources.iter().all(|(_, result)| result.is_ok())
     }
 
     /// How the account is read.
@@ -138,32 +130,33 @@ impl Tried {
     }
 
     fn row(&self) -> Row<6> {
-        let word = |source: &Option<Result<(), Failure>>| match source {
-            None => Cell::from("-"),
-            Some(Ok(())) => Cell::from("ok"),
-            Some(Err(failure)) => Cell::from(failure.reason.as_str()),
+        let word = |source| {
+            let result = self.sources.iter().find(|(tried, _)| *tried == source);
+            match result {
+                None => Cell::from("-"),
+                Some((_, Ok(()))) => Cell::from("ok"),
+                Some((_, Err(failure))) => Cell::from(failure.reason.as_str()),
+            }
         };
         // A failure that several sources share is printed once.
         let mut details: Vec<String> = Vec::new();
         for failure in self
             .sources
             .iter()
-            .flatten()
-            .filter_map(|it| it.as_ref().err())
+            .filter_map(|(_, result)| result.as_ref().err())
         {
             if !details.contains(&failure.message) {
                 details.push(failure.message.clone());
             }
         }
-        let [report, summary, root] = &self.sources;
         Row {
             cells: [
                 Cell::from(&*self.account.id.to_string()),
                 Cell::from(&*self.account.name),
                 Cell::from(&*self.access()),
-                word(report),
-                word(summary),
-                word(root),
+                word(Source::CredentialReport),
+                word(Source::AccountSummary),
+                word(Source::RootSession),
             ],
             details,
         }
@@ -276,7 +269,10 @@ mod tests {
         let failure = || Failure::new(Reason::AccessDenied, "iam: denied");
         let tried = Tried {
             account,
-            sources: [Some(Err(failure())), Some(Err(failure())), None],
+            sources: vec![
+                (Source::CredentialReport, Err(failure())),
+                (Source::AccountSummary, Err(failure())),
+            ],
         };
         assert_eq!(tried.row().details, ["iam: denied"]);
     }

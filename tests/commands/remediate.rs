@@ -82,7 +82,7 @@ fn without_delete_it_shows_the_keys_and_calls_nothing_that_writes() {
     let (simulated, key) = with_key(30 * DAY);
     remediate(&simulated, &format!("--account {ACCOUNT}"))
         .exits(0)
-        .says(&format!("{key}  active, created "))
+        .says(&format!("{key}  active, since "))
         .says("for sts in eu-west-3")
         .says("Nothing was changed.")
         .says(&format!(

@@ -120,23 +120,19 @@ pub(in crate::cli) fn key_lines(checked: &CheckedAccount, now: Timestamp) -> Vec
 
 /// Which key, since when, and when and where it was last used.
 fn key(key: &Key<'_>) -> String {
-    let state = if key.active { "active" } else { "inactive" };
     let Some(listed) = &key.listed else {
+        let state = if key.active { "active" } else { "inactive" };
         return format!("a key  {state}, created since the last credential report");
     };
     let name = match listed.id {
         Some(id) => id.to_owned(),
         None => format!("key {}", listed.slot.as_str()),
     };
-    let since = match listed.last_rotated {
-        Some(time) => format!("since {}", minute(time)),
-        None => "since an unknown time".to_owned(),
-    };
     let used = match listed.last_used {
         Some(time) => keys::used(time, listed.last_used_service, listed.last_used_region),
         None => "never used".to_owned(),
     };
-    format!("{name}  {state}, {since}, {used}")
+    keys::line(&name, listed.active, listed.last_rotated, &used)
 }
 
 /// What limits the evidence of an account.

@@ -11,7 +11,7 @@ use root_posture::AccessKeyId;
 
 use super::keys::Key;
 use crate::account::{Account, AccountId};
-use crate::advice::words::{minute, span};
+use crate::advice::words::span;
 use crate::advice::{Step, keys, procedure};
 use crate::cli::args::{RemediateArgs, UNUSED_FOR};
 use crate::cli::output::shown;
@@ -27,27 +27,21 @@ pub(super) enum End {
     NotDeleted(String),
 }
 
-pub(super) fn keys(id: AccountId, keys: &[Key]) -> String {
-    let count = match keys.len() {
+pub(super) fn keys(id: AccountId, listed: &[Key]) -> String {
+    let count = match listed.len() {
         1 => "1 root access key".to_owned(),
         many => format!("{many} root access keys"),
     };
     let mut text = format!("Account {id} has {count}:\n");
-    for Key { key, use_is_known } in keys {
-        let state = if key.active { "active" } else { "inactive" };
-        let created = key.created.map_or("at an unknown time".to_owned(), minute);
+    for Key { key, use_is_known } in listed {
         let used = match &key.last_used {
             Some(used) => keys::used(used.at, used.service.as_deref(), used.region.as_deref()),
             None if *use_is_known => "never used".to_owned(),
             None => "last use unknown".to_owned(),
         };
+        let line = keys::line(&key.id, key.active, key.created, &used);
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "  {}  {state}, created {created}, {}",
-            shown(&key.id),
-            shown(&used)
-        );
+        let _ = writeln!(text, "  {}", shown(&line));
     }
     text
 }
