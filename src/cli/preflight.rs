@@ -151,9 +151,9 @@ impl Tried {
         }
         Row {
             cells: [
-                Cell::from(&*self.account.id.to_string()),
-                Cell::from(&*self.account.name),
-                Cell::from(&*self.access()),
+                Cell::from(self.account.id.to_string()),
+                Cell::from(&self.account.name),
+                Cell::from(self.access()),
                 word(Source::CredentialReport),
                 word(Source::AccountSummary),
                 word(Source::RootSession),

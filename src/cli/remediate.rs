@@ -92,17 +92,17 @@ impl Remediation<'_> {
         }
         let caller = self.aws.caller(region).await?;
         self.audit.caller.clone_from(&caller.arn);
-        let why = match self.aws.management_account(region).await {
+        let by_hand = match self.aws.management_account(region).await {
             Ok(management) if management == *id => {
-                "it is the organization's management account, which no root session can enter"
+                Some("it is the organization's management account, which no root session can enter")
             }
             Err(failure) if failure.reason == Reason::Unsupported => {
-                "the caller's account is in no organization, so there are no root sessions"
+                Some("the caller's account is in no organization, so there are no root sessions")
             }
             // Opening a root session shows whether it is possible.
-            Ok(_) | Err(_) => "",
+            Ok(_) | Err(_) => None,
         };
-        if !why.is_empty() {
+        if let Some(why) = by_hand {
             return Ok(self.by_hand(caller.account, why).await);
         }
         let listed = match self.list().await {

@@ -64,7 +64,7 @@ fn row(checked: &Checked, now: Timestamp) -> Row<5> {
         } => {
             return Row {
                 cells: [
-                    Cell::from(&**what),
+                    Cell::from(what),
                     Cell::default(),
                     Cell::new("unknown", UNSURE),
                     Cell::default(),
@@ -86,15 +86,15 @@ fn row(checked: &Checked, now: Timestamp) -> Row<5> {
     let next = next(checked, &findings).map(|next| format!("next  {next}"));
     Row {
         cells: [
-            Cell::from(&*account.id.to_string()),
-            Cell::from(&*account.name),
+            Cell::from(account.id.to_string()),
+            Cell::from(&account.name),
             Cell::new(&keys, style),
             match checked.value(checked.view.posture.mfa_enabled) {
                 None => Cell::default(),
                 Some(0) => Cell::new("off", BAD),
                 Some(_) => Cell::new("on", FINE),
             },
-            Cell::from(&*checked.observed().map_or_else(String::new, minute)),
+            Cell::from(checked.observed().map_or_else(String::new, minute)),
         ],
         details: lines.chain(next).collect(),
     }
