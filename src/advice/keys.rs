@@ -91,19 +91,17 @@ pub(crate) fn history(view: &AccountView, moment: Moment) -> Vec<Sentence> {
     for key in view.root_keys().filter(|key| active == 0 || key.active) {
         let state = if key.active { "active" } else { "inactive" };
         let slot = key.slot.as_str();
-        let by = match key.id {
-            Some(id) => format!(" ({id}), according to the root session."),
-            None => ", according to the credential report.".to_owned(),
+        let (name, source) = match key.id {
+            Some(id) => (format!("{slot} ({id}, {state})"), "root session"),
+            None => (format!("{slot} ({state})"), "credential report"),
         };
         sentences.push(match key.last_rotated {
             Some(time) => sentence![
-                format!("Key {slot} ({state}) was created or last changed "),
+                format!("According to the {source}, key {name} was created or last changed "),
                 time,
-                by
+                "."
             ],
-            None => sentence![format!(
-                "It is not known when key {slot} ({state}) was created."
-            )],
+            None => sentence![format!("It is not known when key {name} was created.")],
         });
     }
     if active > known {

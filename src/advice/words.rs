@@ -127,7 +127,7 @@ pub(crate) fn source(source: Source) -> &'static str {
 /// What a source contains and how old its answers can be.
 pub(crate) fn source_note(source: Source) -> &'static str {
     match source {
-        Source::CredentialReport => "Everything, but AWS makes a new one every 4 hours at most.",
+        Source::CredentialReport => "Everything, but AWS makes a new one at most every 4 hours.",
         Source::AccountSummary => "Live: whether root keys exist, MFA, password.",
         Source::RootSession => "Live: each root key with its status and last use.",
     }
