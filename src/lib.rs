@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` says how they hang together.
 
 pub mod account;
+mod advice;
 pub mod aws;
 pub mod backoff;
 pub mod build;

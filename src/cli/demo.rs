@@ -1,7 +1,7 @@
-//! `demo`: the daemon over the embedded simulator, and a story that plays in it.
+//! `demo`: the daemon over the embedded simulator, and a scenario in it.
 //!
-//! The whole way is the production one: the SDK, its signing and parsing, the schedule, the
-//! metrics. Only the address of AWS differs.
+//! Everything is as in production: the SDK, its signing and parsing, the schedule, the metrics. Only
+//! the address of AWS differs.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::config::{Config, MemberAccess, Organization};
 use aws_simulator::{AccountId, ROLE, Simulator, World};
 use root_posture::Timestamp;
 
-/// How often the demo looks at each account: a minute is long for somebody who watches.
+/// How often the demo polls each account: a minute is long for a person who watches.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The story, in time from one act to the next.
+/// The scenario: how long each phase lasts.
 const CALM: Duration = Duration::from_secs(20);
 const KEY_STAYS: Duration = Duration::from_secs(90);
 const AFTERMATH: Duration = Duration::from_secs(60);
@@ -28,8 +28,8 @@ const AFTERMATH: Duration = Duration::from_secs(60);
 /// The tags of the simulated accounts.
 const TAGS: [&str; 2] = ["team", "stage"];
 
-/// The age of the reports that AWS "has" when the demo starts: the key of the story appears
-/// between two reports, where only live evidence shows it.
+/// The age of the credential reports at the start: the key appears between two reports, where only
+/// live evidence shows it.
 const REPORT_AGE: i64 = 3600;
 
 /// Runs the demo until a signal stops it.
@@ -63,7 +63,7 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
         }
     };
     config.refresh.interval = INTERVAL;
-    // Nothing simulated may ever be taken for what was learnt of a real account.
+    // Simulated evidence must never be mixed with that of real accounts.
     config.state.path = None;
     config.organization = Organization {
         enabled: true,
@@ -72,24 +72,24 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
         tag_labels: TAGS.map(str::to_owned).to_vec(),
         ..Organization::default()
     };
-    let Some(hero) = hero(&world) else {
-        eprintln!("demo: no account is without a root key; try another --seed");
+    let Some(target) = target(&world) else {
+        eprintln!("demo: every account has a root key already; try another --seed");
         return ExitCode::FAILURE;
     };
-    announce(&config, &world, hero, start);
-    let story = tokio::spawn(tell(world, hero, clock));
+    announce(&config, &world, target, start);
+    let scenario = tokio::spawn(play(world, target, clock));
     let stand_in = StandIn {
         endpoint_url: simulator.url(),
     };
     let again = config.clone();
     let exit = serve::run(config, Arc::new(move || Ok(again.clone())), Some(stand_in)).await;
-    story.abort();
+    scenario.abort();
     drop(simulator);
     exit
 }
 
-/// The account of the story: the first member without any root key, or the only account.
-fn hero(world: &World) -> Option<AccountId> {
+/// The account of the scenario: the first member without a root key, or the only account.
+fn target(world: &World) -> Option<AccountId> {
     let hub = world.hub();
     let clean =
         |id: &AccountId| world.edit(*id, |account| account.root.keys.iter().all(Option::is_none));
@@ -104,9 +104,9 @@ fn name(world: &World, id: AccountId) -> String {
 
 #[expect(
     clippy::print_stdout,
-    reason = "the demo speaks to the person who started it"
+    reason = "the demo prints to the person who started it"
 )]
-fn announce(config: &Config, world: &World, hero: AccountId, start: Timestamp) {
+fn announce(config: &Config, world: &World, target: AccountId, start: Timestamp) {
     let address = config
         .web
         .listen_addresses
@@ -115,7 +115,7 @@ fn announce(config: &Config, world: &World, hero: AccountId, start: Timestamp) {
     let appears = start.plus(CALM);
     let goes = appears.plus(KEY_STAYS);
     let count = world.ids().len();
-    let name = name(world, hero);
+    let name = name(world, target);
     println!(
         "\
 aws-root-exporter demo: {count} simulated AWS accounts, no network, nothing real.
@@ -124,30 +124,30 @@ aws-root-exporter demo: {count} simulated AWS accounts, no network, nothing real
   metrics   http://{address}{path}
   try       curl -s http://{address}{path} | grep '^aws_root_access_keys_active'
 
-What is about to happen, in account {hero} ({name}):
-  {appears}  somebody creates a root access key. Its credential report is an hour old
-                        and says there is none; the next live look shows it.
-  {goes}  the key is deleted. Two looks, {interval} s apart, and the figure is 0 again.
-  Then the story begins anew. Ctrl-C ends it.
+The scenario, in account {target} ({name}):
+  {appears}  a root access key is created. The account's credential report is an hour
+                        old and does not contain it; the next live poll finds it.
+  {goes}  the key is deleted. After two polls, {interval} s apart, the metric is 0 again.
+  Then the scenario starts again. Ctrl-C ends it.
 ",
         path = config.web.telemetry_path,
         interval = INTERVAL.as_secs(),
     );
 }
 
-/// Plays the story, again and again.
-async fn tell(world: World, hero: AccountId, clock: Clock) {
-    let name = name(&world, hero);
+/// Plays the scenario, again and again.
+async fn play(world: World, target: AccountId, clock: Clock) {
+    let name = name(&world, target);
     let wait = async |duration| clock.sleep_until(clock.moment() + duration).await;
     loop {
         wait(CALM).await;
-        world.edit(hero, |account| {
+        world.edit(target, |account| {
             account.root.create_key(clock.now().unix());
         });
-        info!(account = %hero, name, "story: somebody creates a root access key");
+        info!(account = %target, name, "scenario: a root access key is created");
         wait(KEY_STAYS).await;
-        world.edit(hero, |account| account.root.delete_keys());
-        info!(account = %hero, name, "story: the root access key is deleted");
+        world.edit(target, |account| account.root.delete_keys());
+        info!(account = %target, name, "scenario: the root access key is deleted");
         wait(AFTERMATH).await;
     }
 }

@@ -1,14 +1,15 @@
-//! `healthcheck`: asks a running daemon whether it is healthy, where its configuration says that it
-//! listens. It never asks another address.
+//! `healthcheck`: asks a running daemon whether it is healthy, at the address in its configuration.
+//! It never asks another address.
 
 use std::process::ExitCode;
 
 use exporter_toolkit::HealthUrl;
 
-use super::{USAGE, print, serve};
+use super::output::{USAGE, print};
+use super::wire;
 use crate::config::Config;
 
-/// Exits with 0 when the daemon is healthy, else with 1 and the reason.
+/// Asks a daemon. Exits with 0 when it is healthy, else prints why not and exits with 1.
 pub(super) async fn run(url: HealthUrl) -> ExitCode {
     match exporter_toolkit::healthcheck(&url).await {
         Ok(health) => print(&format!("{health}\n")),
@@ -19,12 +20,13 @@ pub(super) async fn run(url: HealthUrl) -> ExitCode {
     }
 }
 
-/// Where a daemon of this configuration is asked: at the address for probes where there is one,
-/// else at the first.
+/// The URL of a daemon with this configuration: the address for probes if there is one, else the
+/// first.
 ///
 /// # Errors
 ///
-/// Wrong configuration, with its exit code: the file of TLS cannot be read, or the port is any.
+/// The exit code for wrong configuration: the web configuration file cannot be read, or the port is
+/// of the system's choice.
 pub(super) fn url(config: &Config) -> Result<HealthUrl, ExitCode> {
     let refused = |why: &str| {
         eprintln!("aws-root-exporter: healthcheck: {why}");
@@ -34,7 +36,7 @@ pub(super) fn url(config: &Config) -> Result<HealthUrl, ExitCode> {
     let (address, is_tls) = if let Some(address) = &web.health_listen_address {
         (address, false)
     } else {
-        let file = serve::open_web_config(config).map_err(|error| refused(&error.to_string()))?;
+        let file = wire::web_config(config).map_err(|error| refused(&error.to_string()))?;
         let first = web.listen_addresses.first();
         let first = first
             .ok_or_else(|| refused("web.listen_address is empty; name the daemon with --url"))?;

@@ -1,7 +1,7 @@
-//! What is logged, and how.
+//! Logging to standard error.
 //!
-//! Only the events of this program's own crates. At its lower levels the AWS SDK writes out requests and
-//! answers, with the credentials and external ids in them; no setting of ours turns that on.
+//! Only events of this program's own crates are logged. At its lower levels the AWS SDK logs requests and
+//! responses with credentials and external ids in them; no setting turns that on.
 
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
@@ -13,11 +13,11 @@ use crate::config::{Log, LogFormat};
 /// The target of audit lines, which are written whatever the level.
 pub const AUDIT: &str = "audit";
 
-/// Sends what is logged to standard error.
+/// Starts to log.
 ///
 /// # Errors
 ///
-/// When something else in this process has already decided where logs go.
+/// Something else in this process has set up logging already.
 pub fn init(log: &Log) -> Result<(), TryInitError> {
     let subscriber = tracing_subscriber::registry().with(filter(log.level));
     match log.format {

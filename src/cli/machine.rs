@@ -1,8 +1,9 @@
-//! What the machine says about Regions and profiles, for the configuration. AWS is never asked.
+//! Regions and profiles that this machine knows, for the configuration. It never asks AWS.
 
 use std::sync::OnceLock;
 use std::thread;
 
+use super::runtime;
 use crate::account::{Access, Partition};
 use crate::aws::Machine;
 use crate::config::{Config, FoundRegion, Regions};
@@ -10,7 +11,7 @@ use crate::config::{Config, FoundRegion, Regions};
 /// The machine that this process runs on.
 pub(super) struct Here {
     machine: Machine,
-    /// Whether the instance may be asked.
+    /// Whether the instance's metadata may be read.
     asks_instance: bool,
     /// The instance's Region, once it is known: an instance never moves.
     of_instance: OnceLock<String>,
@@ -25,23 +26,18 @@ impl Here {
         }
     }
 
-    /// What is wrong with the CA bundle, where one is named.
+    /// The problem with the CA bundle, if one is named.
     pub fn wrong_bundle(&self, config: &Config) -> Option<String> {
         self.machine.wrong_bundle(config.aws.profile.as_deref())
     }
 
-    /// What is wrong with the profiles and Regions by which accounts are reached, as far as this machine
-    /// knows without AWS.
+    /// Each problem with the profiles and Regions of the accounts that can be found without AWS.
     pub fn wrong_reach(&self, config: &Config) -> Vec<String> {
-        let of_caller = match &config.aws.profile {
-            Some(profile) => Some(("aws.profile", profile.as_str())),
-            None => self
-                .machine
-                .named_profile()
-                .map(|name| ("AWS_PROFILE", name)),
-        };
-        let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
-        let mut profiles: Vec<_> = of_caller.into_iter().collect();
+        let configured = config.aws.profile.as_deref();
+        let configured = configured.map(|name| ("aws.profile".to_owned(), name));
+        let named = self.machine.named_profile();
+        let named = named.map(|name| ("AWS_PROFILE".to_owned(), name));
+        let mut profiles: Vec<_> = configured.or(named).into_iter().collect();
         let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
         for account in &config.accounts {
             let place = format!("account {}", account.id);
@@ -57,16 +53,16 @@ impl Here {
             .iter()
             .filter(|(_, region)| !Partition::knows_region(region));
         wrong.extend(unknown.map(|(place, region)| {
-            format!("{place}: {region} is a Region of no partition that is known; see `aws account list-regions`")
+            format!("{place}: {region} is not a Region of a known partition; see `aws account list-regions`")
         }));
         wrong
     }
 
-    /// On a thread and a runtime of its own: there may be none yet, or this one must not wait.
+    /// Asks on a thread and a runtime of its own: this one may be a runtime's, which must not block.
     fn ask_instance(&self) -> Option<String> {
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
-                let runtime = super::runtime().ok()?;
+                let runtime = runtime::new().ok()?;
                 runtime.block_on(self.machine.region_of_instance())
             });
             asking.join().ok().flatten()

@@ -1,22 +1,20 @@
-//! `--config.check --online`: tries every account once, says in words what is missing, and how
-//! many calls to AWS a day the configuration makes.
+//! `--config.check --online`: tries every account once, prints what is missing, and how many calls
+//! to AWS a day the configuration causes.
 
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use unicode_width::UnicodeWidthStr;
-
-use super::check::shown;
+use super::accounts::for_each;
+use super::output::{FAILED, print, shown};
+use super::table::{Cell, Row, table};
+use super::wire;
 use crate::account::{Access, Account};
-use crate::aws::{self, Aws, Observe};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 use crate::schedule::{self, Absent, AccountList};
 use root_posture::Source;
 
@@ -30,111 +28,99 @@ const ROOT_SESSION: Duration = Duration::from_secs(10 * 60);
 /// Accounts on a page of organizations:ListAccounts.
 const PAGE: usize = 20;
 
-/// Something to do did not work.
-const MISSING: u8 = 1;
+const HEADER: [&str; 6] = [
+    "ACCOUNT",
+    "NAME",
+    "READ BY",
+    "REPORT",
+    "SUMMARY",
+    "ROOT SESSION",
+];
 
-/// Tries every account once and prints what came of it. Exits with 0 when every source of every
-/// account works, else with 1.
+/// Tries every account once and prints the results. Exits with 0 when every source of every account
+/// works, else with 1.
 pub(super) async fn run(config: Config) -> ExitCode {
     let clock = Clock::system();
-    let settings = aws::Settings {
-        region: config.aws.region.clone(),
-        region_from: config.aws.region_from.clone(),
-        profile: config.aws.profile.clone(),
-        timeout: config.refresh.timeout,
-        stand_in: None,
-    };
-    let aws = Aws::new(&settings, Arc::new(Unheard), clock.clone()).await;
+    let aws = wire::aws(&config, &clock, None, None).await;
     let mut report = String::new();
     let (region, from) = (&config.aws.region, &config.aws.region_from);
+    // Writing to a string cannot fail.
     let _ = writeln!(report, "Region    {} ({})", shown(region), shown(from));
-    let caller = match aws.caller(&config.aws.region).await {
-        Ok(caller) => {
-            let _ = writeln!(report, "caller    {}", shown(&caller.arn));
-            true
-        }
-        Err(failure) => {
-            let _ = writeln!(report, "caller    {}", shown(&failure.to_string()));
-            false
-        }
-    };
+    let caller = aws.caller(region).await;
+    let is_known = caller.is_ok();
+    let caller = caller.map_or_else(|failure| failure.to_string(), |caller| caller.arn);
+    let _ = writeln!(report, "caller    {}", shown(&caller));
     let (list, failure) = discovery::once(&config, &aws, &clock).await;
     if let Some(failure) = failure {
         let failure = shown(&failure.to_string());
         let _ = writeln!(report, "accounts  cannot be listed: {failure}");
-        super::print(&report);
-        return ExitCode::from(MISSING);
+        print(&report);
+        return ExitCode::from(FAILED);
     }
-    let absent = |why| {
-        list.absent
-            .values()
-            .filter(|absent| **absent == why)
-            .count()
-    };
+    let absent = |why| list.absent.values().filter(|it| **it == why).count();
     let _ = writeln!(
         report,
-        "accounts  {} to watch, {} excluded, {} inactive, {} of other shards",
+        "accounts  {} to watch, {} excluded, {} inactive, {} of other shards\n",
         list.accounts.len(),
         absent(Absent::Excluded),
         absent(Absent::Inactive),
         absent(Absent::OtherShard),
     );
-    let tried = try_all(&config, &aws, &clock, &list).await;
+    let settings = wire::schedule(&config);
+    let accounts = list.accounts.clone();
+    let tried = for_each(accounts, settings.concurrency, |account| {
+        let (aws, clock) = (aws.clone(), clock.clone());
+        async move {
+            let sources = schedule::try_sources(aws, clock, Arc::clone(&account), settings).await;
+            Tried { account, sources }
+        }
+    })
+    .await;
     let good = tried.iter().filter(|tried| tried.works()).count();
-    report.push('\n');
-    report.push_str(&table(&tried));
+    let rows: Vec<_> = tried.iter().map(Tried::row).collect();
+    report.push_str(&table(HEADER, &rows));
+    let total = tried.len();
     let _ = writeln!(
         report,
-        "\n{good} of {} accounts can be read by every source.",
-        tried.len()
+        "\n{good} of {total} accounts can be read by every source.\n"
     );
-    report.push('\n');
-    report.push_str(&calls_a_day(&config, &list).text());
-    super::print(&report);
-    if caller && good == tried.len() {
+    let calls = calls_a_day(&config, &list);
+    let sum: u128 = calls.iter().map(|(_, count)| count).sum();
+    let _ = writeln!(
+        report,
+        "About {sum} AWS calls a day, each an event in CloudTrail, when all is well:"
+    );
+    for (operation, count) in calls {
+        let _ = writeln!(report, "  {count:>10}  {operation}");
+    }
+    print(&report);
+    if is_known && good == total {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(MISSING)
+        ExitCode::from(FAILED)
     }
 }
 
-/// The calls of a preflight are nobody's metrics.
-struct Unheard;
-
-impl Observe for Unheard {
-    fn called(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
-}
-
-/// What came of an account; a source is `None` where it is not in use.
+/// The result for an account, by source in use.
 struct Tried {
     account: Arc<Account>,
-    sources: [Option<Result<(), Failure>>; 3],
+    sources: Vec<(Source, Result<(), Failure>)>,
 }
 
 impl Tried {
-    fn new(account: Arc<Account>, tried: Vec<(Source, Result<(), Failure>)>) -> Self {
-        let mut sources = [None, None, None];
-        for (source, outcome) in tried {
-            sources[source as usize] = Some(outcome);
-        }
-        Self { account, sources }
-    }
-
     fn works(&self) -> bool {
-        self.sources.iter().flatten().all(Result::is_ok)
+        self.sources.iter().all(|(_, result)| result.is_ok())
     }
 
-    /// How the account is entered, for people.
-    fn way(&self) -> String {
+    /// How the account is read.
+    fn access(&self) -> String {
         let own = self.account.access.as_ref().map(|access| match access {
             Access::Caller => "the caller's credentials".to_owned(),
             Access::Role { arn, .. } => {
-                let name = arn
-                    .split_once(":role/")
-                    .map_or(arn.as_str(), |(_, name)| name);
+                let name = arn.split_once(":role/").map_or(&**arn, |(_, name)| name);
                 format!("role {name}")
             }
-            Access::Profile(profile) => format!("profile {}", shown(profile)),
+            Access::Profile(profile) => format!("profile {profile}"),
         });
         match (own, self.account.root_session) {
             (Some(own), true) => format!("{own}, root session"),
@@ -142,113 +128,49 @@ impl Tried {
             (None, _) => "root session".to_owned(),
         }
     }
-}
 
-async fn try_all(config: &Config, aws: &Aws, clock: &Clock, list: &AccountList) -> Vec<Tried> {
-    let slots = Arc::new(Semaphore::new(config.refresh.concurrency));
-    let settings = super::serve::settings(config);
-    let mut trying = JoinSet::new();
-    for account in &list.accounts {
-        let (aws, account, slots) = (aws.clone(), Arc::clone(account), Arc::clone(&slots));
-        let clock = clock.clone();
-        trying.spawn(async move {
-            // The semaphore is never closed; without a permit the account is tried all the same.
-            let _slot = slots.acquire().await;
-            let tried = schedule::try_sources(aws, clock, Arc::clone(&account), settings).await;
-            Tried::new(account, tried)
-        });
-    }
-    let mut tried = trying.join_all().await;
-    tried.sort_by_key(|tried| tried.account.id);
-    tried
-}
-
-fn table(tried: &[Tried]) -> String {
-    let header = [
-        "ACCOUNT",
-        "NAME",
-        "READ BY",
-        "REPORT",
-        "SUMMARY",
-        "ROOT SESSION",
-    ];
-    let mut rows = vec![header.map(str::to_owned)];
-    for one in tried {
-        let word = |source: &Option<Result<(), Failure>>| match source {
-            None => "-".to_owned(),
-            Some(Ok(())) => "ok".to_owned(),
-            Some(Err(failure)) => failure.reason.to_string(),
+    fn row(&self) -> Row<6> {
+        let word = |source| {
+            let result = self.sources.iter().find(|(tried, _)| *tried == source);
+            match result {
+                None => Cell::from("-"),
+                Some((_, Ok(()))) => Cell::from("ok"),
+                Some((_, Err(failure))) => Cell::from(failure.reason.as_str()),
+            }
         };
-        let [report, summary, root] = &one.sources;
-        rows.push([
-            one.account.id.to_string(),
-            shown(&one.account.name),
-            one.way(),
-            word(report),
-            word(summary),
-            word(root),
-        ]);
-    }
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.width().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for (nth, row) in rows.iter().enumerate() {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(cell);
-            line.push_str(&" ".repeat(width + 2 - cell.width()));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-        let Some(one) = nth.checked_sub(1).and_then(|nth| tried.get(nth)) else {
-            continue;
-        };
-        // The same trouble of several sources is told once.
-        let mut told: Vec<&str> = Vec::new();
-        for failure in one
+        // A failure that several sources share is printed once.
+        let mut details: Vec<String> = Vec::new();
+        for failure in self
             .sources
             .iter()
-            .flatten()
-            .filter_map(|tried| tried.as_ref().err())
+            .filter_map(|(_, result)| result.as_ref().err())
         {
-            if !told.contains(&failure.message.as_str()) {
-                told.push(&failure.message);
-                let _ = writeln!(text, "    {}", shown(&failure.message));
+            if !details.contains(&failure.message) {
+                details.push(failure.message.clone());
             }
         }
-    }
-    text
-}
-
-/// Calls to AWS a day, each an event in somebody's CloudTrail.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Calls(Vec<(&'static str, u128)>);
-
-impl Calls {
-    fn text(&self) -> String {
-        let total: u128 = self.0.iter().map(|(_, count)| count).sum();
-        let mut text = format!(
-            "About {total} AWS calls a day, each an event in CloudTrail, when all is well:\n"
-        );
-        for (operation, count) in &self.0 {
-            let _ = writeln!(text, "  {count:>10}  {operation}");
+        Row {
+            cells: [
+                Cell::from(self.account.id.to_string()),
+                Cell::from(&self.account.name),
+                Cell::from(self.access()),
+                word(Source::CredentialReport),
+                word(Source::AccountSummary),
+                word(Source::RootSession),
+            ],
+            details,
         }
-        text
     }
 }
 
-/// What the schedule asks in a day when nothing fails and nothing changes.
-fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
+/// The calls of a day on which nothing fails and nothing changes, by operation.
+fn calls_a_day(config: &Config, list: &AccountList) -> Vec<(&'static str, u128)> {
     let times = |every: Duration| DAY.as_nanos().div_ceil(every.as_nanos().max(1));
-    let settings = super::serve::settings(config);
+    let settings = wire::schedule(config);
     let count = |is: &dyn Fn(&Account) -> bool| {
         u128::try_from(list.accounts.iter().filter(|account| is(account)).count()).unwrap_or(0)
     };
-    let looks = times(config.refresh.interval);
+    let polls = times(config.refresh.interval);
     let uses = |account: &Account, source| settings.sources.uses(account, source);
     let reports = count(&|account| uses(account, Source::CredentialReport));
     let summaries = count(&|account| uses(account, Source::AccountSummary));
@@ -258,11 +180,11 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
     });
     let roles = count(&|account| matches!(account.access, Some(Access::Role { .. })));
     let sessions = times(ROOT_SESSION.max(config.refresh.interval));
-    // AWS makes a report every four hours; it is asked twice before it is there.
+    // AWS makes a report every four hours, which takes two calls to GenerateCredentialReport.
     let periods = times(Duration::from_secs(4 * 3600));
     let mut calls = vec![
-        ("iam:GetAccountSummary", (summaries + roots_alone) * looks),
-        ("iam:ListAccessKeys", roots * looks),
+        ("iam:GetAccountSummary", (summaries + roots_alone) * polls),
+        ("iam:ListAccessKeys", roots * polls),
         ("iam:GenerateCredentialReport", reports * periods * 2),
         ("iam:GetCredentialReport", reports * periods),
         (
@@ -279,14 +201,9 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
     if config.organization.enabled {
         let all = list.accounts.len() + list.absent.len();
         let pages = u128::try_from(all.div_ceil(PAGE)).unwrap_or(0);
-        calls.push((
-            "organizations:ListAccounts",
-            pages * times(config.organization.interval),
-        ));
-        calls.push((
-            "iam:ListOrganizationsFeatures",
-            times(config.organization.interval),
-        ));
+        let lists = times(config.organization.interval);
+        calls.push(("organizations:ListAccounts", pages * lists));
+        calls.push(("iam:ListOrganizationsFeatures", lists));
         if !config.organization.tag_labels.is_empty() {
             calls.push((
                 "organizations:ListTagsForResource",
@@ -295,12 +212,13 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
         }
     }
     calls.retain(|(_, count)| *count > 0);
-    Calls(calls)
+    calls
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Reason;
 
     fn list(count: u64, access: Option<&Access>, root_session: bool) -> AccountList {
         AccountList {
@@ -320,13 +238,13 @@ mod tests {
         }
     }
 
-    fn count(calls: &Calls, operation: &str) -> Option<u128> {
-        let found = calls.0.iter().find(|(name, _)| *name == operation);
+    fn count(calls: &[(&str, u128)], operation: &str) -> Option<u128> {
+        let found = calls.iter().find(|(name, _)| *name == operation);
         found.map(|(_, count)| *count)
     }
 
     #[test]
-    fn a_look_is_one_call_and_with_a_root_session_two() {
+    fn a_poll_is_one_call_and_with_a_root_session_two() {
         let config = Config::default();
         let role = Access::Role {
             arn: "arn:aws:iam::000000000001:role/x".to_owned(),
@@ -346,14 +264,16 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_told_below_its_account_once() {
+    fn a_failure_that_sources_share_is_printed_once() {
         let account = Arc::clone(&list(1, Some(&Access::Caller), false).accounts[0]);
-        let failure = || Failure::new(Reason::AccessDenied, "iam: denied\u{1b}[31m");
-        let text = table(&[Tried {
+        let failure = || Failure::new(Reason::AccessDenied, "iam: denied");
+        let tried = Tried {
             account,
-            sources: [Some(Err(failure())), Some(Err(failure())), None],
-        }]);
-        assert_eq!(text.matches("iam: denied").count(), 1);
-        assert!(!text.contains('\u{1b}'), "{text:?}");
+            sources: vec![
+                (Source::CredentialReport, Err(failure())),
+                (Source::AccountSummary, Err(failure())),
+            ],
+        };
+        assert_eq!(tried.row().details, ["iam: denied"]);
     }
 }

@@ -1,8 +1,10 @@
-//! `print`: the repository's own files, as this binary was built with them.
+//! `print`: files of the repository, as they were when this binary was built.
 
 use std::process::ExitCode;
 
 use super::args::{PrintArgs, PrintFile};
+use super::output::print;
+use crate::advice::RUNBOOKS;
 
 const CONFIG: &str = include_str!("../../config.toml");
 const RULES: &str = include_str!("../../deploy/prometheus/aws-root-exporter.rules.yml");
@@ -10,11 +12,7 @@ const IAM_USERS_RULES: &str = include_str!("../../deploy/prometheus/aws-iam-user
 const ALERTMANAGER: &str = include_str!("../../deploy/alertmanager/alertmanager.yml");
 const DASHBOARD: &str = include_str!("../../grafana/aws-root-exporter.json");
 
-/// What stands before the name of each runbook in the rules.
-const RUNBOOKS: &str =
-    "https://github.com/aws-root-exporter/aws-root-exporter/blob/main/deploy/runbooks/";
-
-/// Prints the file, byte for byte but for the place of the runbooks.
+/// Prints the file unchanged, but for the URL of the runbooks.
 pub(super) fn run(args: &PrintArgs) -> ExitCode {
     let file = match args.file {
         PrintFile::Config => CONFIG,
@@ -24,7 +22,7 @@ pub(super) fn run(args: &PrintArgs) -> ExitCode {
         PrintFile::Dashboard => DASHBOARD,
     };
     match &args.runbook_url {
-        Some(base) => super::print(&file.replace(RUNBOOKS, &format!("{base}/"))),
-        None => super::print(file),
+        Some(base) => print(&file.replace(RUNBOOKS, &format!("{base}/"))),
+        None => print(file),
     }
 }

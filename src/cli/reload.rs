@@ -1,8 +1,8 @@
-//! Reload: the configuration is read again, judged whole, and taken whole or not at all.
+//! Reload: the configuration is read again, and takes effect as a whole or not at all.
 //!
-//! Asked for by SIGHUP, by `POST /-/reload`, or by the file itself when `reload.auto` is on. What
-//! is known of the accounts that stay, their schedule and their sessions are not touched, and a
-//! configuration that is the same touches nothing at all.
+//! SIGHUP, `POST /-/reload` and, with `reload.auto`, a change of the file cause one. It never touches
+//! the evidence, the schedule or the sessions of the accounts that stay; an equal configuration
+//! changes nothing.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -10,37 +10,38 @@ use std::time::Duration;
 
 use exporter_toolkit::files::{self, ReadError, TimedReads};
 use exporter_toolkit::{ReloadRequests, Reloaded, WebConfig};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{error, info};
 
-use super::serve;
+use super::wire;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
 use crate::discovery::Wanted;
 use crate::site::Site;
 use crate::views::Views;
 
-/// How often the file is looked at when `reload.auto` is on. Its content is compared, through
-/// whatever links lead to it: Kubernetes replaces a file by swapping a link above it.
+/// How often the file is read when `reload.auto` is on. Its content is compared, not its time:
+/// Kubernetes replaces a file by swapping a link above it.
 const WATCH: Duration = Duration::from_secs(5);
 
-/// How long the schedule may take to follow.
+/// How long the schedule may take to adopt a configuration.
 const FOLLOW: Duration = Duration::from_secs(10);
 
-/// How long after a reload the next one waits, so that a flood of requests costs little.
+/// How long after a reload the next one waits, so that many requests cost little.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is said of a reload that panicked. The panic itself is on standard error.
-const BROKE_OFF: &str = "the reload broke off, for a defect of the exporter; please report this";
+/// The error of a reload that panicked. The panic itself is on standard error.
+const PANICKED: &str = "the reload failed because of a bug in the exporter; please report this";
 
 /// How long reading the configuration may take.
 const READ_WITHIN: Duration = Duration::from_secs(8);
 
-/// Reads the configuration the way the process was started with.
+/// Reads the configuration from the file, environment and flags of this process.
 pub(super) type Load = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
-/// Owns the configuration that runs.
+/// Owns the configuration in use.
 pub(super) struct Reloader {
     pub load: Load,
     pub wanted: watch::Sender<Wanted>,
@@ -58,8 +59,8 @@ pub(super) fn reads() -> TimedReads {
 }
 
 impl Reloader {
-    /// Reloads whenever that is asked for, one at a time.
-    pub async fn run(self, mut hangups: Hangups, mut requests: ReloadRequests) {
+    /// Reloads on each request, one at a time.
+    pub async fn run(self, mut hangups: Signal, mut requests: ReloadRequests) {
         let this = Arc::new(self);
         let mut seen = this.content().await;
         let mut watch = tokio::time::interval(WATCH);
@@ -67,9 +68,10 @@ impl Reloader {
         loop {
             let auto = this.wanted.borrow().config.reload.auto;
             let because = tokio::select! {
-                // Any reload covers the requests so far, a SIGHUP comes only once: it goes first.
+                // Any reload answers the requests so far, but a SIGHUP is delivered once: it goes
+                // first.
                 biased;
-                () = hangups.next() => "SIGHUP",
+                Some(()) = hangups.recv() => "SIGHUP",
                 () = requests.next() => "request",
                 _ = watch.tick(), if auto => {
                     let now = this.content().await;
@@ -90,10 +92,10 @@ impl Reloader {
 
     async fn reload(self: Arc<Self>, because: &str) -> Reloaded {
         let this = Arc::clone(&self);
-        // In a task of its own, whose panic costs this reload and no other.
+        // In a task of its own: a panic fails this reload and no other.
         let reloaded = tokio::spawn(async move { this.try_reload().await })
             .await
-            .unwrap_or_else(|_| Err(BROKE_OFF.to_owned()));
+            .unwrap_or_else(|_| Err(PANICKED.to_owned()));
         match &reloaded {
             Ok(done) => {
                 info!(because, "{done}");
@@ -104,7 +106,7 @@ impl Reloader {
                 error!(
                     because,
                     error = why,
-                    "reload failed; the configuration stays as it was"
+                    "reload failed; the previous configuration stays in use"
                 );
                 self.store.exporter.note(|view| view.reload.0 = false);
             }
@@ -116,7 +118,7 @@ impl Reloader {
         let load = Arc::clone(&self.load);
         let config = self.reads.run(move || load()).await;
         let config = config
-            .map_err(no_reading)?
+            .map_err(unread)?
             .map_err(|errors| errors.to_string())?;
         let running = self.wanted.borrow().clone();
         let fixed = fixed_settings(&running.config, &config);
@@ -134,44 +136,40 @@ impl Reloader {
         let mut generation = running.generation;
         if config != *running.config {
             generation += 1;
-            self.site.set_options(serve::metrics_options(&config));
+            self.site.set_options(wire::metrics(&config));
             let shard = (config.shard.index, config.shard.total);
             self.store.exporter.note(|view| view.shard = shard);
-            self.wanted.send_replace(Wanted {
-                generation,
-                settings: serve::settings(&config),
-                config: Arc::new(config),
-            });
+            let wanted = wire::wanted(generation, Arc::new(config));
+            self.wanted.send_replace(wanted);
         }
         let mut follows = self.follows.clone();
         let followed = follows.wait_for(|follows| *follows >= generation);
         match timeout(FOLLOW, followed).await {
             Ok(Ok(_)) => Ok("the configuration was read again and is in use".to_owned()),
             _ => Err(
-                "the configuration is good, and the schedule does not take it up; please \
-                      report this"
+                "the configuration is good, but the schedule does not use it yet; please report this"
                     .to_owned(),
             ),
         }
     }
 
-    /// What is in the file, or why it cannot be read. `None` where there is no file: one that is
-    /// away for a moment is being replaced.
+    /// The content of the file, or why it cannot be read. `None` when there is no file: one that is
+    /// missing for a moment is being replaced.
     async fn content(&self) -> Option<Result<Vec<u8>, String>> {
         let path = self.wanted.borrow().config.source_file.clone()?;
         match self.reads.run(move || files::read(&path)).await {
             Ok(Err(error)) if error.kind() == ErrorKind::NotFound => None,
             Ok(read) => Some(read.map_err(|error| error.to_string())),
-            Err(error) => Some(Err(no_reading(error))),
+            Err(error) => Some(Err(unread(error))),
         }
     }
 }
 
 /// Why the configuration was not read.
-fn no_reading(error: ReadError) -> String {
+fn unread(error: ReadError) -> String {
     match error {
         ReadError::Late => format!("the configuration {error}"),
-        ReadError::Panicked => BROKE_OFF.to_owned(),
+        ReadError::Panicked => PANICKED.to_owned(),
     }
 }
 
@@ -214,40 +212,12 @@ fn fixed_settings(running: &Config, new: &Config) -> Vec<&'static str> {
         .collect()
 }
 
-/// SIGHUP, where there is such a thing.
-pub(super) struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
-
-impl Hangups {
-    #[cfg(unix)]
-    pub fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup()).map(Self)
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "listening can fail elsewhere")]
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self())
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        std::future::pending::<()>().await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use exporter_toolkit::Reloads;
+    use tokio::signal::unix::{SignalKind, signal};
 
     use super::*;
     use crate::clock::Timestamp;
@@ -271,17 +241,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_costs_one_reload_and_an_equal_configuration_touches_nothing() {
+    async fn a_panic_fails_one_reload_and_an_equal_configuration_changes_nothing() {
         let config = Arc::new(Config::default());
         let (clock, _hand) = Clock::manual(Timestamp::from_unix(1_800_000_000));
         let store = Arc::new(Views::new(clock.clone()));
         let (reloads, requests) = Reloads::channel();
-        let options = serve::metrics_options(&config);
-        let (wanted, wants) = watch::channel(Wanted {
-            generation: 0,
-            settings: serve::settings(&config),
-            config,
-        });
+        let (site, _) = wire::site(&config, &store, None, reloads.clone());
+        let (wanted, wants) = watch::channel(wire::wanted(0, config));
         let (_follow, follows) = watch::channel(0);
         let calls = AtomicUsize::new(0);
         let reloader = Reloader {
@@ -291,14 +257,15 @@ mod tests {
             }),
             wanted,
             follows,
-            site: Arc::new(Site::new(Arc::clone(&store), "/metrics", options)),
+            site,
             web_config: None,
             reads: reads(),
             store,
             clock,
         };
-        let running = tokio::spawn(reloader.run(Hangups::new().unwrap(), requests));
-        assert_eq!(reloads.request().await, Err(BROKE_OFF.to_owned()));
+        let hangups = signal(SignalKind::hangup()).unwrap();
+        let running = tokio::spawn(reloader.run(hangups, requests));
+        assert_eq!(reloads.request().await, Err(PANICKED.to_owned()));
         let second = reloads.request().await;
         assert!(second.is_ok(), "{second:?}");
         assert!(!wants.has_changed().unwrap());

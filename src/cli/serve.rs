@@ -1,57 +1,64 @@
-//! `serve`: the daemon, its rooms wired together.
+//! `serve`: the daemon. Binds its addresses before it asks AWS anything, and serves no scrape before
+//! what the state file knows is shown.
 
 use std::error::Error;
+use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use exporter_toolkit::{Listeners, Reloads, Server, WebConfig, WebConfigError};
-use tokio::runtime::{Handle, Runtime};
+use exporter_toolkit::{Listeners, Reloads, WebConfig};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
-use super::reload::{Hangups, Load, Reloader};
+use super::reload::{Load, Reloader};
 use super::supervise::{Stopped, Tasks};
-use crate::aws::{self, Aws, Observe};
+use super::{reload, runtime, signals, wire};
+use crate::aws::StandIn;
 use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::discovery::{Discovery, Wanted};
-use crate::failure::Reason;
-use crate::schedule::{self, Schedule};
-use root_posture::Limits;
-
-use crate::metrics;
-use crate::site::Site;
+use crate::discovery::Discovery;
+use crate::schedule::Schedule;
 use crate::state::{Database, Gate, Keeper, State};
-use crate::views::{CallKey, Outcome, Views};
+use crate::views::Views;
 
-/// How long after a signal the process ends, whatever hangs.
-const END_WITHIN: Duration = Duration::from_millis(4_700);
-
-/// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration again; `stand_in`
-/// replaces AWS, for the demo.
-pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> ExitCode {
+/// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration
+/// again; `stand_in` replaces AWS, for the demo.
+pub(super) async fn run(config: Config, load: Load, stand_in: Option<StandIn>) -> ExitCode {
     // Before anything else, so that no signal is missed from here on.
-    let (signals, hangups) = match Signals::new().and_then(|stop| Ok((stop, Hangups::new()?))) {
-        Ok(signals) => signals,
+    let listening = signals::ended().and_then(|ended| Ok((ended, signal(SignalKind::hangup())?)));
+    let (ended, hangups) = match listening {
+        Ok(listening) => listening,
         Err(failure) => {
             error!(error = %failure, "cannot listen for signals");
             return ExitCode::FAILURE;
         }
     };
-    end_in_time();
-    let mut signal = pin!(signals.wait());
-    // A port that is taken must be told before AWS is asked anything.
-    let opened = tokio::select! {
-        opened = Web::open(&config) => opened,
-        // A name to listen on can take its time.
-        _ = &mut signal => return ExitCode::SUCCESS,
+    signals::end_in_time();
+    let mut ended = pin!(ended);
+    let web = match web_runtime() {
+        Ok(web) => web,
+        Err(failure) => {
+            eprintln!("aws-root-exporter: cannot start the web server's threads: {failure}");
+            return ExitCode::FAILURE;
+        }
     };
-    let (web, web_config, listeners) = match opened {
-        Ok(opened) => opened,
-        Err(exit) => return exit,
+    // A port that is in use must be reported before AWS is asked anything.
+    let opened = tokio::select! {
+        opened = web.spawn(open_ports(config.clone())) => opened,
+        // Resolving a name to listen on can take long.
+        _ = &mut ended => return ExitCode::SUCCESS,
+    };
+    let (web_config, listeners) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(exit)) => return exit,
+        Err(failure) => {
+            eprintln!("aws-root-exporter: cannot open its ports: {failure}");
+            return ExitCode::FAILURE;
+        }
     };
     info!(
         version = VERSION,
@@ -62,8 +69,9 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
 
     let clock = Clock::system();
     let store = Arc::new(Views::new(clock.clone()));
+    let started = clock.now();
     store.exporter.note(|view| {
-        view.reload = (true, clock.now());
+        view.reload = (true, started);
         view.shard = (config.shard.index, config.shard.total);
     });
     let (state, gate, keeper) = match open_state(&config, &store, &clock) {
@@ -73,25 +81,11 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
             return ExitCode::FAILURE;
         }
     };
-    let aws = Aws::new(
-        &aws::Settings {
-            region: config.aws.region.clone(),
-            region_from: config.aws.region_from.clone(),
-            profile: config.aws.profile.clone(),
-            timeout: config.refresh.timeout,
-            stand_in,
-        },
-        Arc::new(CallBook(Arc::clone(&store))),
-        clock.clone(),
-    )
-    .await;
+    let aws = wire::aws(&config, &clock, Some(Arc::clone(&store)), stand_in).await;
+    let (reloads, requests) = Reloads::channel();
+    let (site, server) = wire::site(&config, &store, web_config.clone(), reloads);
 
-    let config = Arc::new(config);
-    let (wanted, wants) = watch::channel(Wanted {
-        generation: 0,
-        settings: settings(&config),
-        config: Arc::clone(&config),
-    });
+    let (wanted, wants) = watch::channel(wire::wanted(0, Arc::new(config)));
     let (discovery, orders) = Discovery::new(
         wants,
         state.meta.caller,
@@ -114,35 +108,33 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
         state,
     };
     poll(&mut tasks, schedule, keeper);
-    let (reloads, requests) = Reloads::channel();
-    let (site, server) = serving(&config, &store, web_config.clone(), reloads);
     let reloader = Reloader {
         load,
         wanted,
         follows,
         site,
         web_config,
-        reads: super::reload::reads(),
+        reads: reload::reads(),
         store,
         clock,
     };
     tasks.run_until_stopped("reloader", reloader.run(hangups, requests));
     let stopped = tasks.stopped();
-    tasks.run_on(&web.handle, "web server", async move {
-        // Nobody is answered before all that the state file knows is shown: a scrape in between
-        // would end the series of a root key, and with it a page. AWS is not waited for, only the
-        // schedule, which takes the first list at once; an error means that it is gone.
+    tasks.run_on(web.handle(), "web server", async move {
+        // No request is answered before all that the state file knows is shown: a scrape in between
+        // would end the series of a root key, and resolve its alert. This waits for the schedule
+        // only, which takes the first list at once; an error means that it is gone.
         let _ = begun.changed().await;
         server.serve(listeners, stopped).await;
     });
-    match tasks.supervise(signal).await {
+    match tasks.supervise(ended).await {
         Stopped::BySignal => ExitCode::SUCCESS,
         Stopped::ByEndOf(_) => ExitCode::FAILURE,
     }
 }
 
-/// Runs the schedule, and what keeps its state, which ends after it: the last that the schedule
-/// hands over is kept as well.
+/// Runs the schedule and the keeper of its state. The keeper ends after the schedule, so that the
+/// last records are saved too.
 fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper>) {
     let stopped = tasks.stopped();
     let (polls, polls_end) = oneshot::channel::<()>();
@@ -154,50 +146,22 @@ fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper>) {
     tasks.run("state", async move {
         let closed = async { _ = polls_end.await };
         if let Err(failure) = keeper.run(closed).await {
-            error!(error = %failure, "the state is not kept any more");
+            error!(error = %failure, "the state is not saved any more");
         }
     });
 }
 
-/// The runtime of the web side. It does not wait for what blocks when it goes, which in the midst
-/// of another runtime it may not.
-struct Web {
-    handle: Handle,
-    runtime: Option<Runtime>,
+/// The runtime of the web server: clients have a thread of their own, so that they do not delay
+/// polls, nor polls clients. It lives as long as the process; dropping it would wait for blocking
+/// work.
+fn web_runtime() -> io::Result<&'static Runtime> {
+    Ok(Box::leak(Box::new(runtime::new()?)))
 }
 
-impl Web {
-    /// Clients have a thread of their own: however many there are and whatever they do, they keep
-    /// no refresh waiting, and no refresh keeps them.
-    async fn open(config: &Config) -> Result<(Self, Option<Arc<WebConfig>>, Listeners), ExitCode> {
-        let cannot = |failure: &dyn std::fmt::Display| {
-            eprintln!("aws-root-exporter: cannot start the threads that serve: {failure}");
-            ExitCode::FAILURE
-        };
-        let runtime = super::runtime().map_err(|failure| cannot(&failure))?;
-        let web = Self {
-            handle: runtime.handle().clone(),
-            runtime: Some(runtime),
-        };
-        let config = config.clone();
-        let opened = web.handle.spawn(async move { open_ports(&config).await });
-        let (web_config, listeners) = opened.await.map_err(|failure| cannot(&failure))??;
-        Ok((web, web_config, listeners))
-    }
-}
-
-impl Drop for Web {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// The web configuration and the bound addresses; what is wrong with either has been printed.
-async fn open_ports(config: &Config) -> Result<(Option<Arc<WebConfig>>, Listeners), ExitCode> {
+/// The web configuration and the bound addresses. Prints what is wrong with either.
+async fn open_ports(config: Config) -> Result<(Option<Arc<WebConfig>>, Listeners), ExitCode> {
     // The web configuration first: without it no port is bound.
-    let web_config = open_web_config(config).map_err(|failure| {
+    let web_config = wire::web_config(&config).map_err(|failure| {
         eprintln!("{failure}");
         ExitCode::from(failure.exit_code())
     })?;
@@ -210,14 +174,7 @@ async fn open_ports(config: &Config) -> Result<(Option<Arc<WebConfig>>, Listener
     Ok((web_config, listeners))
 }
 
-/// The web configuration file, where one is named.
-pub(super) fn open_web_config(config: &Config) -> Result<Option<Arc<WebConfig>>, WebConfigError> {
-    let path = config.web.config_file.as_deref();
-    let opened = path.map(WebConfig::open).transpose()?;
-    Ok(opened.map(Arc::new))
-}
-
-/// What was kept, and the gate that keeps it, which shows it in `views`.
+/// The saved state, and the gate that shows it in `views` and saves what follows.
 ///
 /// # Errors
 ///
@@ -231,147 +188,8 @@ fn open_state(
     let Some(path) = &config.state.path else {
         return Ok((State::default(), Gate::new(views, clock), None));
     };
-    let (database, state) = Database::open(path, &clock, settings(config).limits)?;
+    let (database, state) = Database::open(path, &clock, wire::schedule(config).limits)?;
     info!(path = %path.display(), accounts = state.accounts.len(), "state read");
     let (gate, keeper) = Gate::keeping(views, clock, database)?;
     Ok((state, gate, Some(keeper)))
-}
-
-/// How the schedule goes by a configuration.
-pub(super) fn settings(config: &Config) -> schedule::Settings {
-    schedule::Settings {
-        concurrency: config.refresh.concurrency,
-        timeout: config.refresh.timeout,
-        report_timeout: config.refresh.report_timeout,
-        limits: Limits {
-            interval: config.refresh.interval,
-            max_staleness: config.refresh.max_staleness,
-            max_live_staleness: config.refresh.max_live_staleness,
-        },
-        sources: schedule::Sources {
-            report: config.sources.credential_report,
-            summary: config.sources.account_summary,
-        },
-        user_detail: config.users.detail,
-        max_detail_series: config.users.max_detail_series,
-    }
-}
-
-/// What clients get, and the server that gives it to them.
-fn serving(
-    config: &Config,
-    views: &Arc<Views>,
-    web_config: Option<Arc<WebConfig>>,
-    reloads: Reloads,
-) -> (Arc<Site>, Server) {
-    let settings = exporter_toolkit::Settings {
-        telemetry_path: config.web.telemetry_path.clone(),
-        max_requests: config.web.max_requests,
-        web_config,
-        reloads: Some(reloads),
-        ..exporter_toolkit::Settings::default()
-    };
-    let options = metrics_options(config);
-    let site = Arc::new(Site::new(
-        Arc::clone(views),
-        &settings.telemetry_path,
-        options,
-    ));
-    let server = Server::new(Arc::clone(&site) as _, settings);
-    (site, server)
-}
-
-/// What of the metrics is configured.
-pub(super) fn metrics_options(config: &Config) -> metrics::Options {
-    metrics::Options {
-        users_aggregate: config.users.aggregate,
-        key_age_days: config.users.key_age_days.clone(),
-        unused_days: config.users.unused_days.clone(),
-        external_url: config.web.external_url.as_ref().map(ToString::to_string),
-    }
-}
-
-/// Books the calls to AWS where the metrics find them; the two rooms do not know each other.
-struct CallBook(Arc<Views>);
-
-impl Observe for CallBook {
-    fn called(
-        &self,
-        service: &'static str,
-        operation: &'static str,
-        outcome: Result<(), Reason>,
-        took: Duration,
-    ) {
-        let outcome = match outcome {
-            Ok(()) => Outcome::Success,
-            Err(reason) => Outcome::Failed(reason),
-        };
-        self.0
-            .exporter
-            .called(CallKey { service, operation }, outcome, took);
-    }
-}
-
-/// The signals that end the daemon.
-/// Ends the process at the latest when a signal is [`END_WITHIN`] old: from a thread of its own, for
-/// a file of credentials that hangs holds up the thread on which the SDK reads it.
-fn end_in_time() {
-    let watch = move || {
-        let mut builder = tokio::runtime::Builder::new_current_thread();
-        let Ok(runtime) = builder.enable_all().build() else {
-            return;
-        };
-        runtime.block_on(async {
-            if let Ok(signals) = Signals::new() {
-                signals.wait().await;
-                tokio::time::sleep(END_WITHIN).await;
-                eprintln!("aws-root-exporter: not everything stopped in time; ending all the same");
-                std::process::exit(0);
-            }
-        });
-    };
-    // Without the thread a signal is heeded all the same, unless something hangs.
-    let _ = std::thread::Builder::new()
-        .name("end".to_owned())
-        .spawn(watch);
-}
-
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn wait(mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "listening can fail elsewhere")]
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn wait(self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        "Ctrl-C"
-    }
 }

@@ -1,7 +1,7 @@
-//! The tasks of the daemon by name: none of them may end before it is stopped.
+//! The tasks of the daemon: none of them may end before the daemon stops.
 //!
-//! A task that ended is never started again by itself, for nobody knows in what state it left the
-//! others. The process ends instead, and whoever started it starts it again over its state.
+//! A task that ended is never restarted, because it may have left the others in a wrong state. The
+//! process ends instead; systemd or Kubernetes restarts it, and it reads its state file.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) struct Tasks {
 /// Why the daemon stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
-    /// By a signal, as it should.
+    /// By a signal.
     BySignal,
     /// This task ended or panicked.
     ByEndOf(&'static str),
@@ -39,7 +39,7 @@ impl Tasks {
         }
     }
 
-    /// Is ready once the daemon stops.
+    /// Resolves once the daemon stops.
     pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stopped = self.stop.subscribe();
         async move {
@@ -48,7 +48,7 @@ impl Tasks {
         }
     }
 
-    /// Runs a task that has something to finish: it ends by itself after [`Self::stopped`].
+    /// Runs a task that finishes its work after [`Self::stopped`] and then ends by itself.
     pub fn run(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.run_on(&Handle::current(), name, task);
     }
@@ -64,7 +64,7 @@ impl Tasks {
         self.names.insert(handle.id(), name);
     }
 
-    /// Runs a task that is dropped wherever it is when the daemon stops.
+    /// Runs a task that is dropped when the daemon stops.
     pub fn run_until_stopped(
         &mut self,
         name: &'static str,
@@ -98,25 +98,19 @@ impl Tasks {
                 let panicked = ended.is_err();
                 let (task, how) = self.end_of(ended);
                 if panicked {
-                    error!(
-                        task,
-                        how, "a task of the exporter did not stop as it should"
-                    );
+                    error!(task, how, "a task of the exporter panicked while stopping");
                 }
             }
         };
         if tokio::time::timeout(GRACE, rest).await.is_err() {
             let tasks: Vec<_> = self.names.into_values().collect();
-            warn!(
-                ?tasks,
-                "not everything stopped in time; ending all the same"
-            );
+            warn!(?tasks, "not everything stopped in time; exiting anyway");
         }
         stopped
     }
 
-    /// Which task ended, and how. What a panic said is on standard error already, and is not
-    /// repeated: nobody knows what is in it.
+    /// Which task ended, and how. The message of a panic is on standard error already. It is not
+    /// logged, because it could contain anything.
     fn end_of(&mut self, ended: Result<(Id, ()), JoinError>) -> (&'static str, &'static str) {
         let (id, how) = match ended {
             Ok((id, ())) => (id, "it returned"),

@@ -1,4 +1,4 @@
-//! The pages as responses: HTML with the headers by which a browser holds us to our rules.
+//! The pages as responses: HTML with the headers that make a browser enforce our rules.
 
 use std::io;
 use std::sync::LazyLock;
@@ -21,8 +21,7 @@ use crate::views::Snapshot;
 /// The one style sheet, part of each page.
 const STYLE: &str = include_str!("templates/style.css");
 
-/// What a browser may do with the pages: show them, with our own style and icon, and send the
-/// filter back to us.
+/// What a browser may do with the pages: show them with this style and icon, and send the form.
 static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
     let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -35,17 +34,13 @@ static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The page cannot be rendered.
 pub(super) fn overview(
     snapshot: &Snapshot,
     query: &Query,
     telemetry_path: &str,
 ) -> io::Result<Response<Bytes>> {
-    let page = overview::Page {
-        style: STYLE,
-        now: snapshot.now,
-        content: &overview::Overview::of(snapshot, query, telemetry_path),
-    };
+    let page = overview::Page::of(snapshot, query, telemetry_path, STYLE);
     response(StatusCode::OK, &page)
 }
 
@@ -53,17 +48,19 @@ pub(super) fn overview(
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// The page cannot be rendered.
 pub(super) fn account(snapshot: &Snapshot, id: AccountId) -> io::Result<Response<Bytes>> {
     let Some(view) = snapshot.account(id) else {
-        return response(StatusCode::NOT_FOUND, &account::Missing { style: STYLE });
+        return response(StatusCode::NOT_FOUND, &Missing { style: STYLE });
     };
-    let page = account::Page {
-        style: STYLE,
-        now: snapshot.now,
-        content: &account::Sheet::of(view, snapshot),
-    };
-    response(StatusCode::OK, &page)
+    response(StatusCode::OK, &account::Page::of(view, snapshot, STYLE))
+}
+
+/// The page for an account that is not watched here.
+#[derive(Template)]
+#[template(path = "missing.html")]
+struct Missing {
+    style: &'static str,
 }
 
 fn response(status: StatusCode, page: &impl Template) -> io::Result<Response<Bytes>> {

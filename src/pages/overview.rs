@@ -1,462 +1,306 @@
-//! The page `/`: how many accounts stand how, and the accounts, worst first.
+//! The page `/`: how many accounts have which findings, and the accounts, worst first.
 
 use std::cmp::Reverse;
 use std::time::Duration;
 
 use askama::Template;
 
-use super::finding::{Finding, Findings, Level};
 use super::query::{Filter, PAGE, Query, Sort};
-use super::since::{self, LastUse, Since};
-use super::words::{self, Sentence, Times};
+use crate::advice::keys::{self, Count, LastUse};
+use crate::advice::words::{self, Sentence, grouped, sentence};
+use crate::advice::{Finding, Findings, Level};
+use crate::build::VERSION;
 use crate::views::{AccountView, ExporterView, Snapshot};
 use root_posture::{Moment, Timestamp};
 
-/// The page as the template writes it.
+/// The numbers at the top, each a link to the accounts that it counts.
+const TILES: [Filter; 5] = [
+    Filter::With(Finding::KeyActive),
+    Filter::With(Finding::KeyInactive),
+    Filter::With(Finding::NoMfa),
+    Filter::With(Finding::Unknown),
+    Filter::All,
+];
+
+/// The columns that the accounts can be sorted by.
+const COLUMNS: [(&str, Sort); 5] = [
+    ("State", Sort::State),
+    ("Account", Sort::Name),
+    ("Root key since", Sort::Since),
+    ("Last used", Sort::Used),
+    ("Evidence", Sort::Evidence),
+];
+
+/// The page.
 #[derive(Template)]
 #[template(path = "overview.html")]
 pub(super) struct Page<'a> {
-    pub style: &'static str,
-    pub now: Timestamp,
-    pub content: &'a Overview,
-}
-
-/// What the page shows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Overview {
-    pub level: Level,
-    pub headline: String,
-    /// When the oldest evidence behind a figure of root keys was true.
-    pub oldest: Option<Timestamp>,
-    pub tiles: Vec<Tile>,
-    /// What is wrong with the exporter itself.
-    pub notices: Vec<Sentence>,
-    pub query: Query,
-    pub filters: Vec<Choice>,
-    pub sorts: Vec<Choice>,
-    pub columns: Vec<Column>,
-    pub rows: Vec<Row>,
-    /// Which of the accounts that were found are shown: the first, the last, and all.
-    pub range: String,
-    pub matching: usize,
-    pub previous: Option<String>,
-    pub next: Option<String>,
-    /// Accounts that left in the last 24 hours, and why.
-    pub left: Vec<(String, &'static str)>,
-    pub metrics: String,
-    pub version: &'static str,
-}
-
-/// A number that is a link to what it counts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Tile {
-    pub label: &'static str,
-    pub number: usize,
-    /// `None` for a number that is neither good nor bad.
-    pub level: Option<Level>,
-    pub link: String,
-    pub chosen: bool,
-}
-
-/// One of a list to choose from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Choice {
-    pub slug: &'static str,
-    pub label: String,
-    pub chosen: bool,
-}
-
-/// The head of a column; one with a link can be sorted by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Column {
-    pub label: &'static str,
-    pub link: String,
-    /// The value of `aria-sort`; empty where the accounts are not in this order.
-    pub sorted: &'static str,
+    style: &'static str,
+    now: Timestamp,
+    moment: Moment,
+    query: &'a Query,
+    exporter: &'a ExporterView,
+    telemetry_path: &'a str,
+    accounts: Vec<Row<'a>>,
+    /// Accounts to watch of which nothing is shown yet; they are unknown, too.
+    unseen: usize,
+    /// The accounts that match the query, in its order.
+    found: Vec<Row<'a>>,
+    /// Which page of them is shown, counted from 1.
+    nth: usize,
 }
 
 /// One account.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Row {
-    pub id: String,
-    pub name: String,
-    pub level: Level,
-    pub findings: Vec<Finding>,
-    pub keys: String,
-    pub since: Option<Since>,
-    pub used: LastUse,
-    pub evidence: Option<(&'static str, Timestamp)>,
-    /// That the evidence was of a value that is no longer believed.
-    pub expired: bool,
-    pub failures: Vec<(&'static str, &'static str, Timestamp)>,
-    pub next_step: &'static str,
-}
-
-/// What an account is sorted and filtered by.
-struct Judged<'a> {
+#[derive(Clone, Copy)]
+struct Row<'a> {
     view: &'a AccountView,
     findings: Findings,
 }
 
-impl Page<'_> {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "a template hands out references"
-    )]
-    fn time(&self, time: &Timestamp) -> Times {
-        Times::of(*time, self.now)
-    }
-}
-
-impl Overview {
-    pub fn of(snapshot: &Snapshot, query: &Query, telemetry_path: &str) -> Self {
-        let moment = snapshot.moment;
-        let judged: Vec<Judged<'_>> = snapshot
-            .accounts
-            .iter()
-            .map(|view| Judged {
-                view,
-                findings: Findings::of(view, moment),
-            })
-            .collect();
-        // An account that is to be watched and was never shown is unknown too.
-        let watched = snapshot
-            .exporter
-            .accounts
-            .map_or(0, |counts| counts.monitored)
-            .max(judged.len());
-        let unseen = watched - judged.len();
-        let number = |filter: Filter| {
-            let shown = judged
-                .iter()
-                .filter(|one| filter.lets_through(one.findings));
-            let unseen = match filter {
-                Filter::All | Filter::With(Finding::Unknown) => unseen,
-                _ => 0,
-            };
-            shown.count() + unseen
+impl<'a> Page<'a> {
+    pub fn of(
+        snapshot: &'a Snapshot,
+        query: &'a Query,
+        telemetry_path: &'a str,
+        style: &'static str,
+    ) -> Self {
+        let Snapshot { moment, now, .. } = *snapshot;
+        let row = |view: &'a std::sync::Arc<AccountView>| Row {
+            view,
+            findings: Findings::of(view, moment),
         };
-        let oldest = judged
-            .iter()
-            .filter_map(|one| one.view.posture.keys_active)
-            .filter(|keys| keys.at(moment).is_some())
-            .map(|keys| keys.observed)
-            .min();
-        let (level, headline) = headline(
-            number(Filter::With(Finding::KeyActive)),
-            number(Filter::With(Finding::Unknown)),
-            watched,
-            snapshot.exporter.accounts.is_some(),
-        );
+        let accounts: Vec<_> = snapshot.accounts.iter().map(row).collect();
+        let counts = snapshot.exporter.accounts;
+        let watched = counts.map_or(0, |counts| counts.monitored);
         let matcher = query.matcher();
-        let mut found: Vec<&Judged<'_>> = judged
-            .iter()
-            .filter(|one| query.filter.lets_through(one.findings) && matcher(one.view))
-            .collect();
+        let is_found =
+            |row: &&Row<'_>| query.filter.lets_through(row.findings) && matcher(row.view);
+        let mut found: Vec<_> = accounts.iter().filter(is_found).copied().collect();
         sort(&mut found, query, moment);
-        let pages = found.len().div_ceil(PAGE).max(1);
-        let page = query.page.min(pages);
-        let first = (page - 1) * PAGE;
-        let last = found.len().min(first + PAGE);
         Self {
-            level,
-            headline,
-            oldest,
-            tiles: tiles(query, number),
-            notices: notices(&snapshot.exporter),
-            filters: Filter::all()
-                .map(|filter| Choice {
-                    slug: filter.slug(),
-                    label: format!("{} ({})", filter.label(), words::grouped(number(filter))),
-                    chosen: filter == query.filter,
-                })
-                .collect(),
-            sorts: Sort::ALL
-                .map(|sort| Choice {
-                    slug: sort.slug(),
-                    label: sort.label().to_owned(),
-                    chosen: sort == query.sort,
-                })
-                .to_vec(),
-            columns: columns(query),
-            rows: found[first..last]
-                .iter()
-                .map(|one| Row::of(one.view, one.findings, moment))
-                .collect(),
-            range: match found.len() {
-                0 => "No account".to_owned(),
-                some => format!(
-                    "{} to {} of {}",
-                    words::grouped(first + 1),
-                    words::grouped(last),
-                    words::count(some, "account", "accounts")
-                ),
-            },
-            matching: found.len(),
-            previous: (page > 1).then(|| query.with_page(page - 1).link()),
-            next: (page < pages).then(|| query.with_page(page + 1).link()),
-            left: snapshot
-                .exporter
-                .left
-                .iter()
-                .map(|(id, reason)| (id.to_string(), reason.as_str()))
-                .collect(),
-            metrics: format!("./{}", telemetry_path.trim_start_matches('/')),
-            version: crate::build::VERSION,
-            query: query.clone(),
+            style,
+            now,
+            moment,
+            query,
+            exporter: &snapshot.exporter,
+            telemetry_path: telemetry_path.trim_start_matches('/'),
+            unseen: watched.saturating_sub(accounts.len()),
+            accounts,
+            nth: query.page.min(found.len().div_ceil(PAGE).max(1)),
+            found,
         }
     }
-}
 
-fn headline(active: usize, unknown: usize, watched: usize, listed: bool) -> (Level, String) {
-    let accounts = |number| words::count(number, "account", "accounts");
-    if active > 0 {
-        let have = if active == 1 { "has" } else { "have" };
-        (
-            Level::Critical,
-            format!("{} {have} an active root access key", accounts(active)),
-        )
-    } else if !listed {
-        (
-            Level::Unknown,
-            "The account list is not known yet".to_owned(),
-        )
-    } else if unknown > 0 {
-        (
-            Level::Unknown,
-            format!(
-                "No active root access key is known, but {} cannot be judged",
-                accounts(unknown)
-            ),
-        )
-    } else if watched == 0 {
-        (Level::Unknown, "No account is watched".to_owned())
-    } else {
-        (
-            Level::Fine,
-            "No account has an active root access key".to_owned(),
-        )
-    }
-}
-
-fn tiles(query: &Query, number: impl Fn(Filter) -> usize) -> Vec<Tile> {
-    [
-        Filter::With(Finding::KeyActive),
-        Filter::With(Finding::KeyInactive),
-        Filter::With(Finding::NoMfa),
-        Filter::With(Finding::Unknown),
-        Filter::All,
-    ]
-    .into_iter()
-    .map(|filter| {
-        let number = number(filter);
-        let level = match filter {
-            Filter::With(finding) if number > 0 => Some(finding.level()),
-            Filter::With(_) | Filter::WithoutAny => Some(Level::Fine),
-            Filter::All => None,
+    /// How many accounts a filter shows.
+    fn number(&self, filter: Filter) -> usize {
+        let shown = self
+            .accounts
+            .iter()
+            .filter(|row| filter.lets_through(row.findings));
+        let unseen = match filter {
+            Filter::All | Filter::With(Finding::Unknown) => self.unseen,
+            _ => 0,
         };
-        Tile {
-            label: filter.label(),
-            number,
-            level,
-            link: query.with_filter(filter).link(),
-            chosen: query.filter == filter,
+        shown.count() + unseen
+    }
+
+    /// The level of a number; `None` for one that is neither good nor bad.
+    fn level_of(&self, filter: Filter) -> Option<Level> {
+        match filter {
+            Filter::All => None,
+            Filter::With(finding) if self.number(filter) > 0 => Some(finding.level()),
+            Filter::With(_) | Filter::WithoutAny => Some(Level::Fine),
         }
-    })
-    .collect()
-}
+    }
 
-/// What makes this page say less than it should.
-fn notices(exporter: &ExporterView) -> Vec<Sentence> {
-    use super::words::sentence;
-    let mut notices = Vec::new();
-    let (index, total) = exporter.shard;
-    if total > 1 {
-        notices.push(sentence![format!(
-            "This is shard {index} of {total} (counted from 0): the other accounts are on the \
-             pages of the other shards."
-        )]);
+    /// What the page says first.
+    fn headline(&self) -> (Level, String) {
+        let active = self.number(Filter::With(Finding::KeyActive));
+        let unknown = self.number(Filter::With(Finding::Unknown));
+        if active > 0 {
+            let have = if active == 1 { "has" } else { "have" };
+            let accounts = words::accounts(active);
+            let text = format!("{accounts} {have} an active root access key");
+            return (Level::Critical, text);
+        }
+        let text = if self.exporter.accounts.is_none() {
+            "The account list is not known yet".to_owned()
+        } else if unknown > 0 {
+            let accounts = words::accounts(unknown);
+            format!("No active root access key is known, but the state of {accounts} is unknown")
+        } else if self.accounts.is_empty() {
+            "No account is watched".to_owned()
+        } else {
+            let text = "No account has an active root access key".to_owned();
+            return (Level::Fine, text);
+        };
+        (Level::Unknown, text)
     }
-    if let Some((false, since)) = exporter.discovery {
-        notices.push(match since {
-            Some(time) => sentence![
-                "The organization's account list cannot be read; the one in use is of ",
-                time,
-                "."
-            ],
-            None => sentence!["The organization's account list could not be read yet."],
-        });
-    }
-    if !exporter.reload.0 {
-        notices.push(sentence![
-            "The last reload of the configuration failed; the one before it is in use. The log \
-             says why."
-        ]);
-    }
-    if let Some((false, _)) = exporter.state {
-        notices.push(sentence![
-            "The state file cannot be saved: after a restart the exporter would have to learn \
-             everything anew."
-        ]);
-    }
-    if exporter.lag > (exporter.interval * 5).max(Duration::from_secs(60)) {
-        notices.push(sentence![format!(
-            "The looks are late by {}: this process has too much to do.",
-            words::span(exporter.lag)
-        )]);
-    }
-    if let Some(counts) = exporter.accounts
-        && exporter.attempted < counts.monitored
-    {
-        notices.push(sentence![format!(
-            "Still starting: {} of {} accounts were looked at.",
-            words::grouped(exporter.attempted),
-            words::grouped(counts.monitored)
-        )]);
-    }
-    if let Some(skew) = exporter.clock_skew.filter(|skew| skew.abs() > 60) {
-        notices.push(sentence![format!(
-            "The clock of this machine is {} {} AWS's; ages on this page are off by as much.",
-            words::span(Duration::from_secs(skew.unsigned_abs())),
-            if skew > 0 { "behind" } else { "ahead of" }
-        )]);
-    }
-    notices
-}
 
-fn columns(query: &Query) -> Vec<Column> {
-    let column = |label, sort: Sort, rising: bool| Column {
-        label,
-        link: query.with_sort(sort).link(),
-        sorted: match (query.sort == sort, rising != query.reversed) {
+    /// The time of the oldest evidence of active keys.
+    fn oldest(&self) -> Option<Timestamp> {
+        let keys = self
+            .accounts
+            .iter()
+            .filter_map(|row| row.view.posture.keys_active);
+        let current = keys.filter(|keys| keys.at(self.moment).is_some());
+        current.map(|keys| keys.observed).min()
+    }
+
+    fn rows(&self) -> &[Row<'a>] {
+        let first = (self.nth - 1) * PAGE;
+        &self.found[first..self.found.len().min(first + PAGE)]
+    }
+
+    /// Which of the accounts that were found are shown.
+    fn range(&self) -> String {
+        let first = (self.nth - 1) * PAGE;
+        match self.rows().len() {
+            0 => "No account".to_owned(),
+            shown => format!(
+                "{} to {} of {}",
+                grouped(first + 1),
+                grouped(first + shown),
+                words::accounts(self.found.len())
+            ),
+        }
+    }
+
+    /// The link to the previous page, if there is one.
+    fn previous(&self) -> Option<String> {
+        let page = self.nth - 1;
+        (page > 0).then(|| self.query.with_page(page).link())
+    }
+
+    /// The link to the next page, if there is one.
+    fn next(&self) -> Option<String> {
+        let exists = self.nth * PAGE < self.found.len();
+        exists.then(|| self.query.with_page(self.nth + 1).link())
+    }
+
+    /// The value of `aria-sort` for a column; empty if the accounts are not sorted by it.
+    fn aria_sort(&self, sort: Sort) -> &'static str {
+        match (self.query.sort == sort, sort.rises() != self.query.reversed) {
             (false, _) => "",
             (true, true) => "ascending",
             (true, false) => "descending",
-        },
-    };
-    vec![
-        column("State", Sort::State, false),
-        column("Account", Sort::Name, true),
-        column("Root key since", Sort::Since, false),
-        column("Last used", Sort::Used, false),
-        column("Evidence", Sort::Evidence, true),
-        Column {
-            label: "Next step",
-            link: String::new(),
-            sorted: "",
-        },
-    ]
+        }
+    }
+
+    /// Problems of the exporter itself.
+    fn notices(&self) -> Vec<Sentence> {
+        let exporter = self.exporter;
+        let mut notices = Vec::new();
+        let (index, total) = exporter.shard;
+        if total > 1 {
+            notices.push(sentence![format!(
+                "This is shard {index} of {total} (counted from 0). The other accounts are on the \
+                 pages of the other shards."
+            )]);
+        }
+        match exporter.discovery {
+            Some((false, Some(time))) => notices.push(sentence![
+                "The organization's account list cannot be read; the one in use is of ",
+                time,
+                "."
+            ]),
+            Some((false, None)) => notices.push(sentence![
+                "The organization's account list could not be read yet."
+            ]),
+            _ => {}
+        }
+        if !exporter.reload.0 {
+            notices.push(sentence![
+                "The last reload of the configuration failed; the previous one is in use. The log \
+                 contains the reason."
+            ]);
+        }
+        if let Some((false, _)) = exporter.state {
+            notices.push(sentence![
+                "The state file cannot be saved. After a restart the exporter would have no \
+                 evidence from before."
+            ]);
+        }
+        if exporter.lag > (exporter.interval * 5).max(Duration::from_secs(60)) {
+            notices.push(sentence![format!(
+                "Polls are late by {}: this process is overloaded.",
+                words::span(exporter.lag)
+            )]);
+        }
+        if let Some(counts) = exporter.accounts
+            && exporter.attempted < counts.monitored
+        {
+            notices.push(sentence![format!(
+                "Starting: {} of {} accounts have been polled.",
+                grouped(exporter.attempted),
+                grouped(counts.monitored)
+            )]);
+        }
+        if let Some(skew) = exporter.clock_skew.filter(|skew| skew.abs() > 60) {
+            notices.push(sentence![format!(
+                "The clock of this machine is {} {} AWS's. Ages on this page are wrong by as much.",
+                words::span(Duration::from_secs(skew.unsigned_abs())),
+                if skew > 0 { "behind" } else { "ahead of" }
+            )]);
+        }
+        notices
+    }
 }
 
-fn sort(found: &mut [&Judged<'_>], query: &Query, moment: Moment) {
-    let name = |one: &Judged<'_>| {
-        let name = one.view.account.name.to_lowercase();
+fn sort(found: &mut [Row<'_>], query: &Query, moment: Moment) {
+    let name = |row: &Row<'_>| {
+        let name = row.view.account.name.to_lowercase();
         (name.is_empty(), name)
     };
-    let since = |one: &Judged<'_>| since::short(one.view, moment).map(|since| since.time);
-    // What is not known comes last, in either order.
-    macro_rules! by {
-        ($key:expr, $newest_first:expr) => {{
-            let key = $key;
-            if $newest_first != query.reversed {
-                found.sort_by_cached_key(|one| {
-                    let key = key(one);
-                    (key.is_none(), Reverse(key))
-                });
-            } else {
-                found.sort_by_cached_key(|one| {
-                    let key = key(one);
-                    (key.is_none(), key)
-                });
-            }
-        }};
-    }
+    let since = |row: &Row<'_>| keys::since(row.view, moment).map(|since| since.time);
+    let reversed = query.reversed;
     match query.sort {
-        // The worst first; of equals the newest key first, then by name.
+        // The worst first; then the newest key, then by name.
         Sort::State => {
-            found.sort_by_cached_key(|one| (one.findings.rank(), Reverse(since(one)), name(one)));
-            if query.reversed {
-                found.reverse();
-            }
+            found.sort_by_cached_key(|row| (row.findings.rank(), Reverse(since(row)), name(row)));
         }
-        Sort::Name => {
-            found.sort_by_cached_key(|one| name(one));
-            if query.reversed {
-                found.reverse();
-            }
+        Sort::Name => found.sort_by_cached_key(name),
+        // The snapshot is sorted by id.
+        Sort::Id => {}
+        Sort::Since => return by_time(found, !reversed, since),
+        Sort::Used => {
+            return by_time(found, !reversed, |row| {
+                match keys::last_use(row.view, moment) {
+                    LastUse::Used { time, .. } => Some(time),
+                    _ => None,
+                }
+            });
         }
-        // They come by id from the store.
-        Sort::Id => {
-            if query.reversed {
-                found.reverse();
-            }
+        Sort::Evidence => {
+            let observed = |row: &Row<'_>| Some(row.view.posture.keys_active?.observed);
+            return by_time(found, reversed, observed);
         }
-        Sort::Since => by!(since, true),
-        Sort::Used => by!(
-            |one: &Judged<'_>| match since::last_use(one.view, moment) {
-                LastUse::Used { time, .. } => Some(time),
-                _ => None,
-            },
-            true
-        ),
-        Sort::Evidence => by!(
-            |one: &Judged<'_>| one.view.posture.keys_active.map(|keys| keys.observed),
-            false
-        ),
+    }
+    if reversed {
+        found.reverse();
     }
 }
 
-impl Row {
-    fn of(view: &AccountView, findings: Findings, moment: Moment) -> Self {
-        let keys = view.posture.keys_active;
-        let evidence = keys.map(|keys| (words::source(keys.source), keys.observed));
-        Self {
-            id: view.account.id.to_string(),
-            name: view.account.name.clone(),
-            level: findings.level(),
-            findings: findings.iter().collect(),
-            keys: keys_in_words(view, moment),
-            since: since::short(view, moment),
-            used: since::last_use(view, moment),
-            expired: keys.is_some_and(|keys| keys.at(moment).is_none()),
-            evidence,
-            failures: view
-                .sources
-                .iter()
-                .filter(|source| source.up == Some(false))
-                .filter_map(|source| {
-                    let (at, failure) = source.last_failure.as_ref()?;
-                    Some((
-                        words::source(source.source),
-                        words::reason(failure.reason),
-                        *at,
-                    ))
-                })
-                .collect(),
-            next_step: findings.worst().map_or("", Finding::next_step),
-        }
-    }
+/// Sorts by a time. Accounts without one come last in either order.
+fn by_time(
+    found: &mut [Row<'_>],
+    newest_first: bool,
+    time: impl Fn(&Row<'_>) -> Option<Timestamp>,
+) {
+    found.sort_by_cached_key(|row| {
+        let seconds = time(row).map(Timestamp::unix);
+        let key = seconds.map(|seconds| if newest_first { -seconds } else { seconds });
+        (key.is_none(), key)
+    });
 }
 
-/// `1 active, 1 inactive`.
-fn keys_in_words(view: &AccountView, moment: Moment) -> String {
-    if !view.account.partition().has_root_credentials() {
-        return "no root credentials in China".to_owned();
-    }
-    let value = |figure: Option<root_posture::Metric>| figure?.at(moment);
-    match (
-        value(view.posture.keys_active),
-        value(view.posture.keys_present),
-    ) {
-        (None, _) => "not known".to_owned(),
-        (Some(active), present) => {
-            let inactive = present.unwrap_or(active).saturating_sub(active);
-            match (active, inactive) {
-                (0, 0) => "none".to_owned(),
-                (0, inactive) => format!("{inactive} inactive"),
-                (active, 0) => format!("{active} active"),
-                (active, inactive) => format!("{active} active, {inactive} inactive"),
-            }
+impl Row<'_> {
+    /// `1 active, 1 inactive`.
+    fn keys(&self, moment: Moment) -> String {
+        if self.view.account.partition().has_root_credentials() {
+            Count::of(self.view, moment).to_string()
+        } else {
+            "no root credentials in China".to_owned()
         }
     }
 }

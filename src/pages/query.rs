@@ -1,13 +1,13 @@
-//! What the overview was asked for: filter, order and page. All of it is in the URL, so that what
-//! one person sees another can be sent.
+//! The query of the overview: filter, order and page. All of it is in the URL, so that people can
+//! send each other links.
 
-use super::finding::{Finding, Findings};
+use crate::advice::{Finding, Findings};
 use crate::views::AccountView;
 
-/// How many accounts a page has.
+/// Accounts per page.
 pub(super) const PAGE: usize = 100;
 
-/// The longest text to look for. Names have 50 characters at most.
+/// Maximum length of the text to search for. Names have 50 characters at most.
 const LONGEST_TEXT: usize = 200;
 
 /// Which accounts are shown.
@@ -36,7 +36,7 @@ impl Filter {
         }
     }
 
-    /// Every filter, in the order of a list to choose from.
+    /// All filters, in the order of the form.
     pub fn all() -> impl Iterator<Item = Self> {
         [Self::All]
             .into_iter()
@@ -53,7 +53,7 @@ impl Filter {
     }
 }
 
-/// What the accounts are put in order by.
+/// The order of the accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Sort {
     /// The worst first.
@@ -61,7 +61,7 @@ pub(super) enum Sort {
     State,
     Name,
     Id,
-    /// The youngest key first.
+    /// The newest key first.
     Since,
     /// The latest use first.
     Used,
@@ -90,6 +90,11 @@ impl Sort {
         }
     }
 
+    /// Whether the order rises, from A to Z or from old to new, unless it is reversed.
+    pub fn rises(self) -> bool {
+        matches!(self, Self::Name | Self::Id | Self::Evidence)
+    }
+
     pub fn label(self) -> &'static str {
         match self {
             Self::State => "Worst first",
@@ -102,22 +107,22 @@ impl Sort {
     }
 }
 
-/// What the overview was asked for.
+/// A query of the overview.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Query {
-    /// The text to look for, as it was written.
+    /// The text to search for.
     pub(super) text: String,
     pub(super) filter: Filter,
     pub(super) sort: Sort,
-    /// Whether the order is turned round.
+    /// Whether the order is reversed.
     pub(super) reversed: bool,
     /// Counted from 1.
     pub(super) page: usize,
 }
 
 impl Query {
-    /// Reads the query of a URL. What is not understood is left out: a link from elsewhere must
-    /// show the accounts, not an error.
+    /// Reads the query of a URL. Unknown or wrong parts are ignored: a link must show the accounts, not
+    /// an error.
     pub fn parse(query: &str) -> Self {
         let mut parsed = Self {
             page: 1,
@@ -144,34 +149,26 @@ impl Query {
         parsed
     }
 
-    /// The link to what is asked for here, relative to the overview.
+    /// The link to this query, relative to the overview.
     pub(super) fn link(&self) -> String {
         let mut link = form_urlencoded::Serializer::for_suffix("./?".to_owned(), 3);
-        for (key, value) in [
-            ("q", self.text.as_str()),
-            ("state", self.filter.slug()),
-            (
-                "sort",
-                if self.sort == Sort::State {
-                    ""
-                } else {
-                    self.sort.slug()
-                },
-            ),
-            ("order", if self.reversed { "reverse" } else { "" }),
+        let page = self.page.to_string();
+        for (key, value, is_default) in [
+            ("q", self.text.as_str(), self.text.is_empty()),
+            ("state", self.filter.slug(), self.filter == Filter::All),
+            ("sort", self.sort.slug(), self.sort == Sort::State),
+            ("order", "reverse", !self.reversed),
+            ("page", &page, self.page < 2),
         ] {
-            if !value.is_empty() {
+            if !is_default {
                 link.append_pair(key, value);
             }
-        }
-        if self.page > 1 {
-            link.append_pair("page", &self.page.to_string());
         }
         let link = link.finish();
         link.strip_suffix('?').map(str::to_owned).unwrap_or(link)
     }
 
-    /// The same accounts under another filter.
+    /// The same query with another filter.
     pub(super) fn with_filter(&self, filter: Filter) -> Self {
         Self {
             filter,
@@ -180,7 +177,7 @@ impl Query {
         }
     }
 
-    /// The same accounts in another order; in the opposite one where it is in this already.
+    /// The same query in another order; if it has this order already, in the reversed one.
     pub(super) fn with_sort(&self, sort: Sort) -> Self {
         Self {
             sort,
@@ -197,7 +194,7 @@ impl Query {
         }
     }
 
-    /// Which accounts have the text: all of its words in the id, the name or a label.
+    /// Matches accounts with all words of the text in the id, the name or a label.
     pub(super) fn matcher(&self) -> impl Fn(&AccountView) -> bool + use<> {
         let words: Vec<String> = self
             .text
@@ -224,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_says_again_what_was_asked_for() {
+    fn a_link_contains_the_query() {
         for link in [
             "./",
             "./?q=a%26b+%22%3C&state=no-mfa&sort=used&order=reverse&page=3",
@@ -237,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_left_out() {
+    fn unknown_and_wrong_parts_are_ignored() {
         let query = Query::parse("state=nonsense&sort=&order=x&page=0&page=-1&q=%FF&else&%%%");
         assert_eq!((query.filter, query.sort), (Filter::All, Sort::State));
         assert_eq!((query.reversed, query.page), (false, 1));
@@ -245,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_order_again_is_the_opposite_one() {
+    fn choosing_the_same_order_again_reverses_it() {
         let query = Query::parse("page=4").with_sort(Sort::Name);
         assert_eq!(query.link(), "./?sort=name");
         let query = query.with_sort(Sort::Name);

@@ -174,7 +174,7 @@ fn only_findings_omits_accounts_without_findings_and_keeps_unknown_ones() {
         .never_says("444455556666")
         .says("111122223333")
         .says("torn.csv")
-        .says("4 accounts: 1 with root access keys, 2 without, 1 that could not be judged.");
+        .says("4 accounts: 1 with root access keys, 2 without, 1 unknown.");
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn only_the_findings_of_a_report_that_is_too_old_count() {
     check("", &clean("000000000012"), 8 * DAY)
         .says("000000000012")
         .says("unknown")
-        .says("8 days old: too old to tell what holds today")
+        .says("8 days old: too old to show the current state")
         .says("save the report again");
     let ran = check("--format json", &clean("000000000012"), 8 * DAY);
     let all: Value = serde_json::from_str(&ran.out).unwrap();
@@ -293,7 +293,7 @@ fn a_report_from_the_future_is_an_error() {
     bench()
         .feed("check --report -", report)
         .exits(3)
-        .says("has a time that has not come yet")
+        .says("a time in the future")
         .never_says("000000000012");
 }
 

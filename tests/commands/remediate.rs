@@ -82,7 +82,7 @@ fn without_delete_it_shows_the_keys_and_calls_nothing_that_writes() {
     let (simulated, key) = with_key(30 * DAY);
     remediate(&simulated, &format!("--account {ACCOUNT}"))
         .exits(0)
-        .says(&format!("{key}  active, created "))
+        .says(&format!("{key}  active, since "))
         .says("for sts in eu-west-3")
         .says("Nothing was changed.")
         .says(&format!(
@@ -120,8 +120,8 @@ fn an_active_key_is_to_be_deactivated_in_the_console_first() {
              AttributeKey=AccessKeyId,AttributeValue={key} "
         ))
         .says("aws cloudtrail lookup-events --region us-east-1 ")
-        .says("No root session can do that")
-        .says("\"Deactivate\"");
+        .says("No root session can")
+        .says("“Deactivate”");
     simulated
         .world
         .edit(id(MEMBER), |account| account.root.deactivate_keys());
@@ -143,8 +143,9 @@ fn the_command_that_is_shown_works() {
     let command = format!("--account {ACCOUNT} --delete {key} --confirm {ACCOUNT}");
     for (flags, shown) in [
         ("", "\n"),
-        ("--unused-for 40d", " --unused-for 40d\n"),
-        ("--unused-for 90m", " --unused-for 5400s\n"),
+        ("--unused-for 40d", " --unused-for 40days\n"),
+        ("--unused-for 90m", " --unused-for 90min\n"),
+        ("--unused-for 100h", " --unused-for 360000s\n"),
         (
             "--unused-for 36h --config.file it's.toml",
             " --unused-for 36h --config.file 'it'\\''s.toml'\n",
@@ -157,7 +158,7 @@ fn the_command_that_is_shown_works() {
     }
     bench
         .run(&format!("remediate --account {ACCOUNT} --unused-for 40d"))
-        .says("within the last 40d");
+        .says("within the last 40 days");
 }
 
 #[test]

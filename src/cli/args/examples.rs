@@ -1,11 +1,11 @@
-//! Examples, below the help of each command.
+//! Examples below the help of each command.
 
 pub(super) const PROGRAM: &str = "\
 Examples:
-  aws-root-exporter demo                        a story over a simulated AWS, on port 10057
-  aws-root-exporter check                       is there a root key in this account, now?
-  aws-root-exporter --config.file config.toml   the daemon
-  aws-root-exporter COMMAND --help              more about a command";
+  aws-root-exporter demo                        a simulated AWS, on port 10057
+  aws-root-exporter check                       check this account now
+  aws-root-exporter --config.file config.toml   run the daemon
+  aws-root-exporter COMMAND --help              help for a command";
 
 pub(super) const DEMO: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! What may be said on the command line, and what is refused.
+//! Which command lines are accepted, and which are refused.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn the_definition_is_consistent() {
 #[test]
 fn no_command_is_the_daemon() {
     let daemon = Invocation {
-        command: Command::Serve,
+        command: Command::Serve(ServeArgs::default()),
         config_file: None,
         overrides: Overrides::default(),
     };
@@ -38,43 +38,43 @@ fn the_daemon_s_flags_work_before_and_after_serve() {
         --web.health-listen-address 0.0.0.0:4 --web.external-url https://e --shard.index 5 --shard.total 6 \
         --log.level debug --log.format json --config.enable-auto-reload --config.file f";
     let text = |text: &str| Some(text.to_owned());
-    let expected = Invocation {
-        command: Command::Serve,
-        config_file: Some(PathBuf::from("f")),
-        overrides: Overrides {
-            listen_addresses: vec!["0.0.0.0:1".to_owned(), "[::1]:2".to_owned()],
-            web_config_file: text("w"),
-            telemetry_path: text("/m"),
-            max_requests: Some(3),
-            health_listen_address: text("0.0.0.0:4"),
-            external_url: text("https://e"),
-            shard_index: Some(5),
-            shard_total: Some(6),
-            log_level: text("debug"),
-            log_format: text("json"),
-            auto_reload: true,
-        },
+    let expected = Overrides {
+        listen_addresses: vec!["0.0.0.0:1".to_owned(), "[::1]:2".to_owned()],
+        web_config_file: text("w"),
+        telemetry_path: text("/m"),
+        max_requests: Some(3),
+        health_listen_address: text("0.0.0.0:4"),
+        external_url: text("https://e"),
+        shard_index: Some(5),
+        shard_total: Some(6),
+        log_level: text("debug"),
+        log_format: text("json"),
+        auto_reload: true,
     };
     for line in [flags, &format!("serve {flags}"), &format!("{flags} serve")] {
-        assert_eq!(of(line).unwrap(), expected, "{line}");
+        let invocation = of(line).unwrap();
+        assert_eq!(invocation.overrides, expected, "{line}");
+        assert_eq!(invocation.config_file, Some(PathBuf::from("f")));
+        assert!(matches!(invocation.command, Command::Serve(_)), "{line}");
     }
 }
 
 #[test]
 fn the_demo_takes_the_flags_of_web_and_log() {
+    let demo = |invocation: &Invocation| match &invocation.command {
+        Command::Demo(demo) => (demo.accounts, demo.seed),
+        other => panic!("{other:?}"),
+    };
     for line in [
         "demo --accounts 3 --seed 7 --web.max-requests 9 --log.level warn",
         "--web.max-requests 9 --log.level warn demo --accounts 3 --seed 7",
     ] {
-        let demo = of(line).unwrap();
-        let seed = 7;
-        assert_eq!(demo.command, Command::Demo(DemoArgs { accounts: 3, seed }));
-        assert_eq!(demo.overrides.max_requests, Some(9));
-        assert_eq!(demo.overrides.log_level.as_deref(), Some("warn"));
+        let invocation = of(line).unwrap();
+        assert_eq!(demo(&invocation), (3, 7));
+        assert_eq!(invocation.overrides.max_requests, Some(9));
+        assert_eq!(invocation.overrides.log_level.as_deref(), Some("warn"));
     }
-    let (accounts, seed) = (12, 1);
-    let default = Command::Demo(DemoArgs { accounts, seed });
-    assert_eq!(of("demo").unwrap().command, default);
+    assert_eq!(demo(&of("demo").unwrap()), (12, 1));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_runbooks_url_goes_with_rules_alone() {
     }
     for file in ["alertmanager", "dashboard", "config"] {
         let error = refused(&format!("print {file} --runbook-url https://example.com"));
-        assert!(error.contains("'--runbook-url' goes with rules"), "{error}");
+        assert!(error.contains("'--runbook-url' needs rules"), "{error}");
     }
     let error = refused("print rules --runbook-url wiki.example.com");
     assert!(error.contains("is not a URL"), "{error}");
@@ -99,10 +99,14 @@ fn the_runbooks_url_goes_with_rules_alone() {
 fn config_check_judges_and_stops() {
     for (line, online) in [
         ("--config.check", false),
+        ("--config.check serve", false),
         ("serve --config.check --online", true),
         ("--config.check --online", true),
     ] {
-        assert_eq!(of(line).unwrap().command, Command::CheckConfig { online });
+        let Command::Serve(serve) = of(line).unwrap().command else {
+            panic!("{line} is of the daemon");
+        };
+        assert_eq!((serve.check, serve.online), (true, online), "{line}");
     }
     assert!(refused("--online").contains("--config.check"));
 }
@@ -232,7 +236,7 @@ fn a_healthcheck_takes_what_says_where_the_daemon_listens() {
 }
 
 /// A value that a flag takes.
-fn value(arg: &clap::Arg) -> String {
+fn value(arg: &Arg) -> String {
     let possible = arg.get_possible_values();
     let sample = match arg.get_id().as_str() {
         "account" | "confirm" => "000000000012",
@@ -303,6 +307,24 @@ fn a_flag_that_a_command_has_no_use_for_is_not_in_its_help() {
             assert!(!help.contains(flag), "{command}: {flag}\n{help}");
         }
     }
+}
+
+#[test]
+fn completions_list_no_hidden_flag() {
+    let program = visible_definition();
+    let has = |command: &str, id: &str| {
+        let command = program.find_subcommand(command).unwrap();
+        command.get_arguments().any(|arg| arg.get_id() == id)
+    };
+    assert!(has("check", "config_file") && has("demo", "log_level"));
+    assert!(!has("demo", "config_file") && !has("print", "log_level"));
+    let mut program = program;
+    program.build();
+    let demo = program.find_subcommand("demo").unwrap();
+    assert!(
+        demo.get_arguments()
+            .all(|arg| arg.get_id() != "config_file")
+    );
 }
 
 #[test]
@@ -377,12 +399,12 @@ fn every_flag_has_a_sentence_and_names_its_default() {
         for arg in command.get_arguments() {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             assert!(!help.is_empty(), "{arg}");
-            let told = arg.is_required_set()
+            let has_default = arg.is_required_set()
                 || arg.is_positional()
                 || help.contains("[default: ")
                 || !arg.get_default_values().is_empty()
                 || ["check", "online", "confirm", "reports"].contains(&arg.get_id().as_str());
-            assert!(told, "{arg}: {help}");
+            assert!(has_default, "{arg}: {help}");
         }
         commands.extend(command.get_subcommands().cloned());
     }

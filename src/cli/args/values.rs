@@ -1,8 +1,8 @@
-//! The shapes of values that are given as flags. What is refused says how it is written.
+//! Parsers of flag values. Their errors show the right form.
 
 use crate::account::AccountId;
 
-/// The shape that IAM gives a role's ARN.
+/// Parses the ARN of an IAM role.
 pub(super) fn role_arn(text: &str) -> Result<String, String> {
     let fields: Vec<&str> = text.splitn(6, ':').collect();
     match fields[..] {
@@ -19,6 +19,8 @@ pub(super) fn role_arn(text: &str) -> Result<String, String> {
     }
 }
 
+/// Parses the id of an organization.
+///
 /// Source: Organizations API Reference, `Organization`, pattern of `Id`.
 pub(super) fn organization_id(text: &str) -> Result<String, String> {
     let is_id = text.strip_prefix("o-").is_some_and(|id| {

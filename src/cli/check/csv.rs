@@ -1,58 +1,46 @@
-//! `check` for spreadsheets: one line an account. No cell is a formula, whatever an account is
-//! called.
+//! `check --format csv`: one line an account. No cell is a formula, whatever an account is called.
 
 use std::borrow::Cow;
 
-use super::seen::{Checked, Seen, Verdict};
-use root_posture::Metric;
+use super::checked::{Checked, CheckedAccount};
+use crate::cli::args::CheckFinding;
 use root_posture::ShownKey;
 use root_posture::report::Slot;
 
-const HEADER: [&str; 21] = [
-    "account",
-    "name",
-    "verdict",
-    "root_access_keys_active",
-    "root_access_keys_present",
-    "root_mfa_enabled",
-    "key_1_id",
-    "key_1_active",
-    "key_1_last_rotated",
-    "key_1_last_used",
-    "key_1_last_used_region",
-    "key_1_last_used_service",
-    "key_2_id",
-    "key_2_active",
-    "key_2_last_rotated",
-    "key_2_last_used",
-    "key_2_last_used_region",
-    "key_2_last_used_service",
-    "observed",
-    "report",
-    "error",
-];
+const HEADER: &str = "account,name,verdict,\
+    root_access_keys_active,root_access_keys_present,root_mfa_enabled,\
+    key_1_id,key_1_active,key_1_last_rotated,\
+    key_1_last_used,key_1_last_used_region,key_1_last_used_service,\
+    key_2_id,key_2_active,key_2_last_rotated,\
+    key_2_last_used,key_2_last_used_region,key_2_last_used_service,\
+    observed,report,error";
 
-/// All that was seen, under a header. What is not known is empty.
+/// The results under a header. An unknown value is empty.
 pub(super) fn print(checked: &[Checked]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut write = |record: &[String]| {
-        let record = record.iter().map(|cell| plain(cell));
         // Writing to memory cannot fail, and every record has the header's length.
-        let _ = writer.write_record(record.collect::<Vec<_>>().iter().map(|cell| &**cell));
+        let _ = writer.write_record(record.iter().map(|cell| plain(cell).into_owned()));
     };
-    write(&HEADER.map(str::to_owned));
+    let header: Vec<_> = HEADER.split(',').map(str::to_owned).collect();
+    write(&header);
     for checked in checked {
+        let verdict = verdict(&checked.findings());
         match checked {
-            Checked::Account(seen) => write(&account(seen)),
-            Checked::Unread { what, why, .. } => write(&torn(what, why)),
+            Checked::Account(checked) => write(&account(checked, verdict)),
+            Checked::Unread { what, why, .. } => {
+                let mut record = vec![String::new(); header.len() - 2];
+                verdict.clone_into(&mut record[2]);
+                record.extend([what.clone(), why.clone()]);
+                write(&record);
+            }
         }
     }
     // Flushing to memory cannot fail, and what was written is UTF-8.
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
-/// The cell as spreadsheets show it, instead of computing it: an apostrophe before what would begin
-/// a formula.
+/// The cell with an apostrophe before what a spreadsheet would take for a formula.
 ///
 /// Source: OWASP, "CSV Injection".
 fn plain(cell: &str) -> Cow<'_, str> {
@@ -63,37 +51,28 @@ fn plain(cell: &str) -> Cow<'_, str> {
     }
 }
 
-fn account(seen: &Seen) -> Vec<String> {
-    let posture = &seen.view.posture;
-    let value = |figure: Option<Metric>| text(seen.value(figure));
+fn account(checked: &CheckedAccount, verdict: &str) -> Vec<String> {
+    let view = &checked.view;
     let mut record = vec![
-        seen.view.account.id.to_string(),
-        seen.view.account.name.clone(),
-        verdict(seen.verdict()).to_owned(),
-        value(posture.keys_active),
-        value(posture.keys_present),
-        value(posture.mfa_enabled),
+        view.account.id.to_string(),
+        view.account.name.clone(),
+        verdict.to_owned(),
+        text(checked.keys().active),
+        text(checked.keys().present),
+        text(checked.value(view.posture.mfa_enabled)),
     ];
-    let keys = seen.keys();
+    let keys = checked.each_key();
     for slot in Slot::ALL {
-        let told = keys.iter().filter_map(|key| key.told);
-        record.extend(key(told.into_iter().find(|told| told.slot == slot)));
+        let mut listed = keys.iter().filter_map(|key| key.listed);
+        record.extend(key(listed.find(|key| key.slot == slot)));
     }
-    let failures: Vec<String> = seen
-        .view
-        .sources
-        .iter()
-        .filter(|source| source.up == Some(false))
-        .filter_map(|source| {
-            let (_, failure) = source.last_failure.as_ref()?;
-            Some(format!("{}: {failure}", source.source))
-        })
+    let failed = view.sources.iter().filter(|it| it.up == Some(false));
+    let failures: Vec<String> = failed
+        .filter_map(|it| Some(format!("{}: {}", it.source, it.last_failure.as_ref()?.1)))
         .collect();
     record.extend([
-        text(seen.observed()),
-        seen.saved
-            .as_ref()
-            .map_or_else(String::new, |(file, _)| file.clone()),
+        text(checked.observed()),
+        text(checked.saved.as_ref().map(|(file, _)| file)),
         failures.join("; "),
     ]);
     record
@@ -110,23 +89,12 @@ fn key(key: Option<ShownKey<'_>>) -> [String; 6] {
     ]
 }
 
-fn torn(file: &str, why: &str) -> Vec<String> {
-    let filled = ["", "", verdict(Verdict::Unknown)];
-    let blanks = HEADER.len() - filled.len() - 2;
-    filled
-        .into_iter()
-        .chain(std::iter::repeat_n("", blanks))
-        .chain([file, why])
-        .map(str::to_owned)
-        .collect()
-}
-
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Clean => "none",
-        Verdict::Unknown => "unknown",
-        Verdict::Found { active: 0, .. } => "inactive",
-        Verdict::Found { .. } => "active",
+fn verdict(findings: &[CheckFinding]) -> &'static str {
+    match findings {
+        [CheckFinding::Active, ..] => "active",
+        found if found.contains(&CheckFinding::Present) => "inactive",
+        found if found.contains(&CheckFinding::Unknown) => "unknown",
+        _ => "none",
     }
 }
 

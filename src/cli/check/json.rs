@@ -1,52 +1,50 @@
-//! `check` for programs: the objects of `/api/v1/accounts`.
+//! `check --format json`: the objects of `/api/v1/accounts`.
 
 use serde_json::{Value, json};
 
+use super::checked::{Checked, CheckedAccount};
 use super::saved::Made;
-use super::seen::{Checked, Seen};
 use crate::views::AccountJson;
 
-/// All that was seen as `{"accounts":[…]}`; for saved reports also which file was whose.
+/// The accounts as `{"accounts":[…]}`, and for saved reports which file is of which account.
 pub(super) fn print(checked: &[Checked]) -> String {
-    let accounts: Vec<Value> = checked
-        .iter()
-        .filter_map(|checked| match checked {
-            Checked::Account(seen) => Some(account(seen)),
-            Checked::Unread { .. } => None,
-        })
-        .collect();
+    let mut accounts = Vec::new();
+    let mut reports = Vec::new();
+    for checked in checked {
+        match checked {
+            Checked::Account(one) => {
+                accounts.push(account(one));
+                if let Some((file, _)) = &one.saved {
+                    let id = one.view.account.id;
+                    reports.push(json!({ "file": file, "account": id, "error": null }));
+                }
+            }
+            Checked::Unread {
+                what,
+                why,
+                is_report: true,
+                ..
+            } => {
+                reports.push(json!({ "file": what, "account": null, "error": why }));
+            }
+            Checked::Unread { .. } => {}
+        }
+    }
     let mut all = json!({ "accounts": accounts });
-    let reports: Vec<Value> = checked.iter().filter_map(report).collect();
     if !reports.is_empty() {
         all["reports"] = reports.into();
     }
     format!("{all:#}\n")
 }
 
-fn account(seen: &Seen) -> Value {
-    let mut account = json!(AccountJson::of(&seen.view, seen.moment));
-    if let Some((_, Made::Between { .. })) = seen.saved {
-        // The CSV does not say when it was made.
+fn account(checked: &CheckedAccount) -> Value {
+    let mut account = json!(AccountJson::of(&checked.view, checked.moment));
+    if let Some((_, Made::Between { .. })) = checked.saved {
+        // A CSV does not say when it was made.
         account["observed"] = Value::Null;
         account["root"]["access_keys_active_since"] = Value::Null;
         account["report"]["generated"] = Value::Null;
         account["sources"]["credential_report"]["last_success"] = Value::Null;
     }
     account
-}
-
-fn report(checked: &Checked) -> Option<Value> {
-    match checked {
-        Checked::Unread {
-            what,
-            why,
-            is_report: true,
-            ..
-        } => Some(json!({ "file": what, "account": null, "error": why })),
-        Checked::Unread { .. } => None,
-        Checked::Account(seen) => {
-            let (file, _) = seen.saved.as_ref()?;
-            Some(json!({ "file": file, "account": seen.view.account.id, "error": null }))
-        }
-    }
 }

@@ -1,42 +1,41 @@
-//! `check`: one look at every account, or at saved reports, and what it comes to.
+//! `check`: polls every account once, or reads saved reports, and prints what is wrong.
 //!
-//! The exit code is an interface: 0 nothing is found that `--fail-on` names, 1 a root key or a root
-//! user without MFA is, 3 something could not be judged (1 wins over 3), 2 wrong usage or
-//! configuration. Whatever keeps the command from judging is 3, never 1.
+//! The exit code is an interface: 0 no finding of `--fail-on`, 1 a root key or a root user without
+//! MFA, 3 something is unknown (1 wins over 3), 2 wrong usage or configuration. Whatever prevents a
+//! judgement is 3, never 1.
 
+mod checked;
 mod csv;
 mod json;
-pub(super) mod live;
+mod live;
 mod saved;
-mod seen;
-mod table;
+mod text;
 
 use std::process::ExitCode;
 
-pub(super) use self::seen::Verdict;
-use self::seen::{Checked, Seen};
-pub(super) use self::table::{key_lines, shown};
-use super::USAGE;
+use self::checked::{Checked, CheckedAccount};
 use super::args::{CheckArgs, CheckFinding, CheckFormat};
+use super::output::{USAGE, write};
 use crate::account::Partition;
 use crate::clock::Clock;
 use crate::config::Config;
 
+pub(super) use self::live::account;
+pub(super) use self::text::key_lines;
+
 const CLEAN: u8 = 0;
 const FOUND: u8 = 1;
 
-/// Something could not be judged, or the command itself failed.
-pub(super) const UNJUDGED: u8 = 3;
+/// Something is unknown, or the command itself failed.
+pub(super) const UNKNOWN: u8 = 3;
 
-/// Looks at the saved reports and says what is found.
+/// Checks saved reports.
 pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode {
     let clock = Clock::system();
     let reports = match saved::read(&arguments.reports) {
         Ok(reports) => reports,
-        Err(errors) => {
-            for error in errors {
-                eprintln!("aws-root-exporter: check {error}");
-            }
+        Err(error) => {
+            eprintln!("aws-root-exporter: check {error}");
             return ExitCode::from(USAGE);
         }
     };
@@ -44,30 +43,30 @@ pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode 
     let checked = reports
         .into_iter()
         .map(|report| match report.open(partition, clock.now()) {
-            Ok(opened) => Checked::Account(Box::new(Seen::in_report(
+            Ok(opened) => Checked::Account(Box::new(CheckedAccount::in_report(
                 &report.file,
                 opened,
                 arguments.max_age,
                 config,
                 &clock,
             ))),
-            Err(why) => Checked::torn(report.file, why),
+            Err(why) => Checked::damaged(report.file, why),
         })
         .collect();
-    tell(arguments, checked, &clock)
+    report(arguments, checked, &clock)
 }
 
-/// Looks at every account and says what is found.
+/// Checks every account of the configuration.
 pub(super) async fn accounts(arguments: &CheckArgs, config: &Config) -> ExitCode {
     let clock = Clock::system();
-    let checked = live::look(config, &clock).await;
-    tell(arguments, checked, &clock)
+    let checked = live::accounts(config, &clock).await;
+    report(arguments, checked, &clock)
 }
 
-/// Prints what was seen, the worst first, and says by the exit code what it comes to.
-fn tell(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> ExitCode {
-    let code = judge(&checked, &arguments.fail_on);
-    let all = table::Counts::of(&checked);
+/// Prints the results, the worst first, and returns the exit code.
+fn report(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> ExitCode {
+    let code = exit_code(&checked, &arguments.fail_on);
+    let summary = text::summary(&checked);
     if arguments.only_findings {
         checked.retain(|checked| !checked.findings().is_empty());
     }
@@ -76,7 +75,7 @@ fn tell(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> Exit
         CheckFinding::ALL.map(|finding| !findings.contains(&finding))
     });
     let text = match arguments.format {
-        CheckFormat::Table => table::print(&checked, all, clock.now()),
+        CheckFormat::Table => text::print(&checked, &summary, clock.now()),
         CheckFormat::Json => json::print(&checked),
         CheckFormat::Csv => csv::print(&checked),
     };
@@ -87,32 +86,32 @@ fn tell(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> Exit
             }
         }
     }
-    match super::write(&text) {
+    match write(&text) {
         Ok(()) => ExitCode::from(code),
         Err(error) => {
             eprintln!("aws-root-exporter: check: cannot print: {error}");
-            // What could not be printed is not reported.
-            ExitCode::from(if code == CLEAN { UNJUDGED } else { code })
+            // A result that could not be printed is unknown to the caller.
+            ExitCode::from(if code == CLEAN { UNKNOWN } else { code })
         }
     }
 }
 
-fn judge(checked: &[Checked], fail_on: &[CheckFinding]) -> u8 {
-    let has = |finding: CheckFinding| {
+fn exit_code(checked: &[Checked], fail_on: &[CheckFinding]) -> u8 {
+    let has = |finding| {
         fail_on.contains(&finding) && checked.iter().any(|it| it.findings().contains(&finding))
     };
     if [
         CheckFinding::Active,
-        CheckFinding::Mfa,
         CheckFinding::Present,
+        CheckFinding::Mfa,
     ]
-    .map(has)
-    .contains(&true)
+    .into_iter()
+    .any(has)
     {
         FOUND
     } else if has(CheckFinding::Unknown) || checked.is_empty() {
-        // Nothing to judge is not the same as nothing found.
-        UNJUDGED
+        // Without an account nothing is known.
+        UNKNOWN
     } else {
         CLEAN
     }
@@ -121,20 +120,22 @@ fn judge(checked: &[Checked], fail_on: &[CheckFinding]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advice::Finding;
 
     #[test]
-    fn each_finding_has_an_alerting_rule_and_the_worst_is_first() {
+    fn the_findings_are_ordered_by_the_severity_of_their_alerts() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let rules = path.join("deploy/prometheus/aws-root-exporter.rules.yml");
         let rules = std::fs::read_to_string(rules).unwrap();
         let severities = CheckFinding::ALL.map(|finding| {
             let alert = match finding {
-                CheckFinding::Active => "AWSRootAccessKeyActive",
-                CheckFinding::Mfa => "AWSRootMFADisabled",
-                CheckFinding::Present => "AWSRootAccessKeyPresent",
-                CheckFinding::Unknown => "AWSRootPostureUnknown",
+                CheckFinding::Active => Finding::KeyActive,
+                CheckFinding::Mfa => Finding::NoMfa,
+                CheckFinding::Present => Finding::KeyInactive,
+                CheckFinding::Unknown => Finding::Unknown,
             };
-            let (_, rule) = rules.split_once(&format!("alert: {alert}\n")).unwrap();
+            let alert = format!("alert: {}\n", alert.alert());
+            let (_, rule) = rules.split_once(&alert).unwrap();
             let (_, severity) = rule.split_once("severity: ").unwrap();
             severity.lines().next().unwrap()
         });

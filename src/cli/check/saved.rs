@@ -1,14 +1,14 @@
 //! Saved credential reports: the CSV itself, its base64, or what the AWS CLI prints around that as
 //! JSON, YAML or text; from a file or from standard input.
 //!
-//! A file that cannot be opened is wrong usage: who names it meant another. One that is not a
-//! whole report is an account that cannot be judged. A report is never dated later than it was made.
+//! A file that cannot be opened is wrong usage. One that is not a whole report is an account of
+//! which nothing is known. A report is never dated later than it was made.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
@@ -26,18 +26,18 @@ const SKEW: Duration = Duration::from_secs(5 * 60);
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The CLI pads; who made the file with another tool need not.
+/// The CLI pads base64; other tools need not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a file holds.
+/// The content of a file.
 pub(super) struct Saved {
     /// The file, as it was named; `-` is standard input.
     pub file: String,
     bytes: Vec<u8>,
-    /// When the file was last changed; `None` of what is no file.
+    /// When the file was last changed; `None` for a pipe.
     changed: Option<Timestamp>,
 }
 
@@ -50,10 +50,9 @@ pub(super) struct Opened {
 /// When a report was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// At AWS's GeneratedTime, which the CSV has not.
+    /// At AWS's GeneratedTime, which a CSV does not contain.
     At(Timestamp),
-    /// Between the newest time that the CSV holds and the last change of its file, as far as there
-    /// are such.
+    /// Between the newest time in the CSV and the last change of its file, as far as they are known.
     Between {
         first: Option<Timestamp>,
         last: Option<Timestamp>,
@@ -64,56 +63,24 @@ pub(super) enum Made {
 ///
 /// # Errors
 ///
-/// A line for each that cannot be read.
-pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, Vec<String>> {
-    if files.iter().filter(|file| is_standard_input(file)).count() > 1 {
-        return Err(vec![
-            "--report -: standard input can be read only once; name it once".to_owned(),
-        ]);
+/// One of them cannot be read.
+pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, String> {
+    let is_standard_input = |file: &&PathBuf| file.as_os_str() == "-";
+    if files.iter().filter(is_standard_input).count() > 1 {
+        return Err("--report -: standard input can be read only once; name it once".to_owned());
     }
-    let mut saved = Vec::new();
-    let mut errors = Vec::new();
-    for path in files {
-        let file = path.display().to_string();
-        match bytes(path) {
-            Ok((bytes, changed)) => saved.push(Saved {
-                file,
-                bytes,
-                changed,
-            }),
-            Err(error) => errors.push(format!(
+    let read = |path| {
+        Saved::read(path).map_err(|error| {
+            let file = path.display();
+            format!(
                 "--report {file}: {error}; name a file that can be read, or - for standard input"
-            )),
-        }
-    }
-    if errors.is_empty() {
-        Ok(saved)
-    } else {
-        Err(errors)
-    }
-}
-
-fn is_standard_input(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-/// What a file holds, and when it was last changed; a pipe has no such time. A shell hands over a
-/// pipe where another command makes the report: `--report <(aws …)`.
-fn bytes(path: &Path) -> io::Result<(Vec<u8>, Option<Timestamp>)> {
-    let file = if is_standard_input(path) {
-        File::from(io::stdin().as_fd().try_clone_to_owned()?)
-    } else {
-        File::open(path)?
+            )
+        })
     };
-    let metadata = file.metadata()?;
-    let bytes = files::read_stream(file, files::MOST)?;
-    let changed = metadata.modified().ok().filter(|_| metadata.is_file());
-    let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
-    let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
-    Ok((bytes, seconds.map(Timestamp::from_unix)))
+    files.iter().map(read).collect()
 }
 
-/// What `aws iam get-credential-report` prints. Whatever else it may print is of no use here.
+/// The output of `aws iam get-credential-report`, without the fields that are not used here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Envelope {
@@ -122,7 +89,7 @@ struct Envelope {
     generated_time: Option<Time>,
 }
 
-/// The CLI writes times as text, or as seconds where it is told to.
+/// The CLI writes times as text, or as seconds if it is configured so.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Time {
@@ -145,12 +112,30 @@ impl Time {
 }
 
 impl Saved {
-    /// Reads the report. `partition` is where it is from, if its ARNs do not say.
+    /// Reads a file, which may be the pipe of another command: `--report <(aws …)`.
+    fn read(path: &PathBuf) -> io::Result<Self> {
+        let file = if path.as_os_str() == "-" {
+            File::from(io::stdin().as_fd().try_clone_to_owned()?)
+        } else {
+            File::open(path)?
+        };
+        let metadata = file.metadata()?;
+        let changed = metadata.modified().ok().filter(|_| metadata.is_file());
+        let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+        let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
+        Ok(Self {
+            file: path.display().to_string(),
+            bytes: files::read_stream(file, files::MOST)?,
+            changed: seconds.map(Timestamp::from_unix),
+        })
+    }
+
+    /// Reads the report. `partition` is the one it comes from, if its ARNs do not say.
     ///
     /// # Errors
     ///
-    /// In words: where the report is torn, what was expected there, or what it is instead; and that
-    /// it has a time that has not come yet.
+    /// Where the report is incomplete or wrong, what the file is instead, or that a time in it is in
+    /// the future.
     pub fn open(&self, partition: Partition, now: Timestamp) -> Result<Opened, String> {
         let text = self.bytes.trim_ascii_start();
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -161,8 +146,8 @@ impl Saved {
             && time > now.plus(SKEW)
         {
             return Err(format!(
-                "it has a time that has not come yet, {time}; correct this machine's clock, or \
-                 save the report again"
+                "it contains a time in the future, {time}; correct this machine's clock, or save \
+                 the report again"
             ));
         }
         let made = match generated {
@@ -176,18 +161,19 @@ impl Saved {
     }
 }
 
-/// The CSV in a saved text, and when AWS says that it was made.
+/// The CSV in a saved text, and AWS's time of its generation.
 fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
         return Err("this is UTF-16, as PowerShell writes it; save it as UTF-8".to_owned());
     }
     let text = without_preamble(text);
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_yaml = ["Content:", "GeneratedTime:", "ReportFormat:"]
+        .iter()
+        .any(|key| first_line.starts_with(key.as_bytes()));
     let (content, generated) = if text.starts_with(b"{") {
-        let envelope: Envelope = serde_json::from_slice(text).map_err(|error| {
-            format!("this is not the JSON of `aws iam get-credential-report`: {error}")
-        })?;
-        (content_of(envelope.content)?, envelope.generated_time)
+        let envelope = serde_json::from_slice(text).map_err(|error| not_the("JSON", &error))?;
+        content_of(envelope)?
     } else if first_line.starts_with(b"<") || first_line.starts_with(b"[") {
         return Err(
             "this is neither the report nor what `aws iam get-credential-report` prints; save it \
@@ -196,22 +182,13 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
         );
     } else if first_line.starts_with(b"|") || first_line.starts_with(b"----") {
         return Err(
-            "this is a table of the AWS CLI, which cuts the report in pieces; save it with \
+            "this is a table of the AWS CLI, which breaks the report into pieces; save it with \
              --output json"
                 .to_owned(),
         );
-    } else if ["Content:", "GeneratedTime:", "ReportFormat:"]
-        .iter()
-        .any(|key| first_line.starts_with(key.as_bytes()))
-    {
-        let not_it = |error: &dyn std::fmt::Display| {
-            let error = error.to_string();
-            let error = error.lines().next().unwrap_or_default();
-            format!("this is not the YAML of `aws iam get-credential-report`: {error}")
-        };
-        let yaml = std::str::from_utf8(text).map_err(|error| not_it(&error))?;
-        let envelope: Envelope = serde_saphyr::from_str(yaml).map_err(|error| not_it(&error))?;
-        (content_of(envelope.content)?, envelope.generated_time)
+    } else if is_yaml {
+        let yaml = std::str::from_utf8(text).map_err(|error| not_the("YAML", &error))?;
+        content_of(serde_saphyr::from_str(yaml).map_err(|error| not_the("YAML", &error))?)?
     } else if first_line.contains(&b'\t') {
         let fields = first_line.split(|byte| *byte == b'\t');
         let content = fields.clone().max_by_key(|field| field.len());
@@ -223,7 +200,7 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
             generated,
         )
     } else if !text.is_empty() && text.iter().all(|byte| is_base64(*byte)) {
-        (decode("this is base64, but", text)?, None)
+        (decode("the text", text)?, None)
     } else {
         return Ok((Cow::Borrowed(text), None));
     };
@@ -231,7 +208,7 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     Ok((Cow::Owned(content), generated))
 }
 
-/// The text without what YAML may begin with: comments, and the mark of a document.
+/// The text without comments and the document marker of YAML.
 fn without_preamble(mut text: &[u8]) -> &[u8] {
     while text.starts_with(b"#") || text.starts_with(b"---\n") || text.starts_with(b"---\r") {
         let end = text.iter().position(|byte| *byte == b'\n');
@@ -242,16 +219,24 @@ fn without_preamble(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// What YAML marks as binary, or a library has printed, is decoded already, and a CSV has commas.
-fn content_of(content: String) -> Result<Vec<u8>, String> {
-    if content.contains(',') {
-        Ok(content.into_bytes())
-    } else {
-        decode("Content", content.as_bytes())
-    }
+fn not_the(format: &str, error: &dyn std::fmt::Display) -> String {
+    let error = error.to_string();
+    let error = error.lines().next().unwrap_or_default();
+    format!("this is not the {format} of `aws iam get-credential-report`: {error}")
 }
 
-/// Of base64, of the quotes that JSON puts around it, or between its lines.
+/// The report of an envelope, and its time. YAML's `!!binary` is decoded already; then it contains
+/// commas.
+fn content_of(envelope: Envelope) -> Result<(Vec<u8>, Option<Time>), String> {
+    let content = if envelope.content.contains(',') {
+        envelope.content.into_bytes()
+    } else {
+        decode("Content", envelope.content.as_bytes())?
+    };
+    Ok((content, envelope.generated_time))
+}
+
+/// Whether this can be part of base64, of the quotes around it, or of its line ends.
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=\"".contains(&byte) || byte.is_ascii_whitespace()
 }
@@ -261,37 +246,25 @@ fn decode(what: &str, base64: &[u8]) -> Result<Vec<u8>, String> {
     let base64: Vec<u8> = (base64.iter().copied().filter(|byte| !is_filling(byte))).collect();
     BASE64
         .decode(base64)
-        .map_err(|error| format!("{what}: it is not base64: {error}"))
+        .map_err(|error| format!("{what}: not base64: {error}"))
 }
 
-/// The newest time in a report: it was not made before that.
+/// The newest time in a report, which was not made before that.
 fn newest(report: &CredentialReport) -> Option<Timestamp> {
-    let root = report.root.iter().flat_map(|root| {
-        [
-            root.created,
-            root.password_last_used,
-            root.password_last_changed,
-        ]
-        .into_iter()
-        .chain(
-            root.access_keys
-                .iter()
-                .flat_map(|key| [key.last_rotated, key.last_used]),
-        )
-    });
-    let users = report.users.iter().flat_map(|user| {
-        [
-            user.created,
-            user.password_last_used,
-            user.password_last_changed,
-        ]
-        .into_iter()
-        .chain(
-            user.access_keys
-                .iter()
-                .flat_map(|key| [key.last_rotated, key.last_used]),
-        )
-    });
+    macro_rules! times {
+        ($row:expr) => {{
+            let keys = $row.access_keys.iter();
+            let own = [
+                $row.created,
+                $row.password_last_used,
+                $row.password_last_changed,
+            ];
+            keys.flat_map(|key| [key.last_rotated, key.last_used])
+                .chain(own)
+        }};
+    }
+    let root = report.root.iter().flat_map(|row| times!(row));
+    let users = report.users.iter().flat_map(|row| times!(row));
     root.chain(users).flatten().max()
 }
 
@@ -375,15 +348,15 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_has_not_come_yet_is_an_error() {
+    fn a_time_in_the_future_is_an_error() {
         let ahead = |seconds| SAVED.plus(Duration::from_secs(seconds));
         let dated = |time| open(wrapped(CSV, &format!(", \"GeneratedTime\": \"{time}\"")));
         assert!(dated(ahead(299)).is_ok());
         let error = dated(ahead(301)).err().unwrap();
-        assert!(error.contains("has not come yet"), "{error}");
+        assert!(error.contains("a time in the future"), "{error}");
         let used = CSV.replace("2026-02-03T04:05:06Z", &ahead(3600).to_string());
         let error = open(used).err().unwrap();
-        assert!(error.contains("has not come yet"), "{error}");
+        assert!(error.contains("a time in the future"), "{error}");
     }
 
     #[test]
@@ -414,10 +387,7 @@ mod tests {
                 torn[..torn.len() / 2].to_owned(),
                 "get-credential-report`: ",
             ),
-            (
-                "{\"Content\": \"?\"}".to_owned(),
-                "Content: it is not base64",
-            ),
+            ("{\"Content\": \"?\"}".to_owned(), "Content: not base64"),
             (
                 "{\"ReportFormat\": \"text/csv\"}".to_owned(),
                 "missing field `Content`",
@@ -427,7 +397,7 @@ mod tests {
                 "GeneratedTime: \"yesterday\" is not a time",
             ),
             ("Content: [1\n".to_owned(), "this is not the YAML of"),
-            ("x".repeat(5), "this is base64, but: it is not base64"),
+            ("x".repeat(5), "the text: not base64"),
             ("aGVsbG8=".to_owned(), "line 1: "),
             (
                 "-----\n|  GetCredentialReport  |\n".to_owned(),

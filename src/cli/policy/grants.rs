@@ -1,6 +1,6 @@
-//! Who may do what: the one place where the exporter's rights are listed.
+//! The exporter's permissions. Nothing else in the program lists them.
 //!
-//! `deploy/aws` offers the same rights as CloudFormation; a test compares the two. Sources: Service
+//! `deploy/aws` grants the same with CloudFormation; a test compares the two. Sources: Service
 //! Authorization Reference (IAM, STS, Organizations); IAM User Guide, "Centrally manage root access
 //! for member accounts" and "AWS global condition context keys" (aws:ResourceAccount).
 
@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::size;
+use super::document::{allow, document, fits, only_if};
 use crate::account::{Access, Account, AccountId, Partition, Secret};
 use crate::config::Config;
 
-/// Stand where nobody has said what the exporter runs as. IAM refuses them, so that a policy that
-/// was not filled in trusts nobody.
+/// Placeholders for the exporter's own role. IAM refuses them, so that a policy in which they were not
+/// replaced trusts no role.
 pub(super) const HUB_ACCOUNT: &str = "HUB_ACCOUNT_ID";
 pub(super) const HUB_ROLE: &str = "HUB_ROLE_NAME";
 
-/// So many ARNs are as long as a statement.
+/// A statement is as long as this many ARNs.
 const STATEMENT: usize = 4;
 
-/// What the configuration needs.
+/// The permissions that a configuration needs.
 pub(super) struct Grants<'a> {
     pub config: &'a Config,
     pub partition: Partition,
@@ -30,10 +30,10 @@ pub(super) struct Grants<'a> {
     pub organization: Option<&'a str>,
 }
 
-/// A role that is entered, and what it asks for.
+/// A role that the exporter assumes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Role<'a> {
-    /// With its path before it when it has one.
+    /// With its path, if it has one.
     name: &'a str,
     external_id: Option<&'a Secret>,
     partition: Partition,
@@ -49,41 +49,30 @@ impl<'a> Grants<'a> {
         }
     }
 
-    /// What is asked of an account with its own credentials. None of it takes a resource: it
-    /// speaks of the account that asks.
+    /// The calls to an account with its own credentials. They take no resource: each is about the
+    /// account that makes it.
     pub fn read_own_account(&self) -> Option<Value> {
         let sources = &self.config.sources;
-        let mut actions = Vec::new();
-        if sources.credential_report {
-            actions.push("iam:GenerateCredentialReport");
-        }
-        if sources.account_summary {
-            actions.push("iam:GetAccountSummary");
-        }
-        if sources.credential_report {
-            actions.push("iam:GetCredentialReport");
-        }
-        (!actions.is_empty()).then(|| {
-            json!({
-                "Sid": "ReadOwnAccount",
-                "Effect": "Allow",
-                "Action": actions,
-                "Resource": "*",
-            })
-        })
+        let (report, summary) = (sources.credential_report, sources.account_summary);
+        let actions: Vec<_> = [
+            (report, "iam:GenerateCredentialReport"),
+            (summary, "iam:GetAccountSummary"),
+            (report, "iam:GetCredentialReport"),
+        ]
+        .into_iter()
+        .filter_map(|(is_used, action)| is_used.then_some(action))
+        .collect();
+        (!actions.is_empty()).then(|| allow("ReadOwnAccount", actions, "*"))
     }
 
-    /// The role in each watched account: whom it trusts and what it may do.
+    /// The role in each watched account: its trust policy and its policy.
     pub fn audit_roles(&self) -> Option<Value> {
         let policy = document(&[self.read_own_account()?]);
         let roles: Vec<Value> = self
             .roles()
             .into_iter()
             .map(|(role, accounts)| {
-                let (path, name) = match role.name.rsplit_once('/') {
-                    Some((path, name)) => (format!("/{path}/"), name),
-                    None => ("/".to_owned(), role.name),
-                };
+                let (path, name) = path_and_name(role.name);
                 json!({
                     "Accounts": accounts,
                     "Path": path,
@@ -96,10 +85,10 @@ impl<'a> Grants<'a> {
         Some(json!({ "Roles": roles }))
     }
 
-    /// What the exporter's own identity may do.
+    /// The policy of the exporter's own role.
     pub fn hub(&self) -> Option<Value> {
         let exact = self.hub_with(self.enter_listed_roles())?;
-        if size::fits(&exact) {
+        if fits(&exact) {
             return Some(exact);
         }
         self.hub_with(self.enter_roles_by_name())
@@ -120,8 +109,9 @@ impl<'a> Grants<'a> {
         (!statements.is_empty()).then(|| document(&statements))
     }
 
-    /// What a person needs to delete root keys: to list first, then to delete, and to know which
-    /// account no root session can enter. `None` where no account has root credentials.
+    /// The policy of a person who deletes root keys: it allows root sessions that list and delete
+    /// them, and to find out which is the management account, which no root session can enter. `None`
+    /// if no account has root credentials.
     pub fn remediation(&self) -> Option<Value> {
         let accounts = &self.config.accounts;
         let listed: Vec<String> = accounts
@@ -137,31 +127,26 @@ impl<'a> Grants<'a> {
         } else {
             json!(listed)
         };
+        let task_policies = [
+            self.task_policy("IAMAuditRootUserCredentials"),
+            self.task_policy("IAMDeleteRootUserCredentials"),
+        ];
+        let open = allow("OpenRootSessions", "sts:AssumeRoot", targets);
         Some(document(&[
-            json!({
-                "Sid": "OpenRootSessions",
-                "Effect": "Allow",
-                "Action": "sts:AssumeRoot",
-                "Resource": targets,
-                "Condition": { "StringEquals": { "sts:TaskPolicyArn": [
-                    self.task_policy("IAMAuditRootUserCredentials"),
-                    self.task_policy("IAMDeleteRootUserCredentials"),
-                ] } },
-            }),
-            json!({
-                "Sid": "KnowTheOrganization",
-                "Effect": "Allow",
-                "Action": "organizations:DescribeOrganization",
-                "Resource": "*",
-            }),
+            only_if(open, "sts:TaskPolicyArn", task_policies),
+            allow(
+                "KnowTheOrganization",
+                "organizations:DescribeOrganization",
+                "*",
+            ),
         ]))
     }
 
-    /// The name and the external id of the role that an organization's members have.
+    /// The name and the external id of the role in each member account of an organization.
     pub fn member_role(&self) -> (&'a str, Option<&'a Secret>) {
         let organization = &self.config.organization;
         let only = match self.roles().as_slice() {
-            // One role in every account is what there is to roll out, whoever listed it.
+            // All listed accounts have the same role: this is the one to create.
             [(role, _)] if !organization.enabled => Some(*role),
             _ => None,
         };
@@ -174,13 +159,21 @@ impl<'a> Grants<'a> {
         )
     }
 
-    /// Each role that is entered, once, and in which accounts.
+    /// Each role that the exporter assumes, with its accounts.
     fn roles(&self) -> Vec<(Role<'a>, Value)> {
         let organization = &self.config.organization;
         let mut roles: Vec<(Role<'a>, Vec<AccountId>)> = Vec::new();
         for account in &self.config.accounts {
-            let Some(role) = role_of(account) else {
+            let Some((arn, external_id)) = role_arn(account) else {
                 continue;
+            };
+            let Some((_, name)) = arn.split_once(":role/") else {
+                continue;
+            };
+            let role = Role {
+                name,
+                external_id,
+                partition: account.partition(),
             };
             match roles.iter_mut().find(|(known, _)| *known == role) {
                 Some((_, accounts)) => accounts.push(account.id),
@@ -202,8 +195,8 @@ impl<'a> Grants<'a> {
         roles
     }
 
-    /// The account is the principal and the role a condition: a role that is named as the
-    /// principal is bound by a hidden id, and one made anew under its name could not enter.
+    /// The account is the principal and the role a condition: IAM stores a role that is the principal
+    /// by a hidden id, so that a new role of the same name could not assume this one.
     fn trust(&self, role: Role<'_>) -> Value {
         let partition = role.partition;
         let (account, hub) = match self.hub {
@@ -219,7 +212,7 @@ impl<'a> Grants<'a> {
         }
         match role.external_id {
             Some(secret) => bounds["sts:ExternalId"] = json!(secret.expose()),
-            // Whoever enters is at least of the organization that the role's account is of.
+            // The caller must at least be in the organization of the role's account.
             None if self.organization.is_none() => {
                 bounds["aws:PrincipalOrgID"] = json!("${aws:ResourceOrgID}");
             }
@@ -237,15 +230,11 @@ impl<'a> Grants<'a> {
         })])
     }
 
-    /// Whether the caller's own account is read with the caller's credentials.
+    /// Whether the caller's own account is read with its own credentials.
     fn reads_own_account(&self) -> bool {
-        self.config.organization.enabled
-            || self.config.accounts.is_empty()
-            || self
-                .config
-                .accounts
-                .iter()
-                .any(|account| account.access == Some(Access::Caller))
+        let accounts = &self.config.accounts;
+        let is_own = |account: &Account| account.access == Some(Access::Caller);
+        self.config.organization.enabled || accounts.is_empty() || accounts.iter().any(is_own)
     }
 
     fn enters_member_roles(&self) -> bool {
@@ -259,8 +248,8 @@ impl<'a> Grants<'a> {
         enter_each(roles.map(|(arn, _)| arn))
     }
 
-    /// The same rights in fewer characters: where many accounts have a role of one name, that name
-    /// and the accounts.
+    /// The same permissions in fewer characters: where many accounts have a role of the same name,
+    /// that name and the accounts.
     fn enter_roles_by_name(&self) -> Vec<Value> {
         let mut by_name: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
         for (arn, _) in self.config.accounts.iter().filter_map(role_arn) {
@@ -276,32 +265,21 @@ impl<'a> Grants<'a> {
         let named = by_name.iter().filter(|(_, accounts)| !few(accounts));
         statements.extend(named.enumerate().map(|(at, (role, accounts))| {
             let accounts: Vec<&&str> = accounts.keys().collect();
-            json!({
-                "Sid": format!("EnterRolesByName{}", at + 1),
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Resource": role,
-                "Condition": { "StringEquals": { "aws:ResourceAccount": accounts } },
-            })
+            let sid = format!("EnterRolesByName{}", at + 1);
+            let enter = allow(&sid, "sts:AssumeRole", role);
+            only_if(enter, "aws:ResourceAccount", accounts)
         }));
         statements
     }
 
     fn enter_member_roles(&self) -> Option<Value> {
         self.enters_member_roles().then(|| {
-            json!({
-                "Sid": "EnterMemberRoles",
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Resource": format!(
-                    "arn:{}:iam::*:role/{}",
-                    self.partition, self.config.organization.role_name
-                ),
-                // No role outside the caller's own organization.
-                "Condition": { "StringEquals": {
-                    "aws:ResourceOrgID": self.organization.unwrap_or("${aws:PrincipalOrgID}"),
-                } },
-            })
+            let name = &self.config.organization.role_name;
+            let roles = format!("arn:{}:iam::*:role/{name}", self.partition);
+            // Only roles in the caller's own organization.
+            let organization = self.organization.unwrap_or("${aws:PrincipalOrgID}");
+            let enter = allow("EnterMemberRoles", "sts:AssumeRole", roles);
+            only_if(enter, "aws:ResourceOrgID", organization)
         })
     }
 
@@ -309,15 +287,10 @@ impl<'a> Grants<'a> {
         let opens =
             self.config.organization.uses_root_sessions() && self.partition.has_root_credentials();
         opens.then(|| {
-            json!({
-                "Sid": "OpenAuditRootSessions",
-                "Effect": "Allow",
-                "Action": "sts:AssumeRoot",
-                "Resource": format!("arn:{}:iam::*:root", self.partition),
-                "Condition": { "StringEquals": {
-                    "sts:TaskPolicyArn": self.task_policy("IAMAuditRootUserCredentials"),
-                } },
-            })
+            let accounts = format!("arn:{}:iam::*:root", self.partition);
+            let open = allow("OpenAuditRootSessions", "sts:AssumeRoot", accounts);
+            let task_policy = self.task_policy("IAMAuditRootUserCredentials");
+            only_if(open, "sts:TaskPolicyArn", task_policy)
         })
     }
 
@@ -332,12 +305,7 @@ impl<'a> Grants<'a> {
             if !organization.tag_labels.is_empty() {
                 actions.push("organizations:ListTagsForResource");
             }
-            json!({
-                "Sid": "FindAccounts",
-                "Effect": "Allow",
-                "Action": actions,
-                "Resource": "*",
-            })
+            allow("FindAccounts", actions, "*")
         })
     }
 
@@ -346,23 +314,20 @@ impl<'a> Grants<'a> {
     }
 }
 
-/// A policy of these statements.
-pub(super) fn document(statements: &[Value]) -> Value {
-    json!({ "Version": "2012-10-17", "Statement": statements })
+/// The path and the name of a role whose name has its path before it.
+pub(super) fn path_and_name(role: &str) -> (String, &str) {
+    match role.rsplit_once('/') {
+        Some((path, name)) => (format!("/{path}/"), name),
+        None => ("/".to_owned(), role),
+    }
 }
 
 fn enter_each<'a>(roles: impl Iterator<Item = &'a str>) -> Vec<Value> {
     let roles: BTreeSet<&str> = roles.collect();
-    let statement = json!({
-        "Sid": "EnterListedRoles",
-        "Effect": "Allow",
-        "Action": "sts:AssumeRole",
-        "Resource": roles,
-    });
-    (!roles.is_empty())
-        .then_some(statement)
-        .into_iter()
-        .collect()
+    if roles.is_empty() {
+        return Vec::new();
+    }
+    vec![allow("EnterListedRoles", "sts:AssumeRole", roles)]
 }
 
 fn role_arn(account: &Account) -> Option<(&str, Option<&Secret>)> {
@@ -370,13 +335,4 @@ fn role_arn(account: &Account) -> Option<(&str, Option<&Secret>)> {
         Some(Access::Role { arn, external_id }) => Some((arn, external_id.as_ref())),
         Some(Access::Caller | Access::Profile(_)) | None => None,
     }
-}
-
-fn role_of(account: &Account) -> Option<Role<'_>> {
-    let (arn, external_id) = role_arn(account)?;
-    Some(Role {
-        name: arn.split_once(":role/")?.1,
-        external_id,
-        partition: account.partition(),
-    })
 }

@@ -1,10 +1,8 @@
-//! `policy`: the least privilege that this configuration needs, as IAM and CloudFormation read it.
-//!
-//! What is allowed to whom stands in `grants` and nowhere else; `template` puts it into
-//! CloudFormation. AWS is not asked.
+//! `policy`: the least privilege that this configuration needs, for IAM and CloudFormation. It makes
+//! no call to AWS.
 
+mod document;
 mod grants;
-mod size;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -14,11 +12,11 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use self::grants::Grants;
-use super::USAGE;
 use super::args::{PolicyArgs, PolicyKind};
+use super::output::{USAGE, print};
 use crate::config::Config;
 
-/// Prints the policy, and on standard error what a person must still fill in.
+/// Prints the policy, and on standard error which placeholders to replace.
 pub(super) fn run(arguments: &PolicyArgs, config: &Config) -> ExitCode {
     let grants = Grants::new(
         config,
@@ -40,8 +38,8 @@ pub(super) fn run(arguments: &PolicyArgs, config: &Config) -> ExitCode {
                  has): there is nothing to delete, and no policy for it"
                 }
                 PolicyKind::AuditRole | PolicyKind::Hub | PolicyKind::Stackset => {
-                    "this configuration needs none: it asks nothing that takes a right; switch \
-                 sources.credential_report or sources.account_summary on"
+                    "this configuration needs no permission, because no source is in use; switch on \
+                     sources.credential_report or sources.account_summary"
                 }
             }
         );
@@ -49,34 +47,34 @@ pub(super) fn run(arguments: &PolicyArgs, config: &Config) -> ExitCode {
     };
     if arguments.kind == PolicyKind::AuditRole && arguments.hub.is_none() {
         eprintln!(
-            "aws-root-exporter: policy: put the exporter's own role in place of {} and {}, or give \
-             it with --hub",
+            "aws-root-exporter: policy: replace {} and {} by the exporter's own role, or name it \
+             with --hub",
             grants::HUB_ACCOUNT,
             grants::HUB_ROLE,
         );
     }
-    super::print(&format!("{:#}\n", in_parts(arguments.kind, document)))
+    print(&format!("{:#}\n", in_parts(arguments.kind, document)))
 }
 
-/// The document, or the list of those that it takes where IAM would refuse it as too long.
+/// The document, or a list of its parts where IAM would refuse it as too long.
 fn in_parts(kind: PolicyKind, document: Value) -> Value {
     if !matches!(kind, PolicyKind::Hub | PolicyKind::Remediate) {
         return document;
     }
-    let parts = size::split(&document);
+    let parts = document::split(&document);
     if parts.len() <= 1 {
         return document;
     }
     eprintln!(
-        "aws-root-exporter: policy: longer than one policy of IAM can be: attach each of these {} \
-         as a managed policy",
+        "aws-root-exporter: policy: too long for one IAM policy: attach each of these {} as a managed \
+         policy",
         parts.len()
     );
-    if parts.len() > size::POLICIES {
+    if parts.len() > document::POLICIES {
         eprintln!(
             "aws-root-exporter: policy: that is more than the {} that a role can have; use \
              [organization] instead of a list of accounts",
-            size::POLICIES
+            document::POLICIES
         );
     }
     json!({ "Policies": parts })

@@ -1,8 +1,9 @@
-//! The audit role as a CloudFormation template, to be rolled out with a `StackSet`.
+//! The audit role as a CloudFormation template, for a `StackSet`.
 
 use serde_json::{Value, json};
 
-use super::grants::{Grants, document};
+use super::document::document;
+use super::grants::{Grants, path_and_name};
 use crate::account::Secret;
 
 /// `deploy/aws/member-role.stackset.yaml`, with the configuration's values as the defaults of its
@@ -10,10 +11,7 @@ use crate::account::Secret;
 pub(super) fn member_role(grants: &Grants<'_>) -> Option<Value> {
     let policy = document(&[grants.read_own_account()?]);
     let (role, external_id) = grants.member_role();
-    let name = role.rsplit('/').next().unwrap_or(role);
-    let path = role
-        .rsplit_once('/')
-        .map_or_else(|| "/".to_owned(), |(path, _)| format!("/{path}/"));
+    let (path, name) = path_and_name(role);
     let mut template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "The role that aws-root-exporter enters in each account it watches. It may \
@@ -106,7 +104,7 @@ fn equals(parameter: &str) -> Value {
     json!({ "Fn::Equals": [{ "Ref": parameter }, ""] })
 }
 
-/// As [`Grants`] writes it, with the parameters in the place of what is known only there.
+/// The trust policy of [`Grants`], with the template's parameters in place of values.
 fn trust() -> Value {
     document(&[json!({
         "Sid": "Exporter",

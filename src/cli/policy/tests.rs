@@ -297,7 +297,7 @@ fn a_policy_that_is_too_long_is_shortened_or_split_and_grants_the_same() {
     ] {
         let config = many(count, role);
         let hub = Grants::new(&config, None, None).hub().unwrap();
-        let parts = super::size::split(&hub);
+        let parts = super::document::split(&hub);
         assert_eq!(parts.len(), policies, "{count}");
         for part in &parts {
             assert!(part.to_string().len() <= 6_144, "{count}");
@@ -310,7 +310,7 @@ fn a_policy_that_is_too_long_is_shortened_or_split_and_grants_the_same() {
     }
     let config = many(400, one_name);
     let remediation = Grants::new(&config, None, None).remediation().unwrap();
-    let parts = super::size::split(&remediation);
+    let parts = super::document::split(&remediation);
     let targets = parts.iter().flat_map(|part| {
         assert!(part.to_string().len() <= 6_144);
         part["Statement"].as_array().unwrap()

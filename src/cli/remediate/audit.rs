@@ -1,37 +1,38 @@
-//! The audit trail of `remediate`: a line for each step on standard error, whatever the log level,
-//! and the same as JSON in a file. It never holds a secret: the id of a key is none.
+//! The audit trail of `remediate`: a line for each step on standard error, at any log level, and the
+//! same as JSON in a file. It never contains a secret; the id of a key is none.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use root_posture::{AccessKeyId, Timestamp};
+use root_posture::AccessKeyId;
 use serde::Serialize;
 use tracing::info;
 
 use crate::account::AccountId;
 use crate::cli::log;
+use crate::clock::Clock;
 
 /// A step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
-    /// The command itself refuses to delete the key.
+    /// The command refuses to delete the key.
     Refused,
     /// The deletion is about to be sent.
     Deleting,
-    /// AWS says that it is done.
+    /// AWS confirmed the deletion.
     Deleted,
-    /// AWS says that there was no such key any more.
+    /// AWS reported that the key did not exist any more.
     GoneBefore,
-    /// It was not sent, or AWS refused it.
+    /// The deletion was not sent, or AWS refused it.
     NotDeleted,
-    /// It was sent, and AWS did not say whether it is done.
+    /// The deletion was sent, and AWS did not answer.
     Unanswered,
-    /// A later list is without the key.
+    /// A later list does not contain the key.
     Verified,
-    /// No later list is known to be without the key.
+    /// No later list without the key is known.
     NotVerified,
 }
 
@@ -59,8 +60,14 @@ pub(super) struct AuditError {
     error: io::Error,
 }
 
-/// Where the audit lines go.
-pub(super) struct Audit(Option<(PathBuf, File)>);
+/// Writes the audit lines about one account.
+pub(super) struct Audit {
+    account: AccountId,
+    /// The ARN of the caller, once it is known.
+    pub caller: String,
+    clock: Clock,
+    file: Option<(PathBuf, File)>,
+}
 
 /// A line of the file.
 #[derive(Serialize)]
@@ -76,40 +83,40 @@ struct Line<'a> {
 
 impl Audit {
     /// Opens the file, if there is to be one; lines are added at its end.
-    pub fn open(path: Option<&Path>) -> Result<Self, AuditError> {
-        let Some(path) = path else {
-            return Ok(Self(None));
+    pub fn open(path: Option<&Path>, account: AccountId, clock: Clock) -> Result<Self, AuditError> {
+        let open = |path: &Path| {
+            let path = path.to_owned();
+            match OpenOptions::new().create(true).append(true).open(&path) {
+                Ok(file) => Ok((path, file)),
+                Err(error) => Err(AuditError { path, error }),
+            }
         };
-        match OpenOptions::new().create(true).append(true).open(path) {
-            Ok(file) => Ok(Self(Some((path.to_owned(), file)))),
-            Err(error) => Err(AuditError {
-                path: path.to_owned(),
-                error,
-            }),
-        }
+        Ok(Self {
+            account,
+            caller: "unknown".to_owned(),
+            clock,
+            file: path.map(open).transpose()?,
+        })
     }
 
     /// Writes a line.
     ///
     /// # Errors
     ///
-    /// The file did not take it; standard error has it all the same.
+    /// The line is not in the file; it is on standard error nevertheless.
     pub fn write(
         &self,
         event: Event,
-        account: AccountId,
         key: &AccessKeyId,
-        caller: &str,
         error: Option<&str>,
-        now: Timestamp,
     ) -> Result<(), AuditError> {
-        let key = key.as_str();
+        let (account, key, caller) = (self.account, key.as_str(), self.caller.as_str());
         info!(target: log::AUDIT, audit = true, %account, key, caller, error, "{event}");
-        let Some((path, file)) = &self.0 else {
+        let Some((path, file)) = &self.file else {
             return Ok(());
         };
         let line = Line {
-            time: now.to_string(),
+            time: self.clock.now().to_string(),
             event,
             account,
             key,

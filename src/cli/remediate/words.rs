@@ -1,63 +1,53 @@
-//! What `remediate` prints: the keys, what to do next, and how each deletion ended. Whatever AWS
-//! answers is shown so that a terminal takes no orders from it, and is part of a command only where
-//! it has the form that it must have.
+//! What `remediate` prints: the keys, what to do next, and how each deletion ended.
+//!
+//! Text from AWS never controls the terminal, and is part of a command only if it has the form that
+//! it must have.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
-use std::time::Duration;
 
-use root_posture::{AccessKeyId, LastUse};
+use root_posture::AccessKeyId;
 
-use super::{End, Key};
+use super::keys::Key;
 use crate::account::{Account, AccountId};
+use crate::advice::words::span;
+use crate::advice::{Step, keys, procedure};
 use crate::cli::args::{RemediateArgs, UNUSED_FOR};
-use crate::cli::check::shown;
-use crate::config::{Config, DEFAULT_FILE};
+use crate::cli::output::shown;
+use crate::config::{Config, DEFAULT_FILE, parse_duration};
 
-pub(super) fn nothing_to_do(id: AccountId) -> String {
-    format!("Account {id} has no root access keys. There is nothing to do.\n")
+/// How the deletion of a key ended.
+pub(super) enum End {
+    /// It is deleted, and a later list does not contain it.
+    Verified,
+    /// It is deleted as far as is known; why that is not verified.
+    NotVerified(String),
+    /// It is not deleted; why.
+    NotDeleted(String),
 }
 
-pub(super) fn keys(id: AccountId, keys: &[Key]) -> String {
-    let count = match keys.len() {
+pub(super) fn keys(id: AccountId, listed: &[Key]) -> String {
+    let count = match listed.len() {
         1 => "1 root access key".to_owned(),
         many => format!("{many} root access keys"),
     };
     let mut text = format!("Account {id} has {count}:\n");
-    for Key { key, use_is_known } in keys {
-        let state = if key.active { "active" } else { "inactive" };
-        let created = key
-            .created
-            .map_or_else(|| "at an unknown time".to_owned(), |at| at.to_string());
+    for Key { key, use_is_known } in listed {
         let used = match &key.last_used {
-            Some(used) => last_used(used),
+            Some(used) => keys::used(used.at, used.service.as_deref(), used.region.as_deref()),
             None if *use_is_known => "never used".to_owned(),
             None => "last use unknown".to_owned(),
         };
-        // Writing to a text cannot fail.
-        let _ = writeln!(
-            text,
-            "  {}  {state}, created {created}, {used}",
-            shown(&key.id)
-        );
+        let line = keys::line(&key.id, key.active, key.created, &used);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {}", shown(&line));
     }
     text
 }
 
-fn last_used(used: &LastUse) -> String {
-    let mut text = format!("last used {}", used.at);
-    if let Some(service) = &used.service {
-        let _ = write!(text, " for {}", shown(service));
-    }
-    if let Some(region) = &used.region {
-        let _ = write!(text, " in {}", shown(region));
-    }
-    text
-}
-
-/// What a person does next: find out who uses a key, deactivate it, then delete it by its name.
-/// `refused` is why keys would not be deleted now, `flags` what the command needs beside the ids.
+/// What to do next: find out who uses a key, deactivate it, then delete it by its id. `refused` is
+/// why keys would not be deleted now, `flags` what the command needs beside the ids.
 pub(super) fn next_steps(
     account: &Account,
     keys: &[Key],
@@ -65,15 +55,15 @@ pub(super) fn next_steps(
     flags: &str,
 ) -> String {
     let id = account.id;
-    let fits = |key: &&Key| AccessKeyId::fits(&key.key.id);
     let mut text = "Nothing was changed.\n".to_owned();
-    let active: Vec<&Key> = keys.iter().filter(|key| key.key.active).collect();
-    if !active.is_empty() {
+    let (valid, invalid): (Vec<&Key>, Vec<&Key>) =
+        keys.iter().partition(|key| AccessKeyId::fits(&key.key.id));
+    if keys.iter().any(|key| key.key.active) {
         text.push_str(
             "\nFirst find out who uses an active key and move them to a role. With credentials of \
              the account\n(CloudTrail keeps 90 days in each Region, and is some minutes late):\n",
         );
-        for key in active.into_iter().filter(fits) {
+        for key in valid.iter().filter(|key| key.key.active) {
             for region in regions(account, key) {
                 let _ = writeln!(
                     text,
@@ -86,25 +76,19 @@ pub(super) fn next_steps(
             }
         }
         text.push_str(
-            "\nThen deactivate the key and watch for a day that nothing breaks: it can be \
-             activated again, and\na deleted one cannot be brought back. No root session can do \
-             that, for no task policy allows\niam:UpdateAccessKey: sign in to the console as the \
-             root user, \"Security credentials\", \"Access keys\",\nthe key, \"Actions\", \
-             \"Deactivate\".\n",
+            "\nThen deactivate the key in the console; a deleted key cannot be restored. No root \
+             session can\ndeactivate it, because no task policy allows iam:UpdateAccessKey.\n",
         );
+        number(&mut text, &procedure::deactivate_in_the_console(id));
     }
-    text.push_str("\nTo delete a key, name it (--delete may be given again):\n");
-    for key in keys.iter().filter(fits) {
+    text.push_str("\nTo delete a key, name it (--delete may be repeated):\n");
+    for key in valid {
+        let _ = writeln!(text, "  {}{flags}", procedure::delete(id, &key.key.id));
+    }
+    for key in invalid {
         let _ = writeln!(
             text,
-            "  aws-root-exporter remediate --account {id} --delete {} --confirm {id}{flags}",
-            key.key.id
-        );
-    }
-    for key in keys.iter().filter(|key| !fits(key)) {
-        let _ = writeln!(
-            text,
-            "  {:?} has not the form of an access key id: delete it in the console.",
+            "  {:?} does not have the form of an access key id: delete it in the console.",
             key.key.id
         );
     }
@@ -114,29 +98,24 @@ pub(super) fn next_steps(
     text
 }
 
-/// The flags without which a command that is pasted would do something else.
+/// The flags without which a pasted command would do something else.
 pub(super) fn flags(arguments: &RemediateArgs, config: &Config) -> String {
     let mut flags = String::new();
-    if arguments.unused_for != UNUSED_FOR {
-        let _ = write!(flags, " --unused-for {}", span(arguments.unused_for));
+    let unused_for = arguments.unused_for;
+    if unused_for != UNUSED_FOR {
+        let mut text = span(unused_for).replace(' ', "");
+        if parse_duration(&text) != Ok(unused_for) {
+            text = format!("{}s", unused_for.as_secs());
+        }
+        let _ = write!(flags, " --unused-for {text}");
     }
     let file = config.source_file.as_deref();
     if let Some(file) = file.filter(|file| *file != Path::new(DEFAULT_FILE)) {
-        // As a shell takes it literally.
+        // Quoted for a shell.
         let file = file.display().to_string().replace('\'', "'\\''");
         let _ = write!(flags, " --config.file '{file}'");
     }
     flags
-}
-
-/// A duration as a flag takes it, in days where it is so many: months have no fixed length.
-pub(super) fn span(duration: Duration) -> String {
-    const DAY: u64 = 24 * 60 * 60;
-    match duration.as_secs() {
-        seconds if seconds > DAY && seconds.is_multiple_of(DAY) => format!("{}d", seconds / DAY),
-        seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
-        seconds => format!("{seconds}s"),
-    }
 }
 
 /// Where CloudTrail may have a key's calls: the Region of global services, and that of its last use.
@@ -154,7 +133,7 @@ fn regions<'a>(account: &Account, key: &'a Key) -> BTreeSet<&'a str> {
         .collect()
 }
 
-/// A line for each key: how it ended.
+/// A line for each key: how its deletion ended.
 pub(super) fn ends(ends: &[(&AccessKeyId, End)]) -> String {
     let mut text = String::new();
     for (key, end) in ends {
@@ -171,24 +150,25 @@ pub(super) fn ends(ends: &[(&AccessKeyId, End)]) -> String {
     text
 }
 
-/// Source: IAM User Guide, "Delete access keys for the root user".
-pub(super) fn console_steps(id: AccountId, why: &str) -> String {
-    let why = shown(why);
-    format!(
-        "\
-Root access keys of account {id} can be deleted only in the AWS console: {why}.
+/// The keys, and how to delete them where no root session can.
+pub(super) fn console_steps(id: AccountId, keys: &[String], why: &str) -> String {
+    let keys: Vec<_> = keys.iter().map(|line| shown(line)).collect();
+    let mut text = format!(
+        "Account {id}: root access keys: {}\nThey can be deleted only in the AWS console: {}.\n\n",
+        keys.join("\n    "),
+        shown(why)
+    );
+    number(&mut text, &procedure::delete_in_the_console(id));
+    text.push_str(
+        "\nThen verify it: aws-root-exporter check\n\nEach account needs its own sign-in. In an \
+         organization, centralized root access (IAM console, \"Root\naccess management\") makes that \
+         unnecessary for all accounts but the management account.\n",
+    );
+    text
+}
 
-  1. Sign in at https://console.aws.amazon.com/ as the root user of account {id}: choose \"Root
-     user\", then its e-mail address, password and MFA.
-  2. At the top right choose the account's name, then \"Security credentials\".
-  3. Under \"Access keys\", choose a key that is active, then \"Actions\", \"Deactivate\". Watch for a day
-     that nothing breaks; it can be activated again.
-  4. Choose the key again, \"Actions\", \"Delete\"; type its id to confirm, then \"Delete\".
-  5. Do the same with the second key, if there is one.
-  6. Verify it: aws-root-exporter check
-
-Each account is a sign-in of its own. In an organization, centralized root access saves that for all
-accounts but the management account: IAM console, \"Root access management\".
-"
-    )
+fn number(text: &mut String, steps: &[Step]) {
+    for (at, step) in steps.iter().enumerate() {
+        let _ = writeln!(text, "  {}. {}", at + 1, step.text);
+    }
 }

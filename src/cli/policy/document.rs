@@ -1,27 +1,43 @@
-//! How long a policy may be, and how one that is longer is split. What is split grants the same.
+//! Policy documents: from statements, and split where one is too long. The parts grant the same as
+//! the whole.
 //!
 //! Source: IAM User Guide, "IAM and AWS STS quotas": white space does not count.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::grants::document;
+/// The maximum length of a managed policy; an inline policy of a role may have 10,240 characters.
+const LENGTH: usize = 6_144;
 
-/// The most characters of a managed policy; an inline one of a role may have 10,240.
-const MOST: usize = 6_144;
-
-/// How many managed policies a role can have, unless its quota was raised.
+/// The maximum number of managed policies of a role, unless its quota was raised.
 pub(super) const POLICIES: usize = 10;
 
-/// Where a statement can have a list: each of its members grants by itself.
+/// The lists in a statement: each member of one grants by itself.
 const LISTS: [&str; 2] = ["/Resource", "/Condition/StringEquals/aws:ResourceAccount"];
 
-/// Whether IAM takes the policy.
-pub(super) fn fits(document: &Value) -> bool {
-    // The text has no white space.
-    document.to_string().len() <= MOST
+/// A policy of these statements.
+pub(super) fn document(statements: &[Value]) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// The policy, in as many as it takes for each to fit.
+/// A statement that allows actions on resources.
+pub(super) fn allow(sid: &str, action: impl Serialize, resource: impl Serialize) -> Value {
+    json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource })
+}
+
+/// The statement with a condition of the kind `StringEquals`.
+pub(super) fn only_if(mut statement: Value, key: &str, values: impl Serialize) -> Value {
+    statement["Condition"] = json!({ "StringEquals": { key: values } });
+    statement
+}
+
+/// Whether IAM accepts the length of the policy.
+pub(super) fn fits(document: &Value) -> bool {
+    // The text has no white space.
+    document.to_string().len() <= LENGTH
+}
+
+/// The policy in as few parts as possible, so that each fits.
 pub(super) fn split(whole: &Value) -> Vec<Value> {
     if fits(whole) {
         return vec![whole.clone()];
@@ -53,9 +69,9 @@ pub(super) fn split(whole: &Value) -> Vec<Value> {
     documents
 }
 
-/// The statement in the fewest pieces of equal length that fit, with room for their names.
+/// The statement in the fewest pieces of equal length that fit, with room for the ends of their ids.
 fn cut(statement: &Value) -> Vec<Value> {
-    const NAME: usize = 16;
+    const SID_ENDS: usize = 16;
     let list = LISTS
         .iter()
         .find(|list| statement.pointer(list).is_some_and(Value::is_array));
@@ -70,8 +86,9 @@ fn cut(statement: &Value) -> Vec<Value> {
         }
         piece
     };
-    let is_short =
-        |piece: &Value| document(std::slice::from_ref(piece)).to_string().len() + NAME <= MOST;
+    let is_short = |piece: &Value| {
+        document(std::slice::from_ref(piece)).to_string().len() + SID_ENDS <= LENGTH
+    };
     let mut pieces = vec![statement.clone()];
     for count in 2..=members.len() {
         if pieces.iter().all(is_short) {

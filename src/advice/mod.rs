@@ -1,0 +1,15 @@
+//! What a person should know about an account and do about it, as data: findings, the words for
+//! its evidence, and remediation procedures.
+//!
+//! The pages, `check` and `remediate` show it, and the runbooks are tested against it. It is
+//! computed from a view each time. Nothing here is stored, printed or written as HTML.
+
+mod finding;
+pub(crate) mod keys;
+pub(crate) mod procedure;
+#[cfg(test)]
+mod tests;
+pub(crate) mod words;
+
+pub(crate) use finding::{Finding, Findings, Level, RUNBOOKS, alerts};
+pub(crate) use procedure::{Procedure, Step};
