@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::report::{CredentialReport, UserFigures, UserRow};
+use root_posture::report::{CredentialReport, UserCounts, UserRow};
 use root_posture::{AccountId, Moment, Timestamp};
 use tracing::warn;
 
@@ -130,7 +130,7 @@ impl Report {
         self.view = Some(Arc::new(ReportView {
             generated,
             rows_skipped: report.rows_skipped,
-            users: UserFigures::of(&report.users),
+            users: UserCounts::of(&report.users),
             detail: users_by_name(id, report.users, settings, room),
             root: report.root,
         }));

@@ -234,7 +234,7 @@ mod tests {
     use crate::account::{Access, Account};
     use crate::failure::Failure;
     use crate::views::UserDetail;
-    use root_posture::report::{KeySlot, RootRow, UserFigures};
+    use root_posture::report::{KeySlot, RootRow, UserCounts};
     use root_posture::{Onset, Posture};
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -301,7 +301,7 @@ mod tests {
                     ..RootRow::default()
                 }),
                 rows_skipped: 1,
-                users: UserFigures::default(),
+                users: UserCounts::default(),
                 detail: UserDetail::Off,
             })),
             sources: vec![source],

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use root_posture::report::{RootRow, UserFigures, UserRow};
+use root_posture::report::{RootRow, UserCounts, UserRow};
 use root_posture::{
     AccountId, ListedKeys, Moment, Onset, Posture, ShownKey, Source, Timestamp, shown_keys,
 };
@@ -67,7 +67,7 @@ pub struct ReportView {
     /// Rows of IAM users that could not be read.
     pub rows_skipped: usize,
     /// The IAM users in numbers.
-    pub users: UserFigures,
+    pub users: UserCounts,
     /// The IAM users by name.
     pub detail: UserDetail,
 }

@@ -9,7 +9,7 @@ use crate::cli::args::CheckFinding;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::views::{AccountView, ReportView, SourceView, UserDetail};
-use root_posture::report::UserFigures;
+use root_posture::report::UserCounts;
 use root_posture::{
     Evidence, Limits, Metric, Moment, Onset, Record, ReportClaim, ShownKey, Source, SourcesInUse,
     Timestamp, Values, judge,
@@ -167,7 +167,7 @@ impl Seen {
             report: Some(Arc::new(ReportView {
                 generated: date,
                 rows_skipped: report.rows_skipped,
-                users: UserFigures::of(&report.users),
+                users: UserCounts::of(&report.users),
                 detail: UserDetail::Off,
                 root: report.root,
             })),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::report::UserFigures;
+use root_posture::report::UserCounts;
 use root_posture::{
     AccountId, Answer, Counts, Evidence, Limits, LiveSource, Metric, Moment, Onset, Posture,
     Record, Source, Timestamp, Topic, Values,
@@ -66,7 +66,7 @@ fn report(users: usize) -> Arc<ReportView> {
         generated: Timestamp::from_unix(1_789_130_000),
         root: None,
         rows_skipped: users,
-        users: UserFigures::default(),
+        users: UserCounts::default(),
         detail: UserDetail::Off,
     })
 }

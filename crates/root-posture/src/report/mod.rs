@@ -22,7 +22,7 @@ use crate::{AccountId, MOST, Partition};
 
 pub use error::{Flaw, ReportError};
 pub use parse::parse;
-pub use users::UserFigures;
+pub use users::UserCounts;
 
 /// A credential report that could be read.
 ///

@@ -12,7 +12,7 @@ use crate::Timestamp;
 
 /// The IAM users of an account in numbers: all that the aggregate metrics need, without a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserFigures {
+pub struct UserCounts {
     /// Users in the report, the root row not counted.
     pub users: u32,
     /// Users with a console password.
@@ -30,7 +30,7 @@ pub struct UserFigures {
     last_uses: Vec<Timestamp>,
 }
 
-impl UserFigures {
+impl UserCounts {
     /// Counts the users of a report.
     ///
     /// A password that was never used counts from its last change, a key from its rotation; where

@@ -427,7 +427,7 @@ fn times_at_the_edges_of_the_calendar_are_times() {
         let report = report.unwrap();
         let [key, _] = report.root.unwrap().access_keys;
         assert!(!key.last_rotated.unwrap().to_string().is_empty());
-        let figures = crate::report::UserFigures::of(&report.users);
+        let figures = crate::report::UserCounts::of(&report.users);
         for now in [i64::MIN, 0, i64::MAX] {
             assert!(figures.keys_older_than(u32::MAX, Timestamp::from_unix(now)) <= 2);
         }

@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::Timestamp;
-use crate::report::{CertificateSlot, KeySlot, UserFigures, UserRow};
+use crate::report::{CertificateSlot, KeySlot, UserCounts, UserRow};
 
 const NOW: Timestamp = Timestamp::from_unix(1_000 * 86_400);
 
@@ -40,13 +40,13 @@ fn with_password(used: Option<Timestamp>, changed: Option<Timestamp>) -> UserRow
 
 #[test]
 fn no_users_are_no_figures() {
-    assert_eq!(UserFigures::of(&[]), UserFigures::default());
+    assert_eq!(UserCounts::of(&[]), UserCounts::default());
 }
 
 #[test]
 fn the_root_row_is_not_counted_as_a_user() {
     assert_eq!(
-        UserFigures::of(&Table::usual().parse().unwrap().users).users,
+        UserCounts::of(&Table::usual().parse().unwrap().users).users,
         2
     );
 }
@@ -58,7 +58,7 @@ fn passwords_count_where_they_are_enabled_and_mfa_only_with_them() {
         ..with_password(None, None)
     };
     let without_password = UserRow::default();
-    let figures = UserFigures::of(&[guarded, with_password(None, None), without_password]);
+    let figures = UserCounts::of(&[guarded, with_password(None, None), without_password]);
     assert_eq!(figures.users, 3);
     assert_eq!(figures.password_enabled, 2);
     assert_eq!(figures.password_enabled_without_mfa, 1);
@@ -75,7 +75,7 @@ fn only_active_keys_and_certificates_count() {
         active,
         last_rotated: days_ago(1),
     });
-    let figures = UserFigures::of(&[user]);
+    let figures = UserCounts::of(&[user]);
     assert_eq!(figures.access_keys_active, 1);
     assert_eq!(figures.signing_certificates_active, 1);
     assert_eq!(figures.keys_older_than(90, NOW), 0);
@@ -88,7 +88,7 @@ fn a_key_is_old_from_exactly_that_many_days_on() {
         with_keys([key(days_ago(89), None), key(days_ago(91), None)]),
         with_keys([key(days_ago(400), None), key(days_ago(90), None)]),
     ];
-    let figures = UserFigures::of(&users);
+    let figures = UserCounts::of(&users);
     assert_eq!(figures.keys_older_than(90, NOW), 3);
     assert_eq!(figures.keys_older_than(91, NOW), 2);
     assert_eq!(figures.keys_older_than(365, NOW), 1);
@@ -96,7 +96,7 @@ fn a_key_is_old_from_exactly_that_many_days_on() {
 
 #[test]
 fn a_key_whose_rotation_is_unknown_is_active_but_of_no_age() {
-    let figures = UserFigures::of(&[with_keys([key(None, None), KeySlot::default()])]);
+    let figures = UserCounts::of(&[with_keys([key(None, None), KeySlot::default()])]);
     assert_eq!(figures.access_keys_active, 1);
     assert_eq!(figures.keys_older_than(0, NOW), 0);
 }
@@ -131,7 +131,7 @@ fn a_credential_is_unused_since_its_last_use_or_since_it_exists() {
             500,
         ),
     ] {
-        let figures = UserFigures::of(&[user]);
+        let figures = UserCounts::of(&[user]);
         assert_eq!(figures.credentials_unused_for(since, NOW), 1, "{rule}");
         assert_eq!(figures.credentials_unused_for(since + 1, NOW), 0, "{rule}");
     }
@@ -143,7 +143,7 @@ fn a_credential_of_which_no_time_is_known_is_not_called_unused() {
         created: None,
         ..with_password(None, None)
     };
-    assert_eq!(UserFigures::of(&[user]).credentials_unused_for(0, NOW), 0);
+    assert_eq!(UserCounts::of(&[user]).credentials_unused_for(0, NOW), 0);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn passwords_and_keys_are_counted_together_as_credentials() {
     let mut user = with_keys([key(days_ago(100), None), key(days_ago(50), days_ago(2))]);
     user.password_enabled = true;
     user.password_last_used = days_ago(95);
-    let figures = UserFigures::of(&[user]);
+    let figures = UserCounts::of(&[user]);
     assert_eq!(figures.credentials_unused_for(90, NOW), 2);
     assert_eq!(figures.credentials_unused_for(1, NOW), 3);
 }
@@ -161,7 +161,7 @@ fn the_order_of_the_users_makes_no_difference() {
     let one = with_keys([key(days_ago(1), None), key(days_ago(300), days_ago(7))]);
     let two = with_password(days_ago(20), None);
     assert_eq!(
-        UserFigures::of(&[one.clone(), two.clone()]),
-        UserFigures::of(&[two, one])
+        UserCounts::of(&[one.clone(), two.clone()]),
+        UserCounts::of(&[two, one])
     );
 }
