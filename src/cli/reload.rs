@@ -96,7 +96,9 @@ impl Reloader {
             Ok(done) => {
                 info!(because, "{done}");
                 let now = self.clock.now();
-                self.store.exporter.note(|view| view.reload = (true, now));
+                self.store
+                    .exporter
+                    .note(|view| view.reload.record(true, now));
             }
             Err(why) => {
                 error!(
@@ -104,7 +106,9 @@ impl Reloader {
                     error = why,
                     "reload failed; the configuration stays as it was"
                 );
-                self.store.exporter.note(|view| view.reload.0 = false);
+                self.store
+                    .exporter
+                    .note(|view| view.reload.succeeded = false);
             }
         }
         reloaded

@@ -55,7 +55,10 @@ impl Data {
     pub fn new(snapshot: Snapshot, options: &Options) -> Self {
         let accounts = &snapshot.accounts;
         Self {
-            ids: accounts.iter().map(|it| it.account.id.to_string()).collect(),
+            ids: accounts
+                .iter()
+                .map(|it| it.account.id.to_string())
+                .collect(),
             info_labels: info_labels(accounts),
             users_aggregate: options.users_aggregate,
             key_age_days: with_texts(&options.key_age_days),

@@ -1,7 +1,6 @@
 //! The families of the exporter itself and of its process.
 
 use prometheus_client::metrics::MetricType;
-use root_posture::Timestamp;
 
 use super::family::{Family, Samples};
 use crate::build::{REVISION, RUSTC};
@@ -28,16 +27,15 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_exporter_config_last_reload_successful",
         help: "Whether the last reload of the configuration worked (1) or failed, so that an older one runs (0).",
-        samples: Samples::Once(|data, out| out.gauge([], u32::from(data.exporter().reload.0))),
+        samples: Samples::Once(|data, out| {
+            out.gauge([], u32::from(data.exporter().reload.succeeded))
+        }),
         ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_config_last_reload_success_timestamp_seconds",
         help: "When the running configuration was loaded, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Once(|data, out| {
-            let loaded = data.exporter().reload.1;
-            out.time([], (loaded != Timestamp::default()).then_some(loaded))
-        }),
+        samples: Samples::Once(|data, out| out.time([], data.exporter().reload.last_success)),
         ..Family::ONCE
     },
     Family {
@@ -112,7 +110,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether the organization's account list could be read the last time (1) or not (0). Absent without an organization.",
         samples: Samples::Once(|data, out| {
             let discovery = data.exporter().discovery;
-            out.known([], discovery.map(|(up, _)| u32::from(up)))
+            out.known([], discovery.map(|list| u32::from(list.succeeded)))
         }),
         ..Family::ONCE
     },
@@ -120,7 +118,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "aws_root_exporter_discovery_last_success_timestamp_seconds",
         help: "When the organization's account list was last read, as a Unix timestamp by the exporter's clock.",
         samples: Samples::Once(|data, out| {
-            out.time([], data.exporter().discovery.and_then(|(_, last)| last))
+            out.time([], data.exporter().discovery.and_then(|it| it.last_success))
         }),
         ..Family::ONCE
     },
@@ -143,7 +141,7 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Whether the state could be saved the last time (1) or not (0). Absent without a state.",
         samples: Samples::Once(|data, out| {
             let state = data.exporter().state;
-            out.known([], state.map(|(saved, _)| u32::from(saved)))
+            out.known([], state.map(|save| u32::from(save.succeeded)))
         }),
         ..Family::ONCE
     },
@@ -151,7 +149,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "aws_root_exporter_state_last_save_timestamp_seconds",
         help: "When the state was last saved, as a Unix timestamp by the exporter's clock.",
         samples: Samples::Once(|data, out| {
-            out.time([], data.exporter().state.and_then(|(_, last)| last))
+            out.time([], data.exporter().state.and_then(|it| it.last_success))
         }),
         ..Family::ONCE
     },
@@ -222,7 +220,9 @@ pub(super) const PROCESS_FAMILIES: &[Family] = &[
     Family {
         name: "process_start_time_seconds",
         help: "When the exporter's process started, as a Unix timestamp, from /proc.",
-        samples: Samples::Once(|data, out| out.known([], data.process.and_then(|it| it.start_seconds))),
+        samples: Samples::Once(|data, out| {
+            out.known([], data.process.and_then(|it| it.start_seconds))
+        }),
         ..Family::ONCE
     },
 ];

@@ -51,7 +51,10 @@ pub(super) const FAMILIES: &[Family] = &[
                 return Ok(());
             };
             of.all.key_age_days.iter().try_for_each(|(days, text)| {
-                out.gauge([of.id, text], report.users.keys_older_than(*days, of.all.now()))
+                out.gauge(
+                    [of.id, text],
+                    report.users.keys_older_than(*days, of.all.now()),
+                )
             })
         }),
         ..Family::PER_ACCOUNT

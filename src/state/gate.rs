@@ -387,7 +387,7 @@ impl Keeper {
         }
         let now = self.clock.now();
         let exporter = &self.views.exporter;
-        exporter.note(|view| view.state = Some((true, Some(now))));
+        exporter.note(|view| view.state.get_or_insert_default().record(true, now));
     }
 
     fn failed(&mut self, error: &dyn fmt::Display) {
@@ -399,10 +399,8 @@ impl Keeper {
                  fix the disk or the folder's permissions, or correct state.path"
             );
         }
-        self.views.exporter.note(|view| {
-            let last = view.state.and_then(|(_, last)| last);
-            view.state = Some((false, last));
-        });
+        let exporter = &self.views.exporter;
+        exporter.note(|view| view.state.get_or_insert_default().succeeded = false);
     }
 }
 

@@ -1,13 +1,12 @@
-//! What the exporter knows of itself: calls, schedule, state file, requests.
+//! The view of the exporter itself: its calls to AWS, its schedule, its state file, its requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use root_posture::{AccountId, Moment, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::account::RootFeatures;
 use crate::failure::Reason;
@@ -15,12 +14,12 @@ use crate::failure::Reason;
 /// The upper bounds of the histogram of AWS call durations, in seconds.
 pub const CALL_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
-/// How a call to AWS ended: `success`, or the reason why not.
+/// The result of a call to AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
-    /// It was answered.
+    /// AWS answered.
     Success,
-    /// It failed, or AWS refused.
+    /// It failed, or AWS refused it.
     Failed(Reason),
 }
 
@@ -35,7 +34,7 @@ impl Outcome {
     }
 }
 
-/// Which AWS operation.
+/// An AWS operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey {
     /// `iam`, `sts` or `organizations`.
@@ -44,7 +43,7 @@ pub struct CallKey {
     pub operation: &'static str,
 }
 
-/// How many calls took how long.
+/// The durations of calls.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurationHistogram {
     /// How many took at most [`CALL_BUCKETS`]`[i]` but longer than the bound before.
@@ -69,16 +68,16 @@ impl DurationHistogram {
 /// The calls made to AWS since the process started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallStats {
-    /// How many ended how.
+    /// The number of calls by operation and result.
     pub outcomes: BTreeMap<(CallKey, Outcome), u64>,
-    /// How long they took.
+    /// Their durations by operation.
     pub durations: BTreeMap<CallKey, DurationHistogram>,
 }
 
-/// How many accounts this process knows, by what it does with them.
+/// How many accounts this process knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountCounts {
-    /// Watched by this process.
+    /// Monitored by this process.
     pub monitored: usize,
     /// Left out by `organization.exclude`.
     pub excluded: usize,
@@ -86,7 +85,7 @@ pub struct AccountCounts {
     pub inactive: usize,
 }
 
-/// Why an account is watched no more.
+/// Why an account is no longer monitored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftReason {
@@ -110,25 +109,44 @@ impl LeftReason {
     }
 }
 
-/// An account that is watched no more.
+/// An account that is no longer monitored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Why.
     pub reason: LeftReason,
-    /// Until when that is told.
+    /// Until when that is exported.
     pub until: Moment,
 }
 
-/// What is shown of the exporter itself.
+/// The last attempt at something that is repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// When one last did.
+    pub last_success: Option<Timestamp>,
+}
+
+impl LastAttempt {
+    /// Records an attempt that ended now.
+    pub fn record(&mut self, succeeded: bool, now: Timestamp) {
+        self.succeeded = succeeded;
+        if succeeded {
+            self.last_success = Some(now);
+        }
+    }
+}
+
+/// The current view of the exporter itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExporterView {
-    /// Whether the last reload of the configuration worked, and when one last did.
-    pub reload: (bool, Timestamp),
+    /// The last reload of the configuration.
+    pub reload: LastAttempt,
     /// Calls to AWS.
     pub calls: CallStats,
-    /// How late the most overdue refresh is.
+    /// How late the most overdue probe is.
     pub lag: Duration,
-    /// Refreshes that run now.
+    /// How many probes run now.
     pub in_flight: usize,
     /// `refresh.interval`.
     pub interval: Duration,
@@ -136,18 +154,16 @@ pub struct ExporterView {
     pub shard: (u32, u32),
     /// How far AWS's clock is ahead of the local one, in seconds.
     pub clock_skew: Option<i64>,
-    /// Whether the account list could be read the last time, and when it last could; `None`
-    /// without an organization.
-    pub discovery: Option<(bool, Option<Timestamp>)>,
-    /// Which features of centralized root access the organization has enabled; `None` while AWS
-    /// has not said.
+    /// The last reading of the organization's account list; `None` without an organization.
+    pub discovery: Option<LastAttempt>,
+    /// Which features of centralized root access the organization has enabled; `None` while that
+    /// is unknown.
     pub features: Option<RootFeatures>,
-    /// Whether the state could be saved the last time, and when it last could; `None` without a
-    /// state file or before the first save.
-    pub state: Option<(bool, Option<Timestamp>)>,
+    /// The last save of the state; `None` without a state file or before the first save.
+    pub state: Option<LastAttempt>,
     /// How many accounts are known; `None` before the account list is.
     pub accounts: Option<AccountCounts>,
-    /// How many accounts have been polled once, or tried.
+    /// How many accounts have been polled once, well or not.
     pub attempted: usize,
     /// Accounts that left in the last 24 hours.
     pub left: BTreeMap<AccountId, LeftReason>,
@@ -157,11 +173,11 @@ pub struct ExporterView {
     pub evicted: u64,
 }
 
-/// What the exporter knows of itself, as its rooms write it down.
+/// Collects the view of the exporter from the modules that report to it.
 #[derive(Debug)]
 pub struct Exporter {
     inner: Mutex<Inner>,
-    /// How often anything changed that somebody may wait for or be woken by.
+    /// How often an alarm appeared, changed or ended.
     alarms: AtomicU64,
     /// When the schedule's loop last turned, as [`Moment::millis`].
     last_turn: AtomicI64,
@@ -180,9 +196,9 @@ impl Default for Exporter {
 #[derive(Debug, Default)]
 struct Inner {
     view: ExporterView,
-    /// When the most overdue refresh was due, finished ones aside.
+    /// When the most overdue unfinished probe was or will be due.
     oldest_due: Option<Moment>,
-    /// Accounts that left.
+    /// Accounts that left, some perhaps longer ago than that is exported.
     left: BTreeMap<AccountId, Left>,
 }
 
@@ -191,55 +207,50 @@ impl Exporter {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to show at `moment`.
+    /// The view at `moment`.
     #[must_use]
     pub fn view(&self, moment: Moment) -> ExporterView {
         let inner = self.lock();
-        let lag = inner
-            .oldest_due
-            .map_or(Duration::ZERO, |due| moment.since(due));
-        let left = inner
-            .left
-            .iter()
-            .filter(|(_, left)| moment < left.until)
-            .map(|(id, left)| (*id, left.reason));
+        let left = inner.left.iter().filter(|(_, left)| moment < left.until);
         ExporterView {
-            lag,
-            left: left.collect(),
+            lag: inner
+                .oldest_due
+                .map_or(Duration::ZERO, |due| moment.since(due)),
+            left: left.map(|(id, left)| (*id, left.reason)).collect(),
             ..inner.view.clone()
         }
     }
 
-    /// Writes down anything that is shown as it is set.
+    /// Changes a field of the view.
     pub fn note(&self, write: impl FnOnce(&mut ExporterView)) {
         let mut inner = self.lock();
         let alarms = |view: &ExporterView| {
-            let works = |told: Option<(bool, Option<Timestamp>)>| told.map(|(works, _)| works);
-            (view.reload, works(view.discovery), works(view.state))
+            let succeeded = |last: Option<LastAttempt>| last.map(|last| last.succeeded);
+            (
+                view.reload,
+                succeeded(view.discovery),
+                succeeded(view.state),
+            )
         };
         let before = alarms(&inner.view);
         write(&mut inner.view);
         if alarms(&inner.view) != before {
-            self.alarmed();
+            self.alarms.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// Writes down which accounts left.
+    /// Replaces the accounts that left.
     pub fn left(&self, left: BTreeMap<AccountId, Left>) {
         let mut inner = self.lock();
         if !inner.left.keys().eq(left.keys()) {
-            self.alarmed();
+            self.alarms.fetch_add(1, Ordering::Release);
         }
         inner.left = left;
     }
 
-    fn alarmed(&self) {
-        self.alarms.fetch_add(1, Ordering::Release);
-    }
-
-    /// How often it changed whether the last reload, the account list and the state file are as
-    /// they should be, or which accounts left.
-    pub(crate) fn alarms(&self) -> u64 {
+    /// How often the last reload, the account list, the state file or the accounts that left
+    /// changed in a way that alerts depend on.
+    pub(super) fn alarms(&self) -> u64 {
         self.alarms.load(Ordering::Acquire)
     }
 
@@ -252,12 +263,8 @@ impl Exporter {
 
     /// Counts an HTTP request.
     pub fn served(&self, handler: &'static str, code: u16) {
-        *self
-            .lock()
-            .view
-            .requests
-            .entry((handler, code))
-            .or_default() += 1;
+        let requests = &mut self.lock().view.requests;
+        *requests.entry((handler, code)).or_default() += 1;
     }
 
     /// Counts a connection that was closed to make room for another.
@@ -265,15 +272,14 @@ impl Exporter {
         self.lock().view.evicted += 1;
     }
 
-    /// Writes down where the schedule stands: when the most overdue unfinished refresh was or
-    /// will be due, and how many run.
+    /// Records when the most overdue unfinished probe was or will be due, and how many run.
     pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize) {
         let mut inner = self.lock();
         inner.oldest_due = oldest_due;
         inner.view.in_flight = in_flight;
     }
 
-    /// Notes that the schedule's loop has turned.
+    /// Records that the schedule's loop has turned.
     pub fn turned(&self, now: Moment) {
         self.last_turn.store(now.millis(), Ordering::Relaxed);
     }

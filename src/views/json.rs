@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 use super::{AccountView, ReportView, SourceView};
 use crate::account::AccountId;
 use crate::failure::Reason;
+use root_posture::KeyDetail;
 use root_posture::Metric;
-use root_posture::ShownKey;
 use root_posture::Source;
 use root_posture::{Moment, Timestamp};
 
@@ -168,7 +168,7 @@ impl<'a> RootJson<'a> {
 }
 
 impl<'a> KeyJson<'a> {
-    fn of(key: ShownKey<'a>) -> Self {
+    fn of(key: KeyDetail<'a>) -> Self {
         Self {
             key: key.slot.as_str(),
             access_key_id: key.id,

@@ -40,7 +40,7 @@ impl Server {
             });
             view.attempted = monitored;
             view.interval = Duration::from_secs(60);
-            view.reload = (true, NOW);
+            view.reload.record(true, NOW);
         });
         let settings = Settings {
             telemetry_path: "/metrics".to_owned(),

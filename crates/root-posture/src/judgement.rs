@@ -72,7 +72,7 @@ pub struct Posture {
     /// Whether there is a console password: 0 or 1.
     pub password_enabled: Option<Metric>,
     /// Which source's keys, one by one, agree with the values above; `None` where only a summary
-    /// has counted them. [`crate::shown_keys`] goes by it.
+    /// has counted them. [`crate::key_details`] goes by it.
     pub keys_by: Option<Source>,
     /// When time alone can change a value other than by its expiry: the account has to be judged
     /// again then.
@@ -102,7 +102,7 @@ impl Posture {
     /// Whether what is alarming is the same here as in `other`: what says "fine" and what is
     /// unknown count as no alarm.
     #[must_use]
-    pub fn alarms_like(&self, other: &Self) -> bool {
+    pub fn has_alarms_of(&self, other: &Self) -> bool {
         self.alarms() == other.alarms()
     }
 

@@ -19,7 +19,7 @@ pub struct ListedKeys {
 
 /// A root access key that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShownKey<'a> {
+pub struct KeyDetail<'a> {
     /// Which of the two.
     pub slot: Slot,
     /// Its access key id, where a root session listed it. Always one that [`AccessKeyId::fits`],
@@ -40,11 +40,11 @@ pub struct ShownKey<'a> {
 /// The root user's keys by slot, from the source that [`Posture::keys_by`] names.
 ///
 /// `report` is the root user's row of the report in use, `listed` the newest list of a root session.
-pub fn shown_keys<'a>(
+pub fn key_details<'a>(
     posture: &Posture,
     report: Option<&'a RootRow>,
     listed: Option<&'a ListedKeys>,
-) -> impl Iterator<Item = ShownKey<'a>> + use<'a> {
+) -> impl Iterator<Item = KeyDetail<'a>> + use<'a> {
     let slots = report.map(|root| &root.access_keys);
     let keys = listed.map(|listed| listed.keys.as_slice());
     let shown = match (posture.keys_by, keys, slots) {
@@ -71,8 +71,8 @@ fn by_report<'a>(
     slot: Slot,
     key: &'a KeySlot,
     listed: Option<&'a RootKey>,
-) -> Option<ShownKey<'a>> {
-    key.present().then_some(ShownKey {
+) -> Option<KeyDetail<'a>> {
+    key.present().then_some(KeyDetail {
         slot,
         id: listed.and_then(id_of),
         active: key.active,
@@ -90,7 +90,7 @@ fn id_of(key: &RootKey) -> Option<&str> {
 fn by_session<'a>(
     keys: &'a [RootKey],
     slots: Option<&'a [KeySlot; 2]>,
-) -> [Option<ShownKey<'a>>; 2] {
+) -> [Option<KeyDetail<'a>>; 2] {
     let mut places: [Option<&RootKey>; 2] = [None, None];
     let mut rest = Vec::new();
     for key in keys.iter().take(2) {
@@ -114,7 +114,7 @@ fn by_session<'a>(
     for (index, (slot, key)) in Slot::ALL.into_iter().zip(places).enumerate() {
         shown[index] = key.map(|key| {
             let used = key.last_used.as_ref();
-            ShownKey {
+            KeyDetail {
                 slot,
                 id: id_of(key),
                 active: key.active,
@@ -149,7 +149,7 @@ mod tests {
         }
     }
 
-    fn ids<'a>(shown: &[Option<ShownKey<'a>>; 2]) -> [Option<&'a str>; 2] {
+    fn ids<'a>(shown: &[Option<KeyDetail<'a>>; 2]) -> [Option<&'a str>; 2] {
         shown.map(|key| key.and_then(|key| key.id))
     }
 
@@ -197,7 +197,7 @@ mod tests {
                 keys_by,
                 ..Posture::default()
             };
-            let keys = shown_keys(&posture, Some(&root), Some(&listed));
+            let keys = key_details(&posture, Some(&root), Some(&listed));
             keys.map(|key| (key.id, key.active)).collect::<Vec<_>>()
         };
         assert_eq!(shown(Some(Source::CredentialReport)), [(Some("A"), true)]);

@@ -6,7 +6,7 @@
 //! * [`Record`] keeps what each source said of one account, and that an attempt failed. It stores
 //!   evidence only, never a conclusion.
 //! * [`judge`] computes the [`Posture`] of an account from its record: every value that is exported.
-//! * [`shown_keys`] says which access keys there are, one by one, by the same judgement.
+//! * [`key_details`] says which access keys there are, one by one, by the same judgement.
 //!
 //! Everything here is a function of its arguments: no I/O, no clock, no async runtime, no log. All
 //! comparisons use one local monotonic axis ([`Moment`]); wall clocks are for display only.
@@ -31,7 +31,7 @@ mod time;
 pub use history::{History, Run};
 pub use ids::{AccessKeyId, AccessKeyIdError, AccountId, AccountIdError, Partition};
 pub use judgement::{Limits, Metric, Posture, judge};
-pub use keys::{ListedKeys, ShownKey, shown_keys};
+pub use keys::{KeyDetail, ListedKeys, key_details};
 pub use observation::{
     Answer, Counts, Evidence, LastUse, LiveSource, ReportClaim, RootKey, Source, Summary, Topic,
     Topics, Values,

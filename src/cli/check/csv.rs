@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::seen::{Checked, Seen, Verdict};
+use root_posture::KeyDetail;
 use root_posture::Metric;
-use root_posture::ShownKey;
 use root_posture::report::Slot;
 
 const HEADER: [&str; 21] = [
@@ -99,7 +99,7 @@ fn account(seen: &Seen) -> Vec<String> {
     record
 }
 
-fn key(key: Option<ShownKey<'_>>) -> [String; 6] {
+fn key(key: Option<KeyDetail<'_>>) -> [String; 6] {
     [
         text(key.and_then(|key| key.id)),
         text(key.map(|key| key.active)),

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::views::{AccountView, ReportView, SourceView, UserDetail};
 use root_posture::report::UserCounts;
 use root_posture::{
-    Evidence, Limits, Metric, Moment, Onset, Record, ReportClaim, ShownKey, Source, SourcesInUse,
+    Evidence, KeyDetail, Limits, Metric, Moment, Onset, Record, ReportClaim, Source, SourcesInUse,
     Timestamp, Values, judge,
 };
 
@@ -59,7 +59,7 @@ pub(super) struct Key<'a> {
     /// Whether it is active.
     pub active: bool,
     /// What a report or a root session says of it; `None` of one that neither has yet.
-    pub told: Option<ShownKey<'a>>,
+    pub told: Option<KeyDetail<'a>>,
 }
 
 impl Checked {

@@ -10,8 +10,8 @@ use unicode_width::UnicodeWidthStr;
 use super::saved::Made;
 use super::seen::{Checked, Key, SAVE_AGAIN, Seen, Verdict};
 use crate::cli::args::CheckFinding;
+use root_posture::KeyDetail;
 use root_posture::Metric;
-use root_posture::ShownKey;
 use root_posture::Timestamp;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -197,7 +197,7 @@ fn key(key: &Key<'_>) -> String {
 }
 
 /// When and where a key was last used.
-fn last_used(key: &ShownKey<'_>) -> String {
+fn last_used(key: &KeyDetail<'_>) -> String {
     let Some(time) = key.last_used else {
         return "never used".to_owned();
     };

@@ -7,8 +7,8 @@ use crate::account::{Access, Account};
 use crate::failure::{Failure, Reason};
 use crate::metrics::{Format, Options, render};
 use crate::views::{
-    AccountCounts, AccountView, CallKey, Exporter, ExporterView, Left, LeftReason, Outcome,
-    ReportView, Snapshot, SourceView, UserDetail,
+    AccountCounts, AccountView, CallKey, Exporter, ExporterView, LastAttempt, Left, LeftReason,
+    Outcome, ReportView, Snapshot, SourceView, UserDetail,
 };
 use root_posture::Source;
 use root_posture::report::{KeySlot, RootRow, UserCounts, UserRow};
@@ -167,7 +167,7 @@ pub fn rich() -> Snapshot {
     );
     exporter.served("metrics", 200);
     exporter.note(|view| {
-        view.reload = (true, NOW);
+        view.reload.record(true, NOW);
         view.interval = Duration::from_secs(60);
         view.shard = (1, 3);
         view.clock_skew = Some(-2);
@@ -175,8 +175,14 @@ pub fn rich() -> Snapshot {
             credentials_management: true,
             sessions: false,
         });
-        view.discovery = Some((true, Some(at(1_799_999_001))));
-        view.state = Some((false, Some(at(1_799_999_002))));
+        view.discovery = Some(LastAttempt {
+            succeeded: true,
+            last_success: Some(at(1_799_999_001)),
+        });
+        view.state = Some(LastAttempt {
+            succeeded: false,
+            last_success: Some(at(1_799_999_002)),
+        });
         view.accounts = Some(AccountCounts {
             monitored: 1,
             excluded: 2,

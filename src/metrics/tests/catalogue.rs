@@ -43,7 +43,11 @@ fn a_family_is_exposed_as_it_is_declared() {
             assert_eq!(read.kind, kind, "{name}");
             if format == Format::OpenMetrics {
                 let unit = family.unit();
-                assert_eq!(read.unit, unit.as_ref().map_or("", |it| it.as_str()), "{name}");
+                assert_eq!(
+                    read.unit,
+                    unit.as_ref().map_or("", |it| it.as_str()),
+                    "{name}"
+                );
             }
             for (_, labels, _) in &read.samples {
                 let own = |label: &&str| *label != "le" && !label.starts_with("label_");

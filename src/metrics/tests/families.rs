@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{
-    MOMENT, account, at, everything, metric, fine, labelled, rendered, report, rich, rich_account,
+    MOMENT, account, at, everything, fine, labelled, metric, rendered, report, rich, rich_account,
     snapshot, user_counts,
 };
 use crate::metrics::{Format, Options};
@@ -384,7 +384,7 @@ fn the_histogram_counts_by_the_bounds_of_the_store() {
 #[test]
 fn what_the_exporter_does_not_know_of_itself_is_absent() {
     let nothing = snapshot(Vec::new());
-    assert_eq!(nothing.exporter.reload.1, Timestamp::default());
+    assert_eq!(nothing.exporter.reload.last_success, None);
     for family in [
         "aws_root_exporter_clock_skew_seconds",
         "aws_root_exporter_config_last_reload_success_timestamp_seconds",

@@ -97,7 +97,7 @@ impl Bench {
     /// Whether the state is said to be saved, and when it last was.
     fn works(&self) -> Option<bool> {
         let view = self.views.exporter.view(Moment::default());
-        view.state.map(|(works, _)| works)
+        view.state.map(|save| save.succeeded)
     }
 
     /// The next commit, once it has begun.

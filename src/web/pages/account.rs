@@ -7,8 +7,8 @@ use super::remedy::{self, Procedure};
 use super::since::{self, place};
 use super::words::{self, Sentence, Times, sentence};
 use crate::views::{AccountView, Snapshot, SourceView};
+use root_posture::KeyDetail;
 use root_posture::Metric;
-use root_posture::ShownKey;
 use root_posture::{Moment, Timestamp};
 
 /// The page as the template writes it.
@@ -290,7 +290,7 @@ fn password(view: &AccountView) -> Vec<Sentence> {
 }
 
 impl Key {
-    fn of(key: ShownKey<'_>) -> Self {
+    fn of(key: KeyDetail<'_>) -> Self {
         Self {
             slot: key.slot.as_str(),
             id: key.id.unwrap_or_default().to_owned(),

@@ -277,8 +277,8 @@ fn notices(exporter: &ExporterView) -> Vec<Sentence> {
              pages of the other shards."
         )]);
     }
-    if let Some((false, since)) = exporter.discovery {
-        notices.push(match since {
+    if let Some(list) = exporter.discovery.filter(|list| !list.succeeded) {
+        notices.push(match list.last_success {
             Some(time) => sentence![
                 "The organization's account list cannot be read; the one in use is of ",
                 time,
@@ -287,13 +287,13 @@ fn notices(exporter: &ExporterView) -> Vec<Sentence> {
             None => sentence!["The organization's account list could not be read yet."],
         });
     }
-    if !exporter.reload.0 {
+    if !exporter.reload.succeeded {
         notices.push(sentence![
             "The last reload of the configuration failed; the one before it is in use. The log \
              says why."
         ]);
     }
-    if let Some((false, _)) = exporter.state {
+    if exporter.state.is_some_and(|save| !save.succeeded) {
         notices.push(sentence![
             "The state file cannot be saved: after a restart the exporter would have to learn \
              everything anew."

@@ -6,7 +6,7 @@
 
 use super::words::{self, Sentence, sentence};
 use crate::views::AccountView;
-use root_posture::ShownKey;
+use root_posture::KeyDetail;
 use root_posture::{Moment, Timestamp};
 
 /// What can be said in a line of a table.
@@ -145,7 +145,7 @@ pub(super) fn last_use(view: &AccountView, moment: Moment) -> LastUse {
 }
 
 /// Where a key was last used: `s3 in us-east-1`; empty where AWS does not say.
-pub(super) fn place(key: &ShownKey<'_>) -> String {
+pub(super) fn place(key: &KeyDetail<'_>) -> String {
     match (key.last_used_service, key.last_used_region) {
         (Some(service), Some(region)) => format!("{service} in {region}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
