@@ -467,7 +467,7 @@ impl Monitored {
     fn wants_detail(&self) -> bool {
         [Topic::Certificates, Topic::MfaOff]
             .into_iter()
-            .any(|topic| self.record.wants_confirmation(LiveSource::List, topic))
+            .any(|topic| self.record.needs_confirmation(LiveSource::List, topic))
     }
 
     /// Whether a summary differs from what it said before.
@@ -602,7 +602,7 @@ impl Monitored {
 
     /// Nothing more is asked: nothing is worth waiting for any longer.
     pub fn stop_waiting(&mut self, now: Moment, settings: &Settings) {
-        self.record.stop_waiting();
+        self.record.end_first_start();
         self.judge(now, settings);
     }
 

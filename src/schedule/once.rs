@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::{COLD_WAIT, Limits, Source};
+use root_posture::{FIRST_REPORT_WAIT, Limits, Source};
 use tokio::task::JoinSet;
 
 use super::account::{Context, Monitored, Now};
@@ -38,7 +38,7 @@ pub fn settings_once(settings: &Settings) -> Settings {
             interval: INTERVAL,
             ..settings.limits
         },
-        report_timeout: settings.report_timeout.min(COLD_WAIT),
+        report_timeout: settings.report_timeout.min(FIRST_REPORT_WAIT),
         user_detail: false,
         max_detail_series: 0,
         ..*settings

@@ -15,7 +15,7 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use root_posture::{
-    Answer, Counts, Evidence, Limits, LiveSource, MOST, Metric, Moment, Posture, Record,
+    Answer, Counts, Evidence, Limits, LiveSource, MAX_CREDENTIALS, Metric, Moment, Posture, Record,
     ReportClaim, SourcesInUse, Timestamp, Topic, Topics, Values, judge,
 };
 use support::{Log, Shown, moved, restarted};
@@ -321,7 +321,7 @@ impl Seen<'_> {
     /// What the newest report says.
     fn reported(&self, shown: Shown) -> u8 {
         let report = self.log.report(shown.topic);
-        report.map_or(0, |(_, value)| shown.pick(value).min(MOST))
+        report.map_or(0, |(_, value)| shown.pick(value).min(MAX_CREDENTIALS))
     }
 }
 
@@ -397,9 +397,9 @@ proptest! {
                 let known = seen.log.known_lately(shown.topic, answer.asked);
                 let least = match answer.source {
                     LiveSource::Summary if !shown.present => {
-                        said.present.min(MOST).saturating_sub(known)
+                        said.present.min(MAX_CREDENTIALS).saturating_sub(known)
                     }
-                    _ => shown.pick(said).min(MOST),
+                    _ => shown.pick(said).min(MAX_CREDENTIALS),
                 };
                 let value = shown.alarm(&seen.after);
                 prop_assert!(value >= least, "{shown:?}: {value} after {answer:?}");
@@ -615,7 +615,7 @@ proptest! {
         beyond_one in any::<bool>(),
     ) {
         let (mut record, mut now) = walk(&trace, |_| Ok(()))?;
-        let most = if beyond_one { MOST } else { 1 };
+        let most = if beyond_one { MAX_CREDENTIALS } else { 1 };
         let count = |value: Counts| Counts { present: value.present.min(most), active: 0 };
         let summary = Topic::ALL.into_iter().fold(values, |values, topic| match topic {
             Topic::Keys | Topic::Certificates => {
@@ -636,7 +636,7 @@ proptest! {
         let posture = judge(&record, now, &LIMITS);
         for shown in Shown::ALL {
             if let Some(said) = values.get(shown.topic) {
-                let expected = Some(shown.pick(said).min(MOST));
+                let expected = Some(shown.pick(said).min(MAX_CREDENTIALS));
                 prop_assert_eq!(shown.at(&posture, now), expected, "{:?}", shown);
             }
         }
@@ -649,8 +649,8 @@ proptest! {
             let value = |metric: Option<Metric>| metric.map(|metric| metric.value);
             let Posture { keys_active, keys_present, certificates_active, .. } = seen.after;
             prop_assert!(value(keys_active) <= value(keys_present));
-            prop_assert!(value(keys_present) <= Some(MOST));
-            prop_assert!(value(certificates_active) <= Some(MOST));
+            prop_assert!(value(keys_present) <= Some(MAX_CREDENTIALS));
+            prop_assert!(value(certificates_active) <= Some(MAX_CREDENTIALS));
             prop_assert!(value(seen.after.mfa_enabled) <= Some(1));
             prop_assert!(value(seen.after.password_enabled) <= Some(1));
             for topic in Topic::ALL {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use root_posture::{Evidence, LATE, LiveSource, MOST, Posture, Topic};
+use root_posture::{Evidence, LiveSource, MAX_CREDENTIALS, MAX_LAG, Posture, Topic};
 
 use crate::assertions::{Check, Step, check};
 use crate::clock::Clock;
@@ -150,7 +150,7 @@ impl Driver<'_> {
         self.world.setup.lags = [0, 0];
         if sources.report && !sources.list {
             // Until AWS makes another, which is also clearly later than all before.
-            self.pass(4 * HOUR + i64::try_from(LATE.as_millis()).unwrap() + 1)?;
+            self.pass(4 * HOUR + i64::try_from(MAX_LAG.as_millis()).unwrap() + 1)?;
             let report = self.world.report(0, 0);
             report.map_or(Ok(()), |report| self.hear(report))?;
         } else if sources.report {
@@ -182,7 +182,7 @@ impl Driver<'_> {
             let is_reported = sources.report && self.world.setup.columns[shown.topic as usize];
             let is_flag = matches!(shown.topic, Topic::MfaOff | Topic::Password);
             let value = shown.at(&self.shown, self.world.now());
-            let true_value = Some(shown.pick(truth).min(MOST));
+            let true_value = Some(shown.pick(truth).min(MAX_CREDENTIALS));
             let is_true = if sources.list || is_reported || sources.summary && is_flag {
                 value == true_value
             } else if sources.summary {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use root_posture::{
-    Answer, COLD_WAIT, Counts, Evidence, LATE, Limits, LiveSource, Moment, ReportClaim, Source,
-    SourcesInUse, Timestamp, Topic, Topics,
+    Answer, Counts, Evidence, FIRST_REPORT_WAIT, Limits, LiveSource, MAX_LAG, Moment, ReportClaim,
+    Source, SourcesInUse, Timestamp, Topic, Topics,
 };
 
 use crate::account::{Account, State};
@@ -144,7 +144,7 @@ impl World {
         if !self.sources.has(ask.source) {
             return;
         }
-        let late = i64::try_from(LATE.as_millis()).unwrap();
+        let late = i64::try_from(MAX_LAG.as_millis()).unwrap();
         let lag = (self.setup.lags[ask.source as usize] + ask.lag).min(late);
         let truth = self.clock.truth();
         let mut arrives = |after: i64, is_answer: bool| {
@@ -300,7 +300,7 @@ impl World {
         let waits = counts && list.newest().is_none() && self.log.reports.is_empty();
         self.report_started
             .filter(|_| waits)
-            .map(|at| at + COLD_WAIT)
+            .map(|at| at + FIRST_REPORT_WAIT)
     }
 
     fn stop_awaiting(&mut self, source: LiveSource) {

@@ -70,7 +70,7 @@ fn nothing_is_nothing() {
 fn the_slots_and_the_certificates_stay_what_they_are() {
     let (without, with) = (saying("N/A"), saying("2 additional access keys"));
     assert_eq!(with.access_keys, without.access_keys);
-    assert_eq!(with.certificates_count(), without.certificates_count());
+    assert_eq!(with.certificate_counts(), without.certificate_counts());
     assert_eq!(with.mfa_active, without.mfa_active);
 }
 

@@ -73,7 +73,7 @@ fn a_key_exists_when_it_is_active_or_was_ever_rotated() {
         let root = table.parse().unwrap().root.unwrap();
         let counts = Counts { present, active };
         assert_eq!(root.keys(), counts);
-        assert_eq!(root.certificates_count(), Some(counts));
+        assert_eq!(root.certificate_counts(), Some(counts));
     }
 }
 

@@ -65,7 +65,7 @@ fn passwords_count_where_they_are_enabled_and_mfa_only_with_them() {
 }
 
 #[test]
-fn only_active_keys_and_certificates_count() {
+fn only_active_keys_and_certificate_counts() {
     let inactive = KeySlot {
         active: false,
         ..key(days_ago(900), days_ago(900))

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, ReportClaim, Source, Topic};
+use root_posture::{
+    Counts, Evidence, LiveSource, MAX_CREDENTIALS, MAX_LAG, ReportClaim, Source, Topic,
+};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::clock::Clock;
@@ -14,7 +16,7 @@ use crate::support::answers::Streak;
 pub fn values_are_bounded(step: &Step) -> Check {
     for shown in Shown::ALL {
         let most = match shown.topic {
-            Topic::Keys | Topic::Certificates => MOST,
+            Topic::Keys | Topic::Certificates => MAX_CREDENTIALS,
             Topic::MfaOff | Topic::Password => 1,
         };
         let value = shown.alarm(&step.after);
@@ -112,7 +114,7 @@ pub fn the_keys_are_shown_by_who_knows_them(step: &Step) -> Check {
     }
     let log = &step.world.log;
     let report = log.report(Topic::Keys);
-    let since = report.map(|(report, _)| report.generated - LATE);
+    let since = report.map(|(report, _)| report.generated - MAX_LAG);
     let list = log.answers(LiveSource::List, Topic::Keys).unsettled();
     let list = list.iter().filter(|it| since <= Some(it.last));
     let listed = list.map(|it| it.value).reduce(Counts::max);
@@ -197,7 +199,7 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
         let told = told.max().map(|at| Clock::date(at).plus(window));
         Some(told.map_or(has_said_none, |told| told <= counted))
     };
-    let is_known = (1..=MOST)
+    let is_known = (1..=MAX_CREDENTIALS)
         .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
         .flatten()
         .any(|is_known| is_known);
@@ -285,7 +287,7 @@ pub fn a_zero_after_a_key_has_a_reason(step: &Step) -> Check {
             .peekable();
         let only_counted = claims.peek().is_none() && log.claimed_in_force(shown) == 0;
         let reported_later = log.report(shown.topic).is_some_and(|(report, value)| {
-            shown.pick(value) == 0 && claims.all(|it| it.last < report.generated - LATE)
+            shown.pick(value) == 0 && claims.all(|it| it.last < report.generated - MAX_LAG)
         });
         ensure(twice || reported_later || only_counted, || {
             format!("{shown:?} was {}, and is 0", shown.alarm(&step.before))
@@ -346,7 +348,7 @@ fn is_held(step: &Step, report: &ReportClaim, topic: Topic) -> bool {
                 .counted
                 .get(1)
                 .is_some_and(|it| *it <= report.received)
-            && newest.last >= report.generated - LATE
+            && newest.last >= report.generated - MAX_LAG
             && failed < newest.last.min(report.received)
     })
 }

@@ -1,6 +1,6 @@
 //! What must be shown.
 
-use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, Moment, Topic};
+use root_posture::{Counts, Evidence, LiveSource, MAX_CREDENTIALS, MAX_LAG, Moment, Topic};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::support::Shown;
@@ -50,7 +50,7 @@ pub fn a_claim_counts_until_it_is_refuted(step: &Step) -> Check {
         let none = summary.confirmed_none().and_then(Streak::twice_since);
         let other = list.confirmed().and_then(Streak::twice_since);
         let report = log.report(shown.topic);
-        let since = report.map(|(report, _)| report.generated - LATE);
+        let since = report.map(|(report, _)| report.generated - MAX_LAG);
         let stands = |source, refuted: Option<Moment>| {
             let unsettled = log.answers(source, shown.topic).unsettled().iter();
             unsettled.filter(move |streak| {
@@ -72,7 +72,7 @@ pub fn a_claim_counts_until_it_is_refuted(step: &Step) -> Check {
                 claims.push(shown.pick(value));
             }
         }
-        let least = claims.into_iter().max().unwrap_or(0).min(MOST);
+        let least = claims.into_iter().max().unwrap_or(0).min(MAX_CREDENTIALS);
         let value = shown.alarm(&step.after);
         ensure(value >= least, || {
             format!("{shown:?} is {value}, not {least}")
@@ -141,7 +141,7 @@ pub fn a_report_clearly_later_decides(step: &Step) -> Check {
     let log = &step.world.log;
     for topic in Topic::ALL {
         if let Some((report, value)) = log.report(topic)
-            && log.last_live(topic) < Some(report.generated - LATE)
+            && log.last_live(topic) < Some(report.generated - MAX_LAG)
             && !step.is_cold()
         {
             expect(step, topic, value)?;
@@ -152,7 +152,10 @@ pub fn a_report_clearly_later_decides(step: &Step) -> Check {
 
 fn expect(step: &Step, topic: Topic, value: Counts) -> Check {
     for shown in Shown::ALL.into_iter().filter(|it| it.topic == topic) {
-        let (found, expected) = (shown.metric(&step.after), shown.pick(value).min(MOST));
+        let (found, expected) = (
+            shown.metric(&step.after),
+            shown.pick(value).min(MAX_CREDENTIALS),
+        );
         ensure(found.is_some_and(|it| it.value == expected), || {
             format!("{shown:?} is {found:?}, not {expected}")
         })?;
