@@ -272,11 +272,13 @@ impl Exporter {
         self.lock().view.evicted += 1;
     }
 
-    /// Records when the most overdue unfinished probe was or will be due, and how many run.
-    pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize) {
+    /// Records when the most overdue unfinished probe was or will be due, how many run, and how many
+    /// accounts have been polled once.
+    pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize, attempted: usize) {
         let mut inner = self.lock();
         inner.oldest_due = oldest_due;
         inner.view.in_flight = in_flight;
+        inner.view.attempted = attempted;
     }
 
     /// Records that the schedule's loop has turned.

@@ -194,7 +194,7 @@ pub fn rich() -> Snapshot {
         until: MOMENT + Duration::from_secs(1),
     };
     exporter.left([("000000000009".parse().unwrap(), left)].into());
-    exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5);
+    exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5, 1);
     Snapshot {
         exporter: exporter.view(MOMENT),
         ..snapshot(vec![rich_account("000000000001")])

@@ -1,4 +1,4 @@
-//! Tests of what is kept and of when it is shown.
+//! Tests of the saved state and of when a view is published.
 
 mod database;
 mod disks;
