@@ -10,62 +10,63 @@ const INTRODUCTION: &str = "\
 
 # When something fails
 
-What the exporter shows while AWS, the network, a disk or a clock fails, and how it recovers. The tests verify the matrix below row by row: each fault in each call, with an
-account that has a finding, one that is fine and one that was never seen before, beside others that meet no fault.
+This page says what the exporter exports while AWS, the network, a disk or a clock fails, and how it recovers. Tests verify each cell of the matrix below, with an
+account that has a finding, one that is fine and one that is new, next to accounts without failures.
 
 ## What stays and what expires
 
-- **No failure is ever shown as a value.** What was never known has no sample. An answer that is late, torn, cut short, another account's or unreadable is no answer and changes nothing.
-- **A finding stays.** An active key, a certificate, MFA that is off: neither failures nor time end it, only newer evidence.
-- **A fine value stays until its staleness**: `refresh.max_live_staleness` (30 minutes) after the last live answer to that question, `refresh.max_staleness` (10 hours)
-  after the evidence was true. Then its series ends, and `absent` or `aws_account_up == 0` is what to alert on.
-- **Every call stands alone.** Each answer counts the moment it arrives; one that hangs delays no other, of the same account or of another. Only what opens a session is shared by the calls made with it.
-- **The sources replace each other.** While reports fail, the live sources show each change; while those fail, a newer report does. Where GenerateCredentialReport fails, the report
-  that AWS still has is read. Where ListAccessKeys fails, the summary of the same root session says whether there are keys; where the summary fails, the list does.
-- **Failures are counted where they happen.** `aws_account_up` says which source is down, `aws_account_refresh_failures_total` and the log say why. A root session is up while its list of keys can be
-  read; its other calls are counted as its failures and do not set it to 0. (Not GetAccessKeyLastUsed: AWS refuses it for a key that was deleted a moment ago.)
+- **No failure is ever exported as a value.** A late, torn or unreadable answer, or one of another account, changes nothing.
+- **A finding stays**: an active key, a certificate, MFA that is off. Neither failures nor time end it, only newer evidence.
+- **A fine value expires** `refresh.max_live_staleness` (30 minutes) after the last live answer to that question, or `refresh.max_staleness` (10 hours)
+  after its evidence was true. Then its series ends; alert on `absent` or on `aws_account_up == 0`.
+- **Each call fails alone.** An answer counts when it arrives, and no call waits for another one. Only the opening of a session is shared.
+- **The sources replace each other.** While reports fail, the live sources show each change; while those fail, a newer report does. If GenerateCredentialReport fails, the existing report is
+  read. In a root session, the summary replaces a failing ListAccessKeys, and the list a failing summary.
+- **Failures are counted by source**: `aws_account_up` shows the source that is down, `aws_account_refresh_failures_total` and the log show the reason. A root session is up while ListAccessKeys
+  works; its other calls only count as failures (except GetAccessKeyLastUsed, which AWS refuses for a key that was just deleted).
 
-[How evidence becomes a metric](evidence.md) has the rules in full, and [what to do](evidence.md#when-it-fails) about each reason.
+See also [the rules](evidence.md) and [what to do](evidence.md#when-it-fails) for each reason.
 
 ## How it is tried again
 
-- **Summaries and root sessions**: after a random pause of up to one interval, doubled with each failure in a row, to ten intervals, 5 minutes at most. The first answer ends that, and the
-  account is polled at its own place in the interval again.
-- **Reports, and the details of a root session** (last use, MFA, certificates, login profile): likewise, to 15 intervals, 15 minutes at most.
-- **Sessions** are renewed in the background after two thirds of their lifetime; no call waits for that while the old one is valid. A session that cannot be renewed is used until it ends.
-- **A call whose session AWS does not accept** is made once more with a new one, at once; so is a call that is denied although it used to work. What is denied with the new session too
-  stays denied until it has worked again. A session that turns out to be another account's is dropped, so that the next attempt opens one anew.
-- **The caller's own GetCallerIdentity** is asked again after 1, 2, 4 … seconds, up to a minute, and at least once in `organization.interval`. Listed accounts, and those of an organization
-  that is known from before, do not wait for it.
-- **A page of ListAccounts that fails** is asked for eight times more, after pauses of up to 10 seconds; what was read so far stays. `aws_root_exporter_discovery_up` is 0 from the third failure in a
-  row on. Then, or at once where access is denied or there is no organization, the list is given up and read again after a pause of up to 15 intervals, 15 minutes at most.
-- **Tags** of an account that fail are asked for again after those of all others.
-- Nothing has to be restarted: a failure ends with its cause.
+Nothing has to be restarted: a failure ends with its cause.
+
+- **Summaries and root sessions**: after a random pause of up to one interval, which doubles with each failure in a row, up to ten intervals or 5 minutes. After the first answer the
+  account returns to its own place in the interval.
+- **Reports, and the details of a root session** (last use, MFA, certificates, login profile): likewise, up to 15 intervals or 15 minutes.
+- **Sessions** are renewed in the background at two thirds of their life. One that cannot be renewed is used until it ends.
+- **A call whose session AWS does not accept**, or that is denied although it used to work, is repeated once, at once, with a new session. If that is denied too, no further session is opened until the
+  call has worked again. A session that belongs to another account is dropped.
+- **The caller's own GetCallerIdentity**: after 1, 2, 4 … seconds, up to a minute, and at least once in `organization.interval`. Listed accounts, and those of a
+  known organization, do not wait for it.
+- **A page of ListAccounts**: eight times, after pauses of up to 10 seconds; the pages read so far stay. `aws_root_exporter_discovery_up` is 0 from the third failure in a
+  row on. Then, or at once where access is denied or there is no organization, the whole list is read again after up to 15 intervals or 15 minutes.
+- **Tags** of an account: after those of all other accounts.
 
 ## Restarts, disks and clocks
 
-- **A restart** with `state.path` continues with what was known, from the first scrape on: a finding is there, a fine value only if it has not expired meanwhile. Without `state.path`
+- **A restart** with `state.path` continues with the saved values from the first scrape on, except fine ones that have expired. Without `state.path`
   nothing is known until AWS has answered.
-- **A full disk, or one that hangs**, changes no value: a new finding waits for it, 2 seconds at most, and is shown then. `aws_root_exporter_state_last_save_successful` is 0 until the
-  file can be written; what is in the file stays whole. Only what was learned since is lost in a crash.
-- **A part of the exporter that ends or panics** ends the process with exit code 1, and systemd or Kubernetes starts it again. A panic while one account is asked costs that question, with the reason `other`.
-- **The wall clock** set forward or back expires nothing and keeps nothing young: ages run on a monotonic clock, which goes on while the machine is suspended. The wall clock is used where an answer names no
-  time, for ages over a restart, and by AWS to judge requests: far enough off, AWS refuses them, as `credentials` or `access_denied`. `aws_root_exporter_clock_skew_seconds` says how far it is off.
-- **AWS's clock** dates what is displayed, and says how old a report was when it was received. One that is off, and one that is right again, changes no value.
+- **A full or hanging disk** changes no value: a new finding waits for it, 2 seconds at most. `aws_root_exporter_state_last_save_successful` is 0 until the
+  file can be written. The file stays whole; a crash only loses what came later.
+- **A part of the exporter that ends or panics** ends the process with exit code 1, and systemd or Kubernetes restarts it. A panic in the poll of one account only fails that poll, with the reason `other`.
+- **Setting the wall clock** expires no value and keeps none young: ages are measured on a monotonic clock, which keeps running while the machine is suspended. The wall clock counts where an answer has no
+  date, for ages over a restart, and for AWS, which refuses requests if it is far off (`credentials` or `access_denied`). `aws_root_exporter_clock_skew_seconds` is its error.
+- **AWS's clock** is used for display, and for the age of a report when it was received. An error of it changes no value.
 ";
 
 const TABLE: &str = "
 ## The matrix
 
-What each fault in each call is counted as: the `reason` of `aws_account_refresh_failures_total`, of ListAccounts the `outcome` of
-`aws_root_exporter_aws_requests_total`. *Nothing* is no failure, and none is counted; an empty cell cannot happen, or a failure of an earlier call hides it.
+How each fault in each call is counted: the `reason` of `aws_account_refresh_failures_total`, for ListAccounts the `outcome` of
+`aws_root_exporter_aws_requests_total`. *Nothing* means that no failure is counted. An empty cell cannot happen, or a failure of an earlier call hides it.
 
 ";
 
 const SHOWN: &str = "
-What is shown meanwhile, where an account is read by its role or by a root session alone:
+Exported meanwhile, for an account that is read by its role or by a root session alone:
 
-| call that fails | account with a finding | account that is fine | account never seen before |
+| call that fails | account with a finding | account that is fine | new account |
 | --- | --- | --- | --- |
 ";
 
@@ -90,8 +91,8 @@ fn page() -> String {
 }
 
 const FOOTNOTE: &str = "
-With `access = \"both\"`, where one of these calls hangs, everything is shown as it is: the other sources answer. Where AWS's clock is off, everything is shown as it is. Where the
-address of IAM or STS is wrong, all calls to it fail: a finding stays, a fine value stays until its staleness, and an account never seen before has nothing. A fine value that has expired comes back with an answer, never by itself.
+With `access = \"both\"`, one of these calls can hang without an effect on any value, because the other sources answer. If the address of IAM or STS is wrong, all calls to it fail: a finding stays, a
+fine value expires, and a new account has no values. An expired value only returns with a new answer.
 ";
 
 /// Each trouble once, in the order of the table.
@@ -122,16 +123,16 @@ fn shown(rows: &[Row], operation: Operation) -> &'static str {
         .find(|row| row.operation == operation && row.reason.is_some() && row.is_simulated());
     match failing.map(|row| row.shown) {
         Some(Shown::TheTruth) => {
-            "what AWS says now, by the other calls | what AWS says now, by the other calls | what the other calls say"
+            "the current value, by the other calls | the current value, by the other calls | the value by the other calls"
         }
         Some(Shown::BeforeOrReport) => {
-            "the finding | 0 until its staleness, then nothing | what its report says"
+            "the finding | 0 until it expires, then nothing | the value by its report"
         }
         Some(Shown::BeforeOrNothing) => {
-            "the finding | 0 until its staleness, then nothing | nothing"
+            "the finding | 0 until it expires, then nothing | nothing"
         }
         Some(Shown::TheList) => {
-            "what AWS says now | what AWS says now | nothing; `aws_root_exporter_discovery_up` is 0"
+            "the current value | the current value | nothing; `aws_root_exporter_discovery_up` is 0"
         }
         None => "",
     }

@@ -54,7 +54,7 @@ pub struct Trace {
     pub steps: Vec<Step>,
 }
 
-/// One line a step, close to the notation of `scenarios.rs`.
+/// One line a step, close to the notation of `scenarios`.
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "first start: {:?}", self.first_start)?;
