@@ -22,7 +22,7 @@ use crate::schedule::{self, Schedule};
 use root_posture::Limits;
 
 use crate::state::{Database, Gate, Keeper, State};
-use crate::views::{CallKey, Outcome, Views};
+use crate::views::{CallKey, Views};
 use crate::{metrics, web};
 
 /// How long after a signal the process ends, whatever hangs.
@@ -316,10 +316,6 @@ impl Observe for CallBook {
         outcome: Result<(), Reason>,
         took: Duration,
     ) {
-        let outcome = match outcome {
-            Ok(()) => Outcome::Success,
-            Err(reason) => Outcome::Failed(reason),
-        };
         self.0
             .exporter
             .called(CallKey { service, operation }, outcome, took);

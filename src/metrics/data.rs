@@ -43,9 +43,7 @@ pub(super) struct Data {
     pub process: Option<ProcessStats>,
 }
 
-/// The data of one account.
 pub(super) struct AccountData<'a> {
-    /// The account's id.
     pub id: &'a str,
     pub view: &'a AccountView,
     pub all: &'a Data,

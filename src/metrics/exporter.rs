@@ -1,9 +1,12 @@
 //! The families of the exporter itself and of its process.
 
+use std::array;
+
 use prometheus_client::metrics::MetricType;
 
 use super::family::{Family, Samples};
 use crate::build::{REVISION, RUSTC};
+use crate::failure::Reason;
 use crate::views::CALL_BUCKETS;
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -44,9 +47,12 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Calls to AWS since the exporter started, by service, operation and outcome: success, or the reason why not.",
         labels: &["aws_service", "operation", "outcome"],
         samples: Samples::Once(|data, out| {
-            let outcomes = &data.exporter().calls.outcomes;
-            outcomes.iter().try_for_each(|((call, outcome), count)| {
-                out.counter([call.service, call.operation, outcome.as_str()], *count)
+            let mut calls = data.exporter().calls.iter();
+            calls.try_for_each(|(call, stats)| {
+                stats.results.iter().try_for_each(|(result, count)| {
+                    let outcome = result.map_or_else(Reason::as_str, |()| "success");
+                    out.counter([call.service, call.operation, outcome], *count)
+                })
             })
         }),
         ..Family::ONCE
@@ -57,12 +63,11 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "How long the calls to AWS took since the exporter started, by service and operation.",
         labels: &["aws_service", "operation"],
         samples: Samples::Once(|data, out| {
-            let durations = &data.exporter().calls.durations;
-            durations.iter().try_for_each(|(call, histogram)| {
-                let bounded = CALL_BUCKETS.into_iter().zip(histogram.buckets);
-                let beyond = (f64::INFINITY, histogram.beyond);
-                let buckets: Vec<_> = bounded.chain([beyond]).collect();
-                out.histogram([call.service, call.operation], histogram.sum, &buckets)
+            let mut calls = data.exporter().calls.iter();
+            calls.try_for_each(|(call, stats)| {
+                let buckets: [_; CALL_BUCKETS.len()] =
+                    array::from_fn(|i| (CALL_BUCKETS[i], stats.buckets[i]));
+                out.histogram([call.service, call.operation], stats.seconds, &buckets)
             })
         }),
         ..Family::ONCE

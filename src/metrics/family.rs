@@ -41,7 +41,6 @@ pub struct Family {
     pub(super) samples: Samples,
 }
 
-/// How the series of a family are written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Samples {
     /// One gauge for each account, where its value is known.

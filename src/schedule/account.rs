@@ -48,7 +48,6 @@ pub(super) struct Context<'s> {
     pub free_series: usize,
 }
 
-/// An account that is monitored.
 #[derive(Debug)]
 pub(super) struct Monitored {
     pub account: Arc<Account>,
@@ -59,7 +58,6 @@ pub(super) struct Monitored {
     phase: Phase,
     record: Record,
     onset: Onset,
-    /// The newest judgement.
     posture: Posture,
     report: Report,
     /// The newest list of keys of a root session.
@@ -166,7 +164,6 @@ impl Monitored {
         self.judge(now, settings);
     }
 
-    /// The plans of the probes in use.
     pub fn plans(&self) -> impl Iterator<Item = (Probe, &Plan)> {
         let plans = Probe::ALL.into_iter().zip(&self.plans);
         plans.filter_map(|(probe, plan)| Some((probe, plan.as_ref()?)))
@@ -385,7 +382,6 @@ impl Monitored {
         }
     }
 
-    /// A step of the report failed.
     fn report_failed(&mut self, failure: Failure, context: &Context<'_>) {
         let Context { now, settings, .. } = *context;
         if let Some(plan) = self.plan_mut(Probe::Report) {
@@ -517,17 +513,14 @@ impl Monitored {
         self.judge(now, settings);
     }
 
-    /// The evidence.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// The newest judgement.
     pub fn posture(&self) -> &Posture {
         &self.posture
     }
 
-    /// The health of the sources.
     pub fn sources(&self) -> &SourceHealth {
         &self.sources
     }

@@ -38,7 +38,6 @@ struct Run {
     failed: bool,
 }
 
-/// All accounts, their plans and their runs.
 pub(super) struct Core {
     settings: Settings,
     accounts: HashMap<AccountId, Box<Monitored>>,
@@ -56,7 +55,6 @@ pub(super) struct Core {
     views: Arc<Views>,
     clock: Clock,
     gate: Gate,
-    random: fastrand::Rng,
 }
 
 /// What is derived from all accounts. An account is removed before it changes and inserted after.
@@ -136,7 +134,6 @@ impl Core {
             views,
             clock,
             gate,
-            random: fastrand::Rng::new(),
         }
     }
 
@@ -149,11 +146,11 @@ impl Core {
         std::mem::take(&mut self.requests)
     }
 
-    fn now(&mut self) -> Now {
+    fn now(&self) -> Now {
         Now {
             wall: self.clock.now(),
             moment: self.clock.moment(),
-            draw: self.random.f64(),
+            draw: fastrand::f64(),
         }
     }
 
@@ -256,11 +253,11 @@ impl Core {
             exporter.note(|view| view.clock_skew = Some(skew));
         }
         let now = self.now();
-        let is_current = |account: &&Box<Monitored>| {
+        let account = self.accounts.get(&id).filter(|account| {
             let plan = account.plan(probe);
             plan.is_some_and(|plan| plan.in_flight == Some(run_id))
-        };
-        let Some(account) = self.accounts.get(&id).filter(is_current) else {
+        });
+        let Some(account) = account else {
             // The account left, or is reached in another way now.
             return;
         };

@@ -114,7 +114,6 @@ struct InFlight {
     questions: HashMap<task::Id, Asked>,
 }
 
-/// A question in flight.
 struct Asked {
     run: RunId,
     account: AccountId,

@@ -47,7 +47,7 @@ pub fn settings_once(settings: &Settings) -> Settings {
     }
 }
 
-/// Polls an account, and again where the first answers would lower what its report says.
+/// Polls an account, and again where a repeated answer would change a value.
 pub async fn once(
     aws: Aws,
     clock: Clock,

@@ -76,7 +76,6 @@ pub(super) struct Observation {
     pub outcome: Result<Finding, Failure>,
 }
 
-/// The content of an answer.
 #[derive(Debug)]
 pub(super) enum Finding {
     /// Values of topics.

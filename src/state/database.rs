@@ -70,7 +70,6 @@ pub struct Database {
     open: Option<Open>,
 }
 
-/// An open file.
 #[derive(Debug)]
 struct Open {
     redb: redb::Database,
@@ -310,7 +309,7 @@ impl Disk for Database {
     }
 
     fn commit(&mut self, changes: &Changes) -> io::Result<()> {
-        // Put back only after success: after an error, redb must be opened anew.
+        // Put back only after success: after an error, redb must be reopened.
         let same = self.open.take().filter(|open| open.is_at(&self.path));
         let mut open = match same {
             Some(open) => open,
@@ -447,7 +446,6 @@ fn make_private(file: &File) -> io::Result<Metadata> {
     Ok(metadata)
 }
 
-/// The first bytes of a file.
 fn start_of(file: &File) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     file.take(64).read_to_end(&mut start)?;

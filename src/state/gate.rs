@@ -87,7 +87,6 @@ struct Pending {
     rises: HashMap<AccountId, Rise>,
     /// When each account was last among the changes.
     changed: HashMap<AccountId, Moment>,
-    /// When the last commit began.
     begun: Moment,
     /// After a failure: the earliest time of the next attempt.
     retry: Moment,
@@ -252,7 +251,6 @@ impl Pending {
         changed.is_none_or(|at| now >= *at + TIMES_PERIOD)
     }
 
-    /// Publishes the rises that may be published.
     fn publish_rises(&mut self, views: &Views, may: impl Fn(&Rise) -> bool) {
         for (_, rise) in self.rises.extract_if(|_, rise| may(rise)) {
             views.put(rise.view);

@@ -12,27 +12,19 @@ use crate::account::RootFeatures;
 use crate::failure::Reason;
 
 /// The upper bounds of the histogram of AWS call durations, in seconds.
-pub const CALL_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-
-/// The result of a call to AWS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// AWS answered.
-    Success,
-    /// It failed, or AWS refused it.
-    Failed(Reason),
-}
-
-impl Outcome {
-    /// The value of the label `outcome`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failed(reason) => reason.as_str(),
-        }
-    }
-}
+pub const CALL_BUCKETS: [f64; 11] = [
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    10.0,
+    30.0,
+    f64::INFINITY,
+];
 
 /// An AWS operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,35 +35,15 @@ pub struct CallKey {
     pub operation: &'static str,
 }
 
-/// The durations of calls.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DurationHistogram {
-    /// How many took at most [`CALL_BUCKETS`]`[i]` but longer than the bound before.
-    pub buckets: [u64; CALL_BUCKETS.len()],
-    /// How many took longer than the last bound.
-    pub beyond: u64,
-    /// All durations together, in seconds.
-    pub sum: f64,
-}
-
-impl DurationHistogram {
-    fn observe(&mut self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        self.sum += seconds;
-        match CALL_BUCKETS.iter().position(|bound| seconds <= *bound) {
-            Some(bucket) => self.buckets[bucket] += 1,
-            None => self.beyond += 1,
-        }
-    }
-}
-
-/// The calls made to AWS since the process started.
+/// The calls of an AWS operation since the process started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallStats {
-    /// The number of calls by operation and result.
-    pub outcomes: BTreeMap<(CallKey, Outcome), u64>,
-    /// Their durations by operation.
-    pub durations: BTreeMap<CallKey, DurationHistogram>,
+    /// Their number by result: success, or why they failed.
+    pub results: BTreeMap<Result<(), Reason>, u64>,
+    /// How many took at most [`CALL_BUCKETS`]`[i]` but longer than the bound before.
+    pub buckets: [u64; CALL_BUCKETS.len()],
+    /// The sum of their durations, in seconds.
+    pub seconds: f64,
 }
 
 /// How many accounts this process knows.
@@ -143,7 +115,7 @@ pub struct ExporterView {
     /// The last reload of the configuration.
     pub reload: LastAttempt,
     /// Calls to AWS.
-    pub calls: CallStats,
+    pub calls: BTreeMap<CallKey, CallStats>,
     /// How late the most overdue probe is.
     pub lag: Duration,
     /// How many probes run now.
@@ -255,10 +227,13 @@ impl Exporter {
     }
 
     /// Counts a call to AWS.
-    pub fn called(&self, key: CallKey, outcome: Outcome, duration: Duration) {
-        let calls = &mut self.lock().view.calls;
-        *calls.outcomes.entry((key, outcome)).or_default() += 1;
-        calls.durations.entry(key).or_default().observe(duration);
+    pub fn called(&self, key: CallKey, result: Result<(), Reason>, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let mut inner = self.lock();
+        let calls = inner.view.calls.entry(key).or_default();
+        *calls.results.entry(result).or_default() += 1;
+        calls.buckets[CALL_BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
+        calls.seconds += seconds;
     }
 
     /// Counts an HTTP request.

@@ -18,8 +18,8 @@ use crate::clock::Clock;
 
 pub use account::{AccountView, ReportView, SourceView, UserDetail};
 pub use exporter::{
-    AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
-    LastAttempt, Left, LeftReason, Outcome,
+    AccountCounts, CALL_BUCKETS, CallKey, CallStats, Exporter, ExporterView, LastAttempt, Left,
+    LeftReason,
 };
 pub use json::{AccountJson, AccountsJson};
 pub use organization::{KnownMember, KnownOrganization};

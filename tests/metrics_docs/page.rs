@@ -1,7 +1,5 @@
 //! `docs/metrics.md`, written from the catalogue.
 
-use std::fmt::Write as _;
-
 use aws_root_exporter::failure::Reason;
 use aws_root_exporter::metrics::{Family, SECTIONS, Stability};
 use root_posture::Source;
@@ -47,16 +45,15 @@ fn row(page: &mut String, family: &Family) {
         Stability::Stable => "stable",
         Stability::Experimental => "experimental",
     };
-    writeln!(
-        page,
-        "| `{}` | {} | {} | {} | {stability} | {} |",
+    let row = format!(
+        "| `{}` | {} | {} | {} | {stability} | {} |\n",
         family.name,
         family.kind.as_str(),
         family.unit().as_ref().map_or("", |unit| unit.as_str()),
         listed(family.labels),
         family.help.replace('|', "\\|").replace('<', "\\<"),
-    )
-    .unwrap();
+    );
+    page.push_str(&row);
 }
 
 /// The title and the introduction of each of [`SECTIONS`].

@@ -6,7 +6,6 @@ use crate::counts::Counts;
 use crate::limits::{Limits, MAX_LAG};
 use crate::time::{Moment, Timestamp};
 
-/// How many runs are kept at most.
 const MAX_RUNS: usize = 8;
 
 /// Equal answers of one source in a row, without another answer or a long silence in between.

@@ -75,7 +75,6 @@ enum Verdict {
     No,
 }
 
-/// Judges one topic.
 struct TopicJudge<'r> {
     record: &'r Record,
     topic: Topic,
@@ -161,7 +160,6 @@ impl TopicJudge<'_> {
         self.record.failed(source, self.topic)
     }
 
-    /// A report with its value for the topic, where it has one.
     fn claim(&self, report: Option<&ReportClaim>) -> Option<(ReportClaim, Counts)> {
         report.and_then(|report| Some((*report, report.values.get(self.topic)?)))
     }

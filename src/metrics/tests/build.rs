@@ -8,7 +8,7 @@ use crate::failure::{Failure, Reason};
 use crate::metrics::{Format, Options, render};
 use crate::views::{
     AccountCounts, AccountView, CallKey, Exporter, ExporterView, LastAttempt, Left, LeftReason,
-    Outcome, ReportView, Snapshot, SourceView, UserDetail,
+    ReportView, Snapshot, SourceView, UserDetail,
 };
 use root_posture::Source;
 use root_posture::report::{KeySlot, RootRow, UserCounts, UserRow};
@@ -159,12 +159,8 @@ pub fn rich() -> Snapshot {
         service: "iam",
         operation: "GetAccountSummary",
     };
-    exporter.called(call, Outcome::Success, Duration::from_millis(20));
-    exporter.called(
-        call,
-        Outcome::Failed(Reason::Timeout),
-        Duration::from_secs(31),
-    );
+    exporter.called(call, Ok(()), Duration::from_millis(20));
+    exporter.called(call, Err(Reason::Timeout), Duration::from_secs(31));
     exporter.served("metrics", 200);
     exporter.note(|view| {
         view.reload.record(true, NOW);

@@ -128,9 +128,7 @@ fn shown(rows: &[Row], operation: Operation) -> &'static str {
         Some(Shown::BeforeOrReport) => {
             "the finding | 0 until it expires, then nothing | the value by its report"
         }
-        Some(Shown::BeforeOrNothing) => {
-            "the finding | 0 until it expires, then nothing | nothing"
-        }
+        Some(Shown::BeforeOrNothing) => "the finding | 0 until it expires, then nothing | nothing",
         Some(Shown::TheList) => {
             "the current value | the current value | nothing; `aws_root_exporter_discovery_up` is 0"
         }

@@ -9,7 +9,6 @@ use super::error::Flaw;
 /// A column that is in the report.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
-    /// Its name in the header.
     pub name: &'static str,
     /// Its place, counted from 0.
     pub index: usize,
@@ -39,7 +38,6 @@ pub(super) struct Columns {
     pub last_is_read: bool,
 }
 
-/// The columns of an access key slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyColumns {
     pub active: Column,
@@ -49,7 +47,6 @@ pub(super) struct KeyColumns {
     pub last_used_service: Option<Column>,
 }
 
-/// The columns of a signing certificate slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CertificateColumns {
     pub active: Option<Column>,

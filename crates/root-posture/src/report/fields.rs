@@ -25,12 +25,10 @@ pub(super) struct Owner {
     pub partition: Option<Partition>,
 }
 
-/// Parses the account of the root user's row.
 pub(super) fn root_owner(record: &ByteRecord, columns: &Columns) -> Result<Owner, Flaw> {
     owner(record, columns.arn, ROOT_ARN, |resource| resource == "root")
 }
 
-/// Parses the rest of the root user's row.
 pub(super) fn root_row(record: &ByteRecord, columns: &Columns) -> Result<RootRow, Flaw> {
     Ok(RootRow {
         created: time(record, columns.created)?,
@@ -71,7 +69,6 @@ fn additional_credentials(record: &ByteRecord, column: Option<Column>) -> Option
     Some(kept.chars().take(LONGEST).collect())
 }
 
-/// Parses the row of an IAM user, and its account.
 pub(super) fn user_row(record: &ByteRecord, columns: &Columns) -> Result<(Owner, UserRow), Flaw> {
     let owner = owner(record, columns.arn, USER_ARN, |resource| {
         resource

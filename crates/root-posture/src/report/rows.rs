@@ -24,9 +24,7 @@ pub(super) struct Rows<'a> {
     lines: Range<usize>,
 }
 
-/// One row.
 pub(super) struct Row<'r> {
-    /// Its fields, without their quotes.
     pub fields: &'r ByteRecord,
     /// Its position in the content, without line ends.
     pub span: Range<usize>,
@@ -46,7 +44,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The next row, until there is none.
     pub fn next(&mut self) -> Option<Row<'_>> {
         let (span, quotes_in_order) = loop {
             if let Some(line) = self.next_line() {
