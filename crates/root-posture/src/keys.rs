@@ -144,8 +144,8 @@ mod tests {
         }
     }
 
-    fn ids<'a>(shown: &[Option<KeyDetail<'a>>; 2]) -> [Option<&'a str>; 2] {
-        shown.map(|key| key.and_then(|key| key.id))
+    fn ids<'a>(details: &[Option<KeyDetail<'a>>; 2]) -> [Option<&'a str>; 2] {
+        details.map(|key| key.and_then(|key| key.id))
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_report_counts_its_slots_are_shown_with_the_ids_of_the_list() {
+    fn keys_by_the_report_have_its_slots_and_the_ids_of_the_list() {
         let root = RootRow {
             access_keys: [slot(None), slot(Some(100))],
             ..RootRow::default()
@@ -187,7 +187,7 @@ mod tests {
             keys: vec![key("A", 100)],
         };
         listed.keys[0].active = false;
-        let shown = |keys_by| {
+        let details = |keys_by| {
             let posture = Posture {
                 keys_by,
                 ..Posture::default()
@@ -195,7 +195,7 @@ mod tests {
             let keys = key_details(&posture, Some(&root), Some(&listed));
             keys.map(|key| (key.id, key.active)).collect::<Vec<_>>()
         };
-        assert_eq!(shown(Some(Source::CredentialReport)), [(Some("A"), true)]);
-        assert_eq!(shown(Some(Source::RootSession)), [(Some("A"), false)]);
+        assert_eq!(details(Some(Source::CredentialReport)), [(Some("A"), true)]);
+        assert_eq!(details(Some(Source::RootSession)), [(Some("A"), false)]);
     }
 }

@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_the_key_and_begins_anew_with_the_next() {
+    fn it_ends_with_the_key_and_starts_again_with_the_next() {
         assert_eq!(after(&[(1, 30), (0, 40)]).0, None);
         assert_eq!(after(&[(1, 30), (0, 40), (1, 50)]), (Some(50), Some(40)));
     }
 
     #[test]
-    fn a_none_that_is_no_older_than_the_some_bounds_nothing() {
+    fn a_none_after_the_first_some_is_ignored() {
         assert_eq!(after(&[(0, 40), (1, 30)]), (Some(30), None));
     }
 }

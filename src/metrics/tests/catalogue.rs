@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use prometheus_client::registry::Unit;
+
 use super::build::{everything, rendered, rich, snapshot};
 use super::parse::parse;
 use crate::metrics::{Family, Format, MetricType, Options, catalogue};
@@ -43,11 +45,7 @@ fn a_family_is_exposed_as_it_is_declared() {
             assert_eq!(read.kind, kind, "{name}");
             if format == Format::OpenMetrics {
                 let unit = family.unit();
-                assert_eq!(
-                    read.unit,
-                    unit.as_ref().map_or("", |it| it.as_str()),
-                    "{name}"
-                );
+                assert_eq!(read.unit, unit.as_ref().map_or("", Unit::as_str), "{name}");
             }
             for (_, labels, _) in &read.samples {
                 let own = |label: &&str| *label != "le" && !label.starts_with("label_");
@@ -85,7 +83,7 @@ fn names_helps_and_units_follow_the_rules_of_the_formats() {
             .into_iter()
             .find(|unit| stem.ends_with(&format!("_{unit}")));
         let declared = family.unit();
-        assert_eq!(declared.as_ref().map(|it| it.as_str()), unit, "{name}");
+        assert_eq!(declared.as_ref().map(Unit::as_str), unit, "{name}");
     }
 }
 

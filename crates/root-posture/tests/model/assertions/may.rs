@@ -8,7 +8,7 @@ use root_posture::{
 
 use super::{Check, Step, ensure, is_empty};
 use crate::clock::Clock;
-use crate::reference::Heard;
+use crate::reference::Arrival;
 use crate::strategy::MINUTE;
 use crate::support::Shown;
 use crate::support::answers::Streak;
@@ -76,7 +76,11 @@ pub fn a_first_start_is_waited_for(step: &Step) -> Check {
         });
     }
     for shown in Shown::ALL {
-        let is_said = step.world.heard.iter().any(|heard| heard.says(shown.topic));
+        let is_said = step
+            .world
+            .arrivals
+            .iter()
+            .any(|arrival| arrival.says(shown.topic));
         ensure(shown.metric(&step.after).is_some() == is_said, || {
             format!("{shown:?} has a value or not, and was answered: {is_said}")
         })?;
@@ -90,12 +94,12 @@ pub fn the_source_said_so_at_that_time(step: &Step) -> Check {
         let Some(metric) = shown.metric(&step.after) else {
             continue;
         };
-        let is_heard = step.world.heard.iter().any(|heard| {
-            heard.source() == Some(metric.source)
-                && heard.date() == Some(metric.observed)
-                && heard.says(shown.topic)
+        let has_arrived = step.world.arrivals.iter().any(|arrival| {
+            arrival.source() == Some(metric.source)
+                && arrival.date() == Some(metric.observed)
+                && arrival.says(shown.topic)
         });
-        ensure(is_heard, || format!("{shown:?}: {metric:?}"))?;
+        ensure(has_arrived, || format!("{shown:?}: {metric:?}"))?;
     }
     let newest = Clock::date(step.world.clock.truth());
     let dates = Shown::ALL
@@ -162,22 +166,22 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
         return Ok(());
     }
     let world = step.world;
-    let heard = || world.heard.iter().filter(|it| it.says(Topic::Keys));
-    let is_count = |heard: &&Heard| heard.source() == Some(Source::AccountSummary);
-    let finer = || heard().filter(|heard| !is_count(heard));
-    let count = |heard: &Heard| heard.value(Topic::Keys).map_or(0, |value| value.present);
+    let arrival = || world.arrivals.iter().filter(|it| it.says(Topic::Keys));
+    let is_count = |arrival: &&Arrival| arrival.source() == Some(Source::AccountSummary);
+    let finer = || arrival().filter(|arrival| !is_count(arrival));
+    let count = |arrival: &Arrival| arrival.value(Topic::Keys).map_or(0, |value| value.present);
     // The first, or the second key that a summary counts.
     let is_known_case = |nth: u8| {
-        let mut counted = heard().filter(is_count).rev();
-        let counted = counted.find(|heard| count(heard) >= nth)?.content_at?;
-        let told = finer().filter_map(|heard| heard.content_at);
+        let mut counted = arrival().filter(is_count).rev();
+        let counted = counted.find(|arrival| count(arrival) >= nth)?.content_at?;
+        let told = finer().filter_map(|arrival| arrival.content_at);
         let told_before = told.filter(|told| *told < counted).max();
         let since = told_before.unwrap_or(counted) - 15 * MINUTE;
         let truth = world.clock.truth();
         let was_active = world.account.most_active(Topic::Keys, since, truth) > 0;
         // Nobody knows how a key was of which only a summary tells, from before the first list or
         // report.
-        let is_first = told_before.is_none() && finer().all(|heard| count(heard) < nth);
+        let is_first = told_before.is_none() && finer().all(|arrival| count(arrival) < nth);
         Some(was_active || is_first)
     };
     // A stale "1" of a summary after its own confirmed none, and no list to ask.
@@ -187,13 +191,13 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     // What a list said explains a count for 15 minutes before the summary's newest answer, and what a
     // report said does so until the summary has confirmed a none.
     let is_explained_no_more = |nth: u8| {
-        let explains = |heard: &&Heard| match heard.source() {
+        let explains = |arrival: &&Arrival| match arrival.source() {
             Some(Source::AccountSummary) => false,
-            Some(Source::CredentialReport) => !has_said_none && count(heard) >= nth,
-            _ => count(heard) >= nth,
+            Some(Source::CredentialReport) => !has_said_none && count(arrival) >= nth,
+            _ => count(arrival) >= nth,
         };
-        let told = heard().filter(explains).filter_map(|it| it.content_at);
-        let counted = heard().filter(is_count).filter_map(Heard::date).max()?;
+        let told = arrival().filter(explains).filter_map(|it| it.content_at);
+        let counted = arrival().filter(is_count).filter_map(Arrival::date).max()?;
         // The times on answers are whole seconds, and up to half a minute after the asking.
         let window = Duration::from_secs(15 * 60 - 31);
         let told = told.max().map(|at| Clock::date(at).plus(window));
@@ -210,7 +214,7 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
 
 /// Evidence that is true moves no value away from the truth.
 pub fn the_truth_attracts(step: &Step) -> Check {
-    let Some((heard, content_at)) = step.heard.and_then(|it| Some((it, it.content_at?))) else {
+    let Some((arrival, content_at)) = step.arrival.and_then(|it| Some((it, it.content_at?))) else {
         return Ok(());
     };
     let log = &step.world.log;
@@ -221,10 +225,10 @@ pub fn the_truth_attracts(step: &Step) -> Check {
         let (Some(before), Some(after)) = (before, after) else {
             continue;
         };
-        if then != truth || !heard.says(shown.topic) {
+        if then != truth || !arrival.says(shown.topic) {
             continue;
         }
-        let source = match heard.evidence {
+        let source = match arrival.evidence {
             Evidence::Answer(answer) => Some(answer.source),
             _ => None,
         };

@@ -8,7 +8,7 @@ use crate::support::answers::Streak;
 
 /// What a live source answers is shown at once, and so is what a summary counts beyond all that
 /// was known in the last 15 minutes.
-pub fn one_witness_raises(step: &Step) -> Check {
+pub fn one_answer_raises(step: &Step) -> Check {
     let Some(Evidence::Answer(answer)) = step.evidence() else {
         return Ok(());
     };
@@ -174,7 +174,7 @@ pub fn nothing_new_changes_nothing(step: &Step) -> Check {
         Evidence::Report(report) => step.world.log.reports.last() == Some(&report),
         Evidence::Failure { .. } | Evidence::NoReportYet(_) => true,
     };
-    let [.., previous, newest] = step.world.heard.as_slice() else {
+    let [.., previous, newest] = step.world.arrivals.as_slice() else {
         return Ok(());
     };
     let is_duplicate = previous.evidence == newest.evidence;
@@ -186,7 +186,7 @@ pub fn nothing_new_changes_nothing(step: &Step) -> Check {
 
 /// Time ends a zero, and a hold, and nothing else; nor does a restart.
 pub fn time_changes_only_what_was_announced(step: &Step) -> Check {
-    if step.heard.is_some() || is_empty(&step.before) {
+    if step.arrival.is_some() || is_empty(&step.before) {
         return Ok(());
     }
     let is_reviewed = (step.before.review_at).is_some_and(|at| at <= step.now());
