@@ -35,7 +35,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_account_up",
-        help: "Whether the last refresh of this source worked (1) or failed (0), as of now. Only sources in use that have been polled.",
+        help: "Whether the last refresh of this source succeeded (1) or failed (0). Absent for sources that are not in use or were not polled yet.",
         labels: &["account", "source"],
         samples: Samples::PerAccount(|of, out| {
             of.view.sources.iter().try_for_each(|source| {
@@ -47,7 +47,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_account_last_success_timestamp_seconds",
-        help: "When a refresh of this source last worked, as a Unix timestamp by the exporter's clock.",
+        help: "When a refresh of this source last succeeded, as a Unix timestamp by the exporter's clock.",
         labels: &["account", "source"],
         samples: Samples::PerAccount(|of, out| {
             of.view.sources.iter().try_for_each(|source| {
@@ -72,7 +72,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_account_left",
-        help: "Always 1. Names an account that is no longer monitored, and why: closed, excluded or removed. Exported for 24 hours, by the configuration or the organization's list.",
+        help: "Always 1. Names an account that is no longer monitored, by the configuration or the organization's list, and why: closed, excluded or removed. Exported for 24 hours.",
         labels: &["account", "reason"],
         samples: Samples::Once(|data, out| {
             let mut left = data.exporter().left.iter();
@@ -82,7 +82,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_accounts",
-        help: "Accounts this process knows by the configuration and the organization's list, by what it does with them: monitored, excluded or inactive.",
+        help: "Accounts of the configuration and the organization's list, by state: monitored by this process, excluded or inactive.",
         labels: &["state"],
         samples: Samples::Once(|data, out| {
             let Some(counts) = data.exporter().accounts else {

@@ -29,7 +29,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_exporter_config_last_reload_successful",
-        help: "Whether the last reload of the configuration worked (1) or failed, so that an older one runs (0).",
+        help: "Whether the last reload of the configuration succeeded (1), or failed and left an older one running (0).",
         samples: Samples::Once(|data, out| {
             out.gauge([], u32::from(data.exporter().reload.succeeded))
         }),
@@ -44,7 +44,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_exporter_aws_requests_total",
         kind: MetricType::Counter,
-        help: "Calls to AWS since the exporter started, by service, operation and outcome: success, or the reason why not.",
+        help: "Calls to AWS since the exporter started, by service, operation and outcome: success, or the reason of the failure.",
         labels: &["aws_service", "operation", "outcome"],
         samples: Samples::Once(|data, out| {
             let mut calls = data.exporter().calls.iter();
@@ -74,13 +74,13 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_exporter_refresh_lag_seconds",
-        help: "How late the most overdue probe of any account is, as of now.",
+        help: "How late the most overdue probe of any account is now.",
         samples: Samples::Once(|data, out| out.gauge([], data.exporter().lag.as_secs_f64())),
         ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_refreshes_in_flight",
-        help: "Probes that run now.",
+        help: "Probes that are running now.",
         samples: Samples::Once(|data, out| out.gauge([], data.exporter().in_flight)),
         ..Family::ONCE
     },
@@ -92,7 +92,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_exporter_shard_index",
-        help: "Which of the shards this process is, from 0, by the running configuration.",
+        help: "The index of this process's shard, from 0, by the running configuration.",
         samples: Samples::Once(|data, out| out.gauge([], data.exporter().shard.0)),
         ..Family::ONCE
     },
@@ -112,7 +112,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_exporter_discovery_up",
-        help: "Whether the organization's account list could be read the last time (1) or not (0). Absent without an organization.",
+        help: "Whether the last reading of the organization's account list succeeded (1) or failed (0). Absent without an organization.",
         samples: Samples::Once(|data, out| {
             let discovery = data.exporter().discovery;
             out.known([], discovery.map(|list| u32::from(list.succeeded)))
@@ -129,7 +129,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_organization_root_features_enabled",
-        help: "Whether the organization has a feature of centralized root access enabled (1) or not (0), by iam:ListOrganizationsFeatures. Absent while AWS has not said, and without an organization. Enabling one removes no credential.",
+        help: "Whether the organization has a feature of centralized root access enabled (1) or not (0), by iam:ListOrganizationsFeatures. Absent until AWS has answered, and without an organization. Enabling one removes no credential.",
         labels: &["feature"],
         samples: Samples::Once(|data, out| {
             let Some(features) = data.exporter().features else {
@@ -143,7 +143,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_exporter_state_last_save_successful",
-        help: "Whether the state could be saved the last time (1) or not (0). Absent without a state.",
+        help: "Whether the last save of the state succeeded (1) or failed (0). Absent without a state file.",
         samples: Samples::Once(|data, out| {
             let state = data.exporter().state;
             out.known([], state.map(|save| u32::from(save.succeeded)))

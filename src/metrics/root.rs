@@ -23,7 +23,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_access_key_slot_active",
-        help: "Whether the root access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
+        help: "Whether the root access key in this slot is active (1), or inactive or missing (0), by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
             of.root_slots().try_for_each(|(slot, key)| {
                 out.gauge([of.id, slot.as_str()], u32::from(key.active))
@@ -53,7 +53,7 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_access_key_last_used_info",
-        help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not say.",
+        help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not report it.",
         labels: &["account", "key", "aws_region", "aws_service"],
         samples: Samples::PerAccount(|of, out| {
             of.view.root_keys().try_for_each(|key| {
@@ -75,19 +75,19 @@ pub(super) const FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_password_enabled",
-        help: "Whether the root user has a console password (1) or not (0), where AWS says, by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours.",
+        help: "Whether the root user has a console password (1) or not (0), where AWS reports it, by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::Value(|of| of.value(of.view.posture.password_enabled)),
         ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_password_last_used_timestamp_seconds",
-        help: "When root last signed in with its password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS knows of no use.",
+        help: "When root last signed in with its password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS reports no use.",
         samples: Samples::Value(|of| Some(of.root()?.password_last_used?.unix())),
         ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_password_last_changed_timestamp_seconds",
-        help: "When root's password was last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS does not say.",
+        help: "When root's password was last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS does not report it.",
         samples: Samples::Value(|of| Some(of.root()?.password_last_changed?.unix())),
         ..Family::PER_ACCOUNT
     },

@@ -85,7 +85,7 @@ pub(super) const FAMILIES: &[Family] = &[
 pub(super) const DETAIL_FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_access_key_active",
-        help: "Whether the IAM user's access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
+        help: "Whether the IAM user's access key in this slot is active (1), or inactive or missing (0), by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
                 out.gauge([of.id, user, slot.as_str()], u32::from(key.active))
@@ -135,7 +135,7 @@ pub(super) const DETAIL_FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_iam_user_password_last_used_timestamp_seconds",
-        help: "When the IAM user last signed in with a password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS knows of no use.",
+        help: "When the IAM user last signed in with a password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS reports no use.",
         samples: Samples::PerAccount(|of, out| {
             of.user_rows()
                 .iter()
