@@ -76,17 +76,17 @@ impl Monitored {
         saved: Option<SavedAccount>,
         settings: &Settings,
     ) -> Self {
-        let used = settings.sources.of(&account);
+        let in_use = settings.sources.of(&account);
         let mut monitored = Self {
-            plans: Probe::ALL.map(|probe| used.runs(probe).then(|| Plan::new(first))),
+            plans: Probe::ALL.map(|probe| probe.is_used(in_use).then(|| Plan::new(first))),
             nth,
             phase: Phase::of(nth, settings.interval()),
-            record: Record::new(used.in_use()),
+            record: Record::new(in_use),
             onset: Onset::default(),
             posture: Posture::default(),
             report: Report::default(),
             listed: None,
-            sources: SourceHealth::new(account.id, used, &BTreeMap::new()),
+            sources: SourceHealth::new(&account, settings.sources, &BTreeMap::new()),
             account,
         };
         if let Some(plan) = monitored.plan_mut(Probe::RootDetail) {
@@ -101,13 +101,12 @@ impl Monitored {
     }
 
     fn restore(&mut self, saved: SavedAccount, first: Moment, now: Moment, settings: &Settings) {
-        let used = settings.sources.of(&self.account);
+        let in_use = settings.sources.of(&self.account);
         self.record = saved.record;
-        self.record
-            .use_sources(used.in_use(), now, &settings.limits);
+        self.record.use_sources(in_use, now, &settings.limits);
         self.onset = saved.onset;
-        self.listed = saved.listed.filter(|_| used.root);
-        self.sources = SourceHealth::new(self.account.id, used, &saved.last_success);
+        self.listed = saved.listed.filter(|_| in_use.list);
+        self.sources = SourceHealth::new(&self.account, settings.sources, &saved.last_success);
         let is_needed_for_users = self.report.restore(saved.report, settings);
         if let Some(plan) = self.plan_mut(Probe::Report)
             && let Some(due) = saved.report_due
@@ -128,11 +127,11 @@ impl Monitored {
         let is_read_anew = !self.account.is_read_like(&account);
         self.account = account;
         self.phase = Phase::of(self.nth, settings.interval());
-        let used = settings.sources.of(&self.account);
+        let in_use = settings.sources.of(&self.account);
         let next_poll = self.phase.next(now, settings.interval());
         for probe in Probe::ALL {
             let plan = &mut self.plans[probe as usize];
-            if !used.runs(probe) {
+            if !probe.is_used(in_use) {
                 *plan = None;
                 continue;
             }
@@ -148,12 +147,11 @@ impl Monitored {
                 plan.due = plan.due.min(next_poll);
             }
         }
-        self.sources.adapt(used);
-        if !used.root {
+        self.sources.adapt(&self.account, settings.sources);
+        if !in_use.list {
             self.listed = None;
         }
-        self.record
-            .use_sources(used.in_use(), now, &settings.limits);
+        self.record.use_sources(in_use, now, &settings.limits);
         if self.report.adapt(settings)
             && let Some(plan) = self.plan_mut(Probe::Report)
             && !plan.is_failing()
@@ -214,12 +212,8 @@ impl Monitored {
     /// The probes that a first start still waits for.
     fn awaited(&self) -> impl Iterator<Item = (Probe, &Plan)> {
         let awaiting = self.record.awaiting();
-        self.plans().filter(move |(probe, _)| match probe {
-            Probe::Summary => awaiting.summary,
-            Probe::RootKeys => awaiting.list,
-            Probe::RootDetail => false,
-            Probe::Report => awaiting.report,
-        })
+        self.plans()
+            .filter(move |(probe, _)| *probe != Probe::RootDetail && probe.is_used(awaiting))
     }
 
     /// The questions of a probe.

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use root_posture::{AccountId, Limits, Source, SourcesInUse};
 
-use super::probe::Probe;
 use crate::account::Account;
-use crate::aws::SessionKind;
 use crate::views::KnownOrganization;
 
 /// Which sources are polled, where an account can be reached for them.
@@ -21,60 +19,28 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Whether a source of an account is in use.
+    /// Whether a source of an account is in use. A summary in a root session belongs to the root
+    /// session.
     #[must_use]
     pub fn uses(self, account: &Account, source: Source) -> bool {
-        self.of(account).all().any(|used| used == source)
+        let in_use = self.of(account);
+        match source {
+            Source::CredentialReport => in_use.report,
+            Source::AccountSummary => in_use.summary && account.access.is_some(),
+            Source::RootSession => in_use.list,
+        }
     }
 
-    /// The sources in use of one account. In aws-cn there are no root credentials to find.
-    pub(super) fn of(self, account: &Account) -> Used {
+    /// The evidence in use of one account. In aws-cn there are no root credentials to find.
+    pub(super) fn of(self, account: &Account) -> SourcesInUse {
         let has_root = account.partition().has_root_credentials();
         let has_own = account.access.is_some();
-        let root = account.root_session && has_root;
-        Used {
-            report: self.report && has_own,
-            summary: match (self.summary, has_own) {
-                (true, true) if has_root => Some(SessionKind::Own),
-                (true, false) if root => Some(SessionKind::Root),
-                _ => None,
-            },
-            root,
-        }
-    }
-}
-
-/// The sources in use of one account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Used {
-    pub report: bool,
-    /// The kind of session for the summary: a root session where there is no other.
-    pub summary: Option<SessionKind>,
-    pub root: bool,
-}
-
-impl Used {
-    /// In the order of [`Source::ALL`].
-    pub fn all(self) -> impl Iterator<Item = Source> {
-        let summary = self.summary == Some(SessionKind::Own);
-        let used = [self.report, summary, self.root].into_iter();
-        let sources = Source::ALL.into_iter().zip(used);
-        sources.filter_map(|(source, used)| used.then_some(source))
-    }
-
-    pub fn runs(self, probe: Probe) -> bool {
-        match probe {
-            Probe::Summary => self.summary.is_some(),
-            Probe::RootKeys | Probe::RootDetail => self.root,
-            Probe::Report => self.report,
-        }
-    }
-
-    pub fn in_use(self) -> SourcesInUse {
+        let list = account.root_session && has_root;
         SourcesInUse {
-            summary: self.summary.is_some(),
-            list: self.root,
-            report: self.report,
+            report: self.report && has_own,
+            // In a root session where there is no other.
+            summary: self.summary && if has_own { has_root } else { list },
+            list,
         }
     }
 }

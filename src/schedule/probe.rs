@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use root_posture::report::{self, CredentialReport, ReportError};
 use root_posture::{
-    Answer, Counts, LastUse, LiveSource, Moment, ReportClaim, RootKey, Timestamp, Topic, Topics,
-    Values,
+    Answer, Counts, LastUse, LiveSource, Moment, ReportClaim, RootKey, SourcesInUse, Timestamp,
+    Topic, Topics, Values,
 };
 
 use crate::account::Account;
@@ -35,6 +35,15 @@ impl Probe {
         Self::RootDetail,
         Self::Report,
     ];
+
+    /// Whether it gives evidence that is in use.
+    pub fn is_used(self, in_use: SourcesInUse) -> bool {
+        match self {
+            Self::Summary => in_use.summary,
+            Self::RootKeys | Self::RootDetail => in_use.list,
+            Self::Report => in_use.report,
+        }
+    }
 }
 
 /// One request of a probe. Those of one probe run side by side, and each can fail alone.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use root_posture::{AccountId, Source, Timestamp};
 use tracing::{debug, info, warn};
 
-use super::orders::Used;
+use super::orders::Sources;
+use crate::account::Account;
 use crate::failure::{Failure, Reason};
 use crate::views::SourceView;
 
@@ -18,21 +19,31 @@ pub(super) struct SourceHealth {
 
 impl SourceHealth {
     /// Sources that were never polled in this process, with the times they last worked before.
-    pub fn new(account: AccountId, used: Used, last_success: &BTreeMap<Source, Timestamp>) -> Self {
-        let views = used.all().map(|source| SourceView {
+    pub fn new(
+        account: &Account,
+        sources: Sources,
+        last_success: &BTreeMap<Source, Timestamp>,
+    ) -> Self {
+        let in_use = Source::ALL
+            .into_iter()
+            .filter(|source| sources.uses(account, *source));
+        let views = in_use.map(|source| SourceView {
             last_success: last_success.get(&source).copied(),
             ..SourceView::new(source)
         });
         Self {
-            account,
+            account: account.id,
             views: views.collect(),
         }
     }
 
     /// Continues with other sources; the health of those that stay in use is kept.
-    pub fn adapt(&mut self, used: Used) {
+    pub fn adapt(&mut self, account: &Account, sources: Sources) {
         let before = std::mem::take(&mut self.views);
-        let after = used.all().map(|source| {
+        let in_use = Source::ALL
+            .into_iter()
+            .filter(|source| sources.uses(account, *source));
+        let after = in_use.map(|source| {
             let kept = before.iter().find(|view| view.source == source);
             kept.cloned().unwrap_or_else(|| SourceView::new(source))
         });
