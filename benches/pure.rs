@@ -19,7 +19,7 @@ use divan::counter::ItemsCount;
 use exporter_toolkit::Format;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use root_posture::report::{UserFigures, parse};
+use root_posture::report::{UserCounts, parse};
 use root_posture::{
     Answer, Evidence, Limits, LiveSource, Moment, Onset, Record, ReportClaim, Source, Summary,
     Timestamp, Values, judge,
@@ -96,7 +96,7 @@ fn views(accounts: u64) -> Views {
         generated: Timestamp::from_unix(NOW - 3600),
         root: report.root.clone(),
         rows_skipped: 0,
-        users: UserFigures::of(&report.users),
+        users: UserCounts::of(&report.users),
         detail: UserDetail::Off,
     });
     let posture = judge(&record(), Moment::from_millis(2000), &LIMITS);

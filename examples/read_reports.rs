@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_root_exporter::account::Partition;
-use root_posture::report::{UserFigures, parse};
+use root_posture::report::{UserCounts, parse};
 
 #[path = "../benches/data/mod.rs"]
 mod data;
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::fs::write(&file, &text)?;
         let ours = fastest(|| {
             let report = parse(text.as_bytes(), None, Partition::Aws).ok();
-            report.map(|report| UserFigures::of(&report.users))
+            report.map(|report| UserCounts::of(&report.users))
         });
         let csv = fastest(|| {
             let mut reader = csv::Reader::from_reader(text.as_bytes());

@@ -51,7 +51,7 @@ fn judged(mut record: Record, now: Moment) {
         let shown = judge(&record, moment, &LIMITS);
         let _ = shown.keys_active.and_then(|metric| metric.at(moment));
     }
-    record.stop_waiting();
+    record.end_first_start();
     let before = judge(&record, now, &LIMITS);
     record.shift(-3_600_000);
     let after = judge(&record, now, &LIMITS);

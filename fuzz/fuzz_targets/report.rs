@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use root_posture::report::{ReportError, UserFigures, parse};
+use root_posture::report::{ReportError, UserCounts, parse};
 use root_posture::{AccountId, Partition, Timestamp};
 
 fuzz_target!(|content: &[u8]| {
@@ -22,7 +22,7 @@ fuzz_target!(|content: &[u8]| {
                     let keys = root.keys();
                     assert!(keys.active <= keys.present && keys.present <= 2);
                 }
-                let figures = UserFigures::of(&report.users);
+                let figures = UserCounts::of(&report.users);
                 let keys_of_any_age = figures.keys_older_than(0, Timestamp::from_unix(i64::MAX));
                 assert!(keys_of_any_age <= figures.access_keys_active);
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::words::{self, Sentence, sentence};
 use crate::views::AccountView;
-use root_posture::{Metric, Moment, ShownKey, Timestamp};
+use root_posture::{KeyDetail, Metric, Moment, Timestamp};
 
 /// How many root access keys exist, as far as that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ pub(crate) fn last_use(view: &AccountView, moment: Moment) -> LastUse {
 }
 
 /// Where a key was last used: `s3 in us-east-1`; empty where AWS does not say.
-pub(crate) fn place(key: &ShownKey<'_>) -> String {
+pub(crate) fn place(key: &KeyDetail<'_>) -> String {
     match (key.last_used_service, key.last_used_region) {
         (Some(service), Some(region)) => format!("{service} in {region}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),

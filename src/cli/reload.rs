@@ -100,7 +100,9 @@ impl Reloader {
             Ok(done) => {
                 info!(because, "{done}");
                 let now = self.clock.now();
-                self.store.exporter.note(|view| view.reload = (true, now));
+                self.store
+                    .exporter
+                    .note(|view| view.reload.record(true, now));
             }
             Err(why) => {
                 error!(
@@ -108,7 +110,9 @@ impl Reloader {
                     error = why,
                     "reload failed; the previous configuration stays in use"
                 );
-                self.store.exporter.note(|view| view.reload.0 = false);
+                self.store
+                    .exporter
+                    .note(|view| view.reload.succeeded = false);
             }
         }
         reloaded

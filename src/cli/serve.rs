@@ -71,7 +71,7 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<StandIn>) -
     let store = Arc::new(Views::new(clock.clone()));
     let started = clock.now();
     store.exporter.note(|view| {
-        view.reload = (true, started);
+        view.reload.record(true, started);
         view.shard = (config.shard.index, config.shard.total);
     });
     let (state, gate, keeper) = match open_state(&config, &store, &clock) {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::discovery::Wanted;
 use crate::failure::Reason;
 use crate::site::Site;
-use crate::views::{CallKey, Outcome, Views};
+use crate::views::{CallKey, Views};
 use crate::{metrics, schedule};
 
 /// AWS as the configuration reaches it. Calls are counted in `views`; a command has none. `stand_in`
@@ -48,7 +48,6 @@ impl Observe for Calls {
     ) {
         if let Some(views) = &self.0 {
             let key = CallKey { service, operation };
-            let outcome = outcome.map_or_else(Outcome::Failed, |()| Outcome::Success);
             views.exporter.called(key, outcome, took);
         }
     }

@@ -386,8 +386,7 @@ impl Discovery {
     fn note_discovery(&self, works: bool) {
         let now = self.clock.now();
         self.exporter.note(|view| {
-            let last = view.discovery.and_then(|(_, last)| last);
-            view.discovery = Some((works, if works { Some(now) } else { last }));
+            view.discovery.get_or_insert_default().record(works, now);
         });
     }
 

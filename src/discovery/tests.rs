@@ -13,7 +13,7 @@ use crate::aws::{Observe, StandIn};
 use crate::clock::{Hand, Timestamp};
 use crate::config::Organization;
 use crate::schedule::{Settings, Sources};
-use crate::views::ExporterView;
+use crate::views::{ExporterView, LastAttempt};
 use root_posture::Limits;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -130,7 +130,8 @@ impl Bench {
 
     /// Waits until a list was read at the time that the clock shows.
     async fn until_listed(&self) {
-        let now = (true, Some(self.clock.now()));
+        let mut now = LastAttempt::default();
+        now.record(true, self.clock.now());
         self.until_so("a list", |bench| bench.view().discovery == Some(now))
             .await;
     }
@@ -462,7 +463,7 @@ async fn a_list_that_cannot_be_read_is_reported_and_changes_nothing() {
     bench.until_confirmed().await;
     let works = |bench: &Bench| {
         let view = bench.view();
-        view.discovery.is_some_and(|(works, _)| works)
+        view.discovery.is_some_and(|list| list.succeeded)
     };
     bench.until_so("it works", works).await;
     bench

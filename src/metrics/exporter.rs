@@ -1,197 +1,233 @@
-//! The families of the exporter itself.
+//! The families of the exporter itself and of its process.
 
-use super::family::{Family, Kind, Samples, Section, Stability, Unit};
+use std::array;
+
+use prometheus_client::metrics::MetricType;
+
+use super::family::{Family, Samples};
 use crate::build::{REVISION, RUSTC};
+use crate::failure::Reason;
 use crate::views::CALL_BUCKETS;
-use root_posture::Timestamp;
 
-/// What these families have in common.
-const EXPORTER: Family = Family {
-    name: "",
-    kind: Kind::Gauge,
-    unit: None,
-    help: "",
-    labels: &[],
-    stability: Stability::Stable,
-    section: Section::Exporter,
-    samples: Samples::Once(|_, _| Ok(())),
-};
-
-pub(super) static FAMILIES: &[Family] = &[
+pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_exporter_build_info",
         help: "Always 1. Names the version, the source revision and the compiler the exporter was built from.",
         labels: &["version", "revision", "rustc"],
         samples: Samples::Once(|_, out| out.gauge([env!("CARGO_PKG_VERSION"), REVISION, RUSTC], 1)),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_external_url_info",
         help: "Always 1. Names the URL under which people open the exporter's pages, without a slash at its end. Absent unless web.external_url is set.",
         labels: &["url"],
-        samples: Samples::Once(|facts, out| match &facts.external_url {
+        samples: Samples::Once(|data, out| match &data.external_url {
             Some(url) => out.gauge([url], 1),
             None => Ok(()),
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_config_last_reload_successful",
-        help: "Whether the last reload of the configuration worked (1) or failed, so that an older one runs (0).",
-        samples: Samples::Once(|facts, out| out.gauge([], u32::from(facts.exporter().reload.0))),
-        ..EXPORTER
+        help: "Whether the last reload of the configuration succeeded (1), or failed and left an older one running (0).",
+        samples: Samples::Once(|data, out| {
+            out.gauge([], u32::from(data.exporter().reload.succeeded))
+        }),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_config_last_reload_success_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the running configuration was loaded, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Once(|facts, out| {
-            let loaded = facts.exporter().reload.1;
-            out.time([], (loaded != Timestamp::default()).then_some(loaded))
-        }),
-        ..EXPORTER
+        samples: Samples::Once(|data, out| out.time([], data.exporter().reload.last_success)),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_aws_requests_total",
-        kind: Kind::Counter,
-        help: "Calls to AWS since the exporter started, by service, operation and outcome: success, or the reason why not.",
+        kind: MetricType::Counter,
+        help: "Calls to AWS since the exporter started, by service, operation and outcome: success, or the reason of the failure.",
         labels: &["aws_service", "operation", "outcome"],
-        samples: Samples::Once(|facts, out| {
-            let outcomes = &facts.exporter().calls.outcomes;
-            outcomes.iter().try_for_each(|((call, outcome), count)| {
-                out.counter([call.service, call.operation, outcome.as_str()], *count)
+        samples: Samples::Once(|data, out| {
+            let mut calls = data.exporter().calls.iter();
+            calls.try_for_each(|(call, stats)| {
+                stats.results.iter().try_for_each(|(result, count)| {
+                    let outcome = result.map_or_else(Reason::as_str, |()| "success");
+                    out.counter([call.service, call.operation, outcome], *count)
+                })
             })
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_aws_request_duration_seconds",
-        kind: Kind::Histogram,
-        unit: Some(Unit::Seconds),
+        kind: MetricType::Histogram,
         help: "How long the calls to AWS took since the exporter started, by service and operation.",
         labels: &["aws_service", "operation"],
-        samples: Samples::Once(|facts, out| {
-            let durations = &facts.exporter().calls.durations;
-            durations.iter().try_for_each(|(call, histogram)| {
-                let mut buckets = [(f64::INFINITY, histogram.beyond); CALL_BUCKETS.len() + 1];
-                let bounded = CALL_BUCKETS.into_iter().zip(histogram.buckets);
-                for (bucket, counted) in buckets.iter_mut().zip(bounded) {
-                    *bucket = counted;
-                }
-                out.histogram([call.service, call.operation], histogram.sum, &buckets)
+        samples: Samples::Once(|data, out| {
+            let mut calls = data.exporter().calls.iter();
+            calls.try_for_each(|(call, stats)| {
+                let buckets: [_; CALL_BUCKETS.len()] =
+                    array::from_fn(|i| (CALL_BUCKETS[i], stats.buckets[i]));
+                out.histogram([call.service, call.operation], stats.seconds, &buckets)
             })
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_refresh_lag_seconds",
-        unit: Some(Unit::Seconds),
-        help: "How late the most overdue probe of any account is, as of now.",
-        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().lag.as_secs_f64())),
-        ..EXPORTER
+        help: "How late the most overdue probe of any account is now.",
+        samples: Samples::Once(|data, out| out.gauge([], data.exporter().lag.as_secs_f64())),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_refreshes_in_flight",
-        help: "Probes that run now.",
-        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().in_flight)),
-        ..EXPORTER
+        help: "Probes that are running now.",
+        samples: Samples::Once(|data, out| out.gauge([], data.exporter().in_flight)),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_refresh_interval_seconds",
-        unit: Some(Unit::Seconds),
         help: "How often each account is polled, by the running configuration (refresh.interval).",
-        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().interval.as_secs_f64())),
-        ..EXPORTER
+        samples: Samples::Once(|data, out| out.gauge([], data.exporter().interval.as_secs_f64())),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_shard_index",
-        help: "Which of the shards this process is, from 0, by the running configuration.",
-        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().shard.0)),
-        ..EXPORTER
+        help: "The index of this process's shard, from 0, by the running configuration.",
+        samples: Samples::Once(|data, out| out.gauge([], data.exporter().shard.0)),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_shard_total",
         // Only a counter's name may end in `_total`; a value without a type breaks no rule.
-        kind: Kind::Unknown,
+        kind: MetricType::Unknown,
         help: "How many shards there are, by the running configuration. A plain number, not a counter.",
-        samples: Samples::Once(|facts, out| out.gauge([], facts.exporter().shard.1)),
-        ..EXPORTER
+        samples: Samples::Once(|data, out| out.gauge([], data.exporter().shard.1)),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_clock_skew_seconds",
-        unit: Some(Unit::Seconds),
         help: "How far AWS's clock is ahead of the exporter's (negative when behind), by the Date header of the latest answer.",
-        samples: Samples::Once(|facts, out| out.known([], facts.exporter().clock_skew)),
-        ..EXPORTER
+        samples: Samples::Once(|data, out| out.known([], data.exporter().clock_skew)),
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_discovery_up",
-        help: "Whether the organization's account list could be read the last time (1) or not (0). Absent without an organization.",
-        samples: Samples::Once(|facts, out| {
-            let discovery = facts.exporter().discovery;
-            out.known([], discovery.map(|(up, _)| u32::from(up)))
+        help: "Whether the last reading of the organization's account list succeeded (1) or failed (0). Absent without an organization.",
+        samples: Samples::Once(|data, out| {
+            let discovery = data.exporter().discovery;
+            out.known([], discovery.map(|list| u32::from(list.succeeded)))
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_discovery_last_success_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the organization's account list was last read, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Once(|facts, out| {
-            out.time([], facts.exporter().discovery.and_then(|(_, last)| last))
+        samples: Samples::Once(|data, out| {
+            out.time([], data.exporter().discovery.and_then(|it| it.last_success))
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_organization_root_features_enabled",
-        help: "Whether the organization has a feature of centralized root access enabled (1) or not (0), by iam:ListOrganizationsFeatures. Absent while AWS has not said, and without an organization. Enabling one removes no credential.",
+        help: "Whether the organization has a feature of centralized root access enabled (1) or not (0), by iam:ListOrganizationsFeatures. Absent until AWS has answered, and without an organization. Enabling one removes no credential.",
         labels: &["feature"],
-        samples: Samples::Once(|facts, out| {
-            let Some(features) = facts.exporter().features else {
+        samples: Samples::Once(|data, out| {
+            let Some(features) = data.exporter().features else {
                 return Ok(());
             };
             let management = features.credentials_management;
             out.gauge(["RootCredentialsManagement"], u32::from(management))?;
             out.gauge(["RootSessions"], u32::from(features.sessions))
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_state_last_save_successful",
-        help: "Whether the state could be saved the last time (1) or not (0). Absent without a state.",
-        samples: Samples::Once(|facts, out| {
-            let state = facts.exporter().state;
-            out.known([], state.map(|(saved, _)| u32::from(saved)))
+        help: "Whether the last save of the state succeeded (1) or failed (0). Absent without a state file.",
+        samples: Samples::Once(|data, out| {
+            let state = data.exporter().state;
+            out.known([], state.map(|save| u32::from(save.succeeded)))
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_state_last_save_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the state was last saved, as a Unix timestamp by the exporter's clock.",
-        samples: Samples::Once(|facts, out| {
-            out.time([], facts.exporter().state.and_then(|(_, last)| last))
+        samples: Samples::Once(|data, out| {
+            out.time([], data.exporter().state.and_then(|it| it.last_success))
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_http_requests_total",
-        kind: Kind::Counter,
+        kind: MetricType::Counter,
         help: "HTTP requests served since the exporter started, by handler and status code.",
         labels: &["handler", "code"],
-        samples: Samples::Once(|facts, out| {
-            let requests = &facts.exporter().requests;
+        samples: Samples::Once(|data, out| {
+            let requests = &data.exporter().requests;
             requests.iter().try_for_each(|((handler, code), count)| {
                 out.counter([*handler, &code.to_string()], *count)
             })
         }),
-        ..EXPORTER
+        ..Family::ONCE
     },
     Family {
         name: "aws_root_exporter_http_connections_evicted_total",
-        kind: Kind::Counter,
+        kind: MetricType::Counter,
         help: "Connections closed since the exporter started to make room for others: idle ones, and those whose requests were refused first.",
-        samples: Samples::Once(|facts, out| out.counter([], facts.exporter().evicted)),
-        ..EXPORTER
+        samples: Samples::Once(|data, out| out.counter([], data.exporter().evicted)),
+        ..Family::ONCE
+    },
+];
+
+/// The families of the process, as other exporters name them.
+pub(super) const PROCESS_FAMILIES: &[Family] = &[
+    Family {
+        name: "process_cpu_seconds_total",
+        kind: MetricType::Counter,
+        help: "User and system CPU time spent by the exporter's process, from /proc at the time of the scrape.",
+        samples: Samples::Once(|data, out| match data.process {
+            Some(process) => out.counter([], process.cpu_seconds),
+            None => Ok(()),
+        }),
+        ..Family::ONCE
+    },
+    Family {
+        name: "process_resident_memory_bytes",
+        help: "Resident memory of the exporter's process, from /proc at the time of the scrape.",
+        samples: Samples::Once(|data, out| out.known([], data.process.map(|it| it.resident_bytes))),
+        ..Family::ONCE
+    },
+    Family {
+        name: "process_virtual_memory_bytes",
+        help: "Virtual memory of the exporter's process, from /proc at the time of the scrape.",
+        samples: Samples::Once(|data, out| out.known([], data.process.map(|it| it.virtual_bytes))),
+        ..Family::ONCE
+    },
+    Family {
+        name: "process_open_fds",
+        help: "Open file descriptors of the exporter's process, from /proc at the time of the scrape.",
+        samples: Samples::Once(|data, out| out.known([], data.process.and_then(|it| it.open_fds))),
+        ..Family::ONCE
+    },
+    Family {
+        name: "process_max_fds",
+        help: "File descriptors the exporter's process may open (its soft limit), from /proc at the time of the scrape.",
+        samples: Samples::Once(|data, out| out.known([], data.process.and_then(|it| it.max_fds))),
+        ..Family::ONCE
+    },
+    Family {
+        name: "process_threads",
+        help: "Threads of the exporter's process, from /proc at the time of the scrape.",
+        samples: Samples::Once(|data, out| out.known([], data.process.map(|it| it.threads))),
+        ..Family::ONCE
+    },
+    Family {
+        name: "process_start_time_seconds",
+        help: "When the exporter's process started, as a Unix timestamp, from /proc.",
+        samples: Samples::Once(|data, out| {
+            out.known([], data.process.and_then(|it| it.start_seconds))
+        }),
+        ..Family::ONCE
     },
 ];

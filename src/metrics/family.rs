@@ -1,83 +1,19 @@
-//! What a family is: one value that holds its name, its meaning and how its series are written.
+//! One family of metrics: a value that holds its name, its meaning and how its series are written.
 //!
-//! No family is declared here, and nothing here knows what any of them means.
+//! No family is declared here, and nothing here depends on what any of them means.
 
+use std::array;
 use std::fmt;
 
-use prometheus_client::encoding::EncodeCounterValue;
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeGaugeValue, EncodeLabel, EncodeLabelSet, LabelSetEncoder,
-    MetricEncoder, NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, MetricEncoder,
+    NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry;
-
-use super::facts::{Facts, Shown};
+use prometheus_client::registry::Unit;
 use root_posture::Timestamp;
 
-/// The type of a family.
-///
-/// Families called `*_info` are gauges, for the type `info` does not exist in text 0.0.4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A value that goes up and down.
-    Gauge,
-    /// A value that only grows while the process runs.
-    Counter,
-    /// Observations in buckets.
-    Histogram,
-    /// A value without a type (`unknown` in OpenMetrics, `untyped` in text 0.0.4).
-    Unknown,
-}
-
-impl Kind {
-    /// The type's name, as OpenMetrics writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gauge => "gauge",
-            Self::Counter => "counter",
-            Self::Histogram => "histogram",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    fn metric_type(self) -> MetricType {
-        match self {
-            Self::Gauge => MetricType::Gauge,
-            Self::Counter => MetricType::Counter,
-            Self::Histogram => MetricType::Histogram,
-            Self::Unknown => MetricType::Unknown,
-        }
-    }
-}
-
-/// The unit of a family. Its name carries it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Seconds.
-    Seconds,
-    /// Bytes.
-    Bytes,
-}
-
-impl Unit {
-    /// The unit's name, as it stands in the family's.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Seconds => "seconds",
-            Self::Bytes => "bytes",
-        }
-    }
-
-    fn registered(self) -> registry::Unit {
-        match self {
-            Self::Seconds => registry::Unit::Seconds,
-            Self::Bytes => registry::Unit::Bytes,
-        }
-    }
-}
+use super::data::{AccountData, Data};
 
 /// How far a family can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,114 +24,87 @@ pub enum Stability {
     Experimental,
 }
 
-impl Stability {
-    /// The word for it in `docs/metrics.md`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stable => "stable",
-            Self::Experimental => "experimental",
-        }
-    }
-}
-
-/// The part of the catalogue a family belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    /// The root user, an account.
-    Root,
-    /// Accounts, evidence and refreshes.
-    Account,
-    /// The IAM users of an account in numbers.
-    Users,
-    /// The IAM users of an account by name.
-    UserDetail,
-    /// The exporter itself.
-    Exporter,
-    /// The exporter's process.
-    Process,
-}
-
-impl Section {
-    /// All of them, in the order of the catalogue.
-    pub const ALL: [Self; 6] = [
-        Self::Root,
-        Self::Account,
-        Self::Users,
-        Self::UserDetail,
-        Self::Exporter,
-        Self::Process,
-    ];
-}
-
 /// A family of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
     /// The name as people query it: with the unit, and with `_total` for a counter.
     pub name: &'static str,
-    /// The type.
-    pub kind: Kind,
-    /// The unit, where the name carries one.
-    pub unit: Option<Unit>,
-    /// What the figure is, where it comes from and how old it can be. One line.
+    /// The type. Families called `*_info` are gauges: text 0.0.4 has no type `info`.
+    pub kind: MetricType,
+    /// The meaning of the value, where it comes from and how old it can be. One line.
     pub help: &'static str,
     /// The names of the labels, in the order in which the series give their values.
     pub labels: &'static [&'static str],
     /// How far it can be relied on.
     pub stability: Stability,
-    /// Where it belongs.
-    pub section: Section,
     /// How its series are written.
     pub(super) samples: Samples,
 }
 
-/// How the series of a family are written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Samples {
-    /// For each account in turn.
-    PerAccount(fn(&Shown<'_>, &mut Series<'_, '_>) -> fmt::Result),
+    /// One gauge for each account, where its value is known.
+    Value(fn(&AccountData<'_>) -> Option<i64>),
+    /// Any number of series for each account.
+    PerAccount(fn(&AccountData<'_>, &mut Series<'_, '_>) -> fmt::Result),
     /// Once, whatever the accounts.
-    Once(fn(&Facts, &mut Series<'_, '_>) -> fmt::Result),
+    Once(fn(&Data, &mut Series<'_, '_>) -> fmt::Result),
 }
 
 impl Family {
+    /// What most families of an account have in common.
+    pub(super) const PER_ACCOUNT: Self = Self {
+        name: "",
+        kind: MetricType::Gauge,
+        help: "",
+        labels: &["account"],
+        stability: Stability::Stable,
+        samples: Samples::Value(|_| None),
+    };
+
+    /// What most families without an account have in common.
+    pub(super) const ONCE: Self = Self {
+        labels: &[],
+        ..Self::PER_ACCOUNT
+    };
+
+    /// The unit, where the name carries one.
+    #[must_use]
+    pub fn unit(&self) -> Option<Unit> {
+        let name = self.without_total();
+        let mut units = [Unit::Seconds, Unit::Bytes].into_iter();
+        units.find(|unit| name.ends_with(unit.as_str()))
+    }
+
     /// Writes the family, or nothing when it has no series.
-    pub(super) fn encode(
-        &self,
-        facts: &Facts,
-        descriptor: &mut DescriptorEncoder<'_>,
-    ) -> fmt::Result {
-        let unit = self.unit.map(Unit::registered);
+    pub(super) fn encode(&self, data: &Data, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let unit = self.unit();
         let mut series = Series {
             family: self,
             unit: unit.as_ref(),
-            descriptor: Some(descriptor),
+            descriptor: Some(encoder),
             metric: None,
         };
+        let mut accounts = data.accounts();
         match self.samples {
-            Samples::PerAccount(write) => facts
-                .accounts()
-                .try_for_each(|shown| write(&shown, &mut series)),
-            Samples::Once(write) => write(facts, &mut series),
+            Samples::Value(read) => accounts.try_for_each(|of| series.known([of.id], read(&of))),
+            Samples::PerAccount(write) => accounts.try_for_each(|of| write(&of, &mut series)),
+            Samples::Once(write) => write(data, &mut series),
         }
     }
 
-    /// The name without the suffixes that the encoder appends by unit and type.
-    fn stem(&self) -> &'static str {
-        let name = match self.kind {
-            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+    fn without_total(&self) -> &'static str {
+        match self.kind {
+            MetricType::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
             _ => self.name,
-        };
-        self.unit
-            .and_then(|unit| name.strip_suffix(unit.as_str()))
-            .map_or(name, |stem| stem.strip_suffix('_').unwrap_or(stem))
+        }
     }
 }
 
 /// Writes the series of one family. The family's head is written with the first of them.
 pub(super) struct Series<'a, 'b> {
     family: &'a Family,
-    unit: Option<&'a registry::Unit>,
+    unit: Option<&'a Unit>,
     /// Taken with the first series.
     descriptor: Option<&'a mut DescriptorEncoder<'b>>,
     metric: Option<MetricEncoder<'a>>,
@@ -208,10 +117,10 @@ impl<'a> Series<'a, '_> {
         values: [&str; N],
         value: impl EncodeGaugeValue + Copy,
     ) -> fmt::Result {
-        self.gauge_with(values, &[], value)
+        self.write(values, |metric| metric.encode_gauge(&value))
     }
 
-    /// Like [`Series::gauge`], where a value is known.
+    /// Like [`Series::gauge`], where the value is known.
     pub fn known<const N: usize>(
         &mut self,
         values: [&str; N],
@@ -220,7 +129,7 @@ impl<'a> Series<'a, '_> {
         value.map_or(Ok(()), |value| self.gauge(values, value))
     }
 
-    /// Like [`Series::gauge`], for a point in time, where it is known.
+    /// Like [`Series::known`], for a point in time.
     pub fn time<const N: usize>(
         &mut self,
         values: [&str; N],
@@ -229,14 +138,9 @@ impl<'a> Series<'a, '_> {
         self.known(values, time.map(Timestamp::unix))
     }
 
-    /// Like [`Series::gauge`], with labels beyond those of the family.
-    pub fn gauge_with<const N: usize>(
-        &mut self,
-        values: [&str; N],
-        more: &[(&str, &str)],
-        value: impl EncodeGaugeValue + Copy,
-    ) -> fmt::Result {
-        self.labelled(&values, more, |metric| metric.encode_gauge(&value))
+    /// A gauge that is always 1, with labels of its own beyond those of the family.
+    pub fn info(&mut self, labels: &[(&str, &str)]) -> fmt::Result {
+        self.labelled(&labels, |metric| metric.encode_gauge(&1))
     }
 
     /// One series of a counter.
@@ -245,7 +149,7 @@ impl<'a> Series<'a, '_> {
         values: [&str; N],
         value: impl EncodeCounterValue + Copy,
     ) -> fmt::Result {
-        self.labelled(&values, &[], |metric| {
+        self.write(values, |metric| {
             metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
         })
     }
@@ -259,58 +163,44 @@ impl<'a> Series<'a, '_> {
         buckets: &[(f64, u64)],
     ) -> fmt::Result {
         let count = buckets.iter().map(|(_, count)| count).sum();
-        self.labelled(&values, &[], |metric| {
+        self.write(values, |metric| {
             metric.encode_histogram::<NoLabelSet>(sum, count, buckets, None)
         })
     }
 
-    fn labelled(
+    fn write<const N: usize>(
         &mut self,
-        values: &[&str],
-        more: &[(&str, &str)],
+        values: [&str; N],
         write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
     ) -> fmt::Result {
         let names = self.family.labels;
-        debug_assert_eq!(names.len(), values.len(), "{}", self.family.name);
-        let metric = self.metric()?;
-        if values.is_empty() {
-            return write(metric);
+        debug_assert_eq!(names.len(), N, "{}", self.family.name);
+        if N == 0 {
+            return write(self.metric()?);
         }
-        let labels = Labels {
-            names,
-            values,
-            more,
-        };
-        write(&mut metric.encode_family(&labels)?)
+        self.labelled(&array::from_fn::<_, N, _>(|n| (names[n], values[n])), write)
+    }
+
+    fn labelled(
+        &mut self,
+        labels: &impl EncodeLabelSet,
+        write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+    ) -> fmt::Result {
+        write(&mut self.metric()?.encode_family(labels)?)
     }
 
     fn metric(&mut self) -> Result<&mut MetricEncoder<'a>, fmt::Error> {
         if let Some(descriptor) = self.descriptor.take() {
-            self.metric = Some(descriptor.encode_descriptor(
-                self.family.stem(),
-                self.family.help,
-                self.unit,
-                self.family.kind.metric_type(),
-            )?);
+            // The encoder appends the unit and `_total`.
+            let name = self.family.without_total();
+            let stem = match self.unit {
+                Some(unit) => name.trim_end_matches(unit.as_str()).trim_end_matches('_'),
+                None => name,
+            };
+            let (help, kind) = (self.family.help, self.family.kind);
+            self.metric = Some(descriptor.encode_descriptor(stem, help, self.unit, kind)?);
         }
         // Missing only where the head could not be written, which ended the rendering.
         self.metric.as_mut().ok_or(fmt::Error)
-    }
-}
-
-/// The labels of one series.
-struct Labels<'a> {
-    names: &'a [&'static str],
-    values: &'a [&'a str],
-    more: &'a [(&'a str, &'a str)],
-}
-
-impl EncodeLabelSet for Labels<'_> {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
-        let named = self.names.iter().copied().zip(self.values.iter().copied());
-        for (name, value) in named.chain(self.more.iter().copied()) {
-            (name, value).encode(encoder.encode_label())?;
-        }
-        Ok(())
     }
 }

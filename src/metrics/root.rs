@@ -1,45 +1,29 @@
-//! The families of the root user. The figures are `posture`'s; here they only get their names.
+//! The families of the root user. `root_posture` judges their values; here they only get names.
 
-use super::family::{Family, Kind, Samples, Section, Stability, Unit};
-
-/// What these families have in common.
-const ROOT: Family = Family {
-    name: "",
-    kind: Kind::Gauge,
-    unit: None,
-    help: "",
-    labels: &["account"],
-    stability: Stability::Stable,
-    section: Section::Root,
-    samples: Samples::PerAccount(|_, _| Ok(())),
-};
+use super::family::{Family, Samples};
 
 /// What the families of an access key slot have in common.
 const SLOT: Family = Family {
     labels: &["account", "key"],
-    ..ROOT
+    ..Family::PER_ACCOUNT
 };
 
-pub(super) static FAMILIES: &[Family] = &[
+pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "aws_root_access_keys_active",
-        help: "Root access keys that are active (0, 1 or 2), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
-        samples: Samples::PerAccount(|of, out| {
-            out.known([of.id], of.value(of.view.posture.keys_active))
-        }),
-        ..ROOT
+        help: "Root access keys that are active (0, 1 or 2), by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
+        samples: Samples::Value(|of| of.value(of.view.posture.keys_active)),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_access_keys_present",
-        help: "Root access keys that exist, active or not (0, 1 or 2), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
-        samples: Samples::PerAccount(|of, out| {
-            out.known([of.id], of.value(of.view.posture.keys_present))
-        }),
-        ..ROOT
+        help: "Root access keys that exist, active or not (0, 1 or 2), by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
+        samples: Samples::Value(|of| of.value(of.view.posture.keys_present)),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_access_key_slot_active",
-        help: "Whether the root access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
+        help: "Whether the root access key in this slot is active (1), or inactive or missing (0), by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
             of.root_slots().try_for_each(|(slot, key)| {
                 out.gauge([of.id, slot.as_str()], u32::from(key.active))
@@ -49,7 +33,6 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_access_key_last_rotated_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the root access key in this slot was created or last changed, as a Unix timestamp, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
             of.view
@@ -60,7 +43,6 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_access_key_last_used_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the root access key in this slot was last used, as a Unix timestamp, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Absent for a key that was never used.",
         samples: Samples::PerAccount(|of, out| {
             of.view
@@ -71,88 +53,64 @@ pub(super) static FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_root_access_key_last_used_info",
-        help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not say.",
+        help: "Always 1. Names the Region and the service where the root access key in this slot was last used, by a root session where one is in use, else by the credential report, which AWS renews at most once in 4 hours. Empty where AWS does not report it.",
         labels: &["account", "key", "aws_region", "aws_service"],
         samples: Samples::PerAccount(|of, out| {
             of.view.root_keys().try_for_each(|key| {
-                let region = key.last_used_region;
-                let service = key.last_used_service;
+                let (region, service) = (key.last_used_region, key.last_used_service);
                 if region.is_none() && service.is_none() {
                     return Ok(());
                 }
-                let labels = [
-                    of.id,
-                    key.slot.as_str(),
-                    region.unwrap_or_default(),
-                    service.unwrap_or_default(),
-                ];
-                out.gauge(labels, 1)
+                let (region, service) = (region.unwrap_or_default(), service.unwrap_or_default());
+                out.gauge([of.id, key.slot.as_str(), region, service], 1)
             })
         }),
         ..SLOT
     },
     Family {
         name: "aws_root_mfa_enabled",
-        help: "Whether the root user has MFA (1) or not (0), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 1 is withdrawn when its evidence is too old, a 0 is not.",
-        samples: Samples::PerAccount(|of, out| {
-            out.known([of.id], of.value(of.view.posture.mfa_enabled))
-        }),
-        ..ROOT
+        help: "Whether the root user has MFA (1) or not (0), by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 1 is withdrawn when its evidence is too old, a 0 is not.",
+        samples: Samples::Value(|of| of.value(of.view.posture.mfa_enabled)),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_password_enabled",
-        help: "Whether the root user has a console password (1) or not (0), where AWS says, by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::PerAccount(|of, out| {
-            out.known([of.id], of.value(of.view.posture.password_enabled))
-        }),
-        ..ROOT
+        help: "Whether the root user has a console password (1) or not (0), where AWS reports it, by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours.",
+        samples: Samples::Value(|of| of.value(of.view.posture.password_enabled)),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_password_last_used_timestamp_seconds",
-        unit: Some(Unit::Seconds),
-        help: "When root last signed in with its password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS knows of no use.",
-        samples: Samples::PerAccount(|of, out| {
-            out.time([of.id], of.root().and_then(|root| root.password_last_used))
-        }),
-        ..ROOT
+        help: "When root last signed in with its password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS reports no use.",
+        samples: Samples::Value(|of| Some(of.root()?.password_last_used?.unix())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_password_last_changed_timestamp_seconds",
-        unit: Some(Unit::Seconds),
-        help: "When root's password was last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS does not say.",
-        samples: Samples::PerAccount(|of, out| {
-            out.time(
-                [of.id],
-                of.root().and_then(|root| root.password_last_changed),
-            )
-        }),
-        ..ROOT
+        help: "When root's password was last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS does not report it.",
+        samples: Samples::Value(|of| Some(of.root()?.password_last_changed?.unix())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_signing_certificates_active",
-        help: "Root signing certificates that are active (0, 1 or 2), by the newest evidence: a live look at the account where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
-        samples: Samples::PerAccount(|of, out| {
-            out.known([of.id], of.value(of.view.posture.certificates_active))
-        }),
-        ..ROOT
+        help: "Root signing certificates that are active (0, 1 or 2), by the newest evidence: a live source where one is in use, else the credential report, which AWS renews at most once in 4 hours. A 0 is withdrawn when its evidence is too old, a 1 or 2 is not.",
+        samples: Samples::Value(|of| of.value(of.view.posture.certificates_active)),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_access_keys_observed_timestamp_seconds",
-        unit: Some(Unit::Seconds),
-        help: "When the newest evidence behind aws_root_access_keys_active was true, as a Unix timestamp by AWS's clock: the moment of a live look, or the GeneratedTime of the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::PerAccount(|of, out| {
-            out.time([of.id], of.keys_active().map(|figure| figure.observed))
-        }),
-        ..ROOT
+        help: "When the newest evidence behind aws_root_access_keys_active was true, as a Unix timestamp by AWS's clock: the moment of a live answer, or the GeneratedTime of the credential report, which AWS renews at most once in 4 hours.",
+        samples: Samples::Value(|of| Some(of.keys_active()?.observed.unix())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_root_access_keys_evidence_info",
         help: "Always 1. Names the source of the newest evidence behind aws_root_access_keys_active: account_summary and root_session are live, a credential_report is renewed by AWS at most once in 4 hours.",
         labels: &["account", "source"],
         samples: Samples::PerAccount(|of, out| match of.keys_active() {
-            Some(figure) => out.gauge([of.id, figure.source.as_str()], 1),
+            Some(metric) => out.gauge([of.id, metric.source.as_str()], 1),
             None => Ok(()),
         }),
-        ..ROOT
+        ..Family::PER_ACCOUNT
     },
 ];

@@ -1,71 +1,46 @@
-//! The families of IAM users: in numbers, and by name where that is asked for.
+//! The families of IAM users: counts for each account, and single users where the configuration asks
+//! for them.
 
-use super::family::{Family, Kind, Samples, Section, Stability, Unit};
+use super::family::{Family, Samples, Stability};
 use crate::views::UserDetail;
 
-/// What the families in numbers have in common.
-const USERS: Family = Family {
-    name: "",
-    kind: Kind::Gauge,
-    unit: None,
-    help: "",
-    labels: &["account"],
-    stability: Stability::Stable,
-    section: Section::Users,
-    samples: Samples::PerAccount(|_, _| Ok(())),
-};
-
-/// What the families of each user have in common.
+/// What the families of each IAM user have in common.
 const USER: Family = Family {
     labels: &["account", "user"],
     stability: Stability::Experimental,
-    section: Section::UserDetail,
-    ..USERS
+    ..Family::PER_ACCOUNT
 };
 
-/// What the families of each user's access keys have in common.
+/// What the families of each IAM user's access keys have in common.
 const USER_KEY: Family = Family {
     labels: &["account", "user", "key"],
     ..USER
 };
 
-pub(super) static FAMILIES: &[Family] = &[
+pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_users",
         help: "IAM users in the credential report, which AWS renews at most once in 4 hours. The root user is not counted.",
-        samples: Samples::PerAccount(|of, out| {
-            out.known([of.id], of.users().map(|report| report.users.users))
-        }),
-        ..USERS
+        samples: Samples::Value(|of| Some(of.users()?.users.users.into())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_iam_users_password_enabled",
         help: "IAM users with a console password, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::PerAccount(|of, out| {
-            let figure = of.users().map(|report| report.users.password_enabled);
-            out.known([of.id], figure)
-        }),
-        ..USERS
+        samples: Samples::Value(|of| Some(of.users()?.users.password_enabled.into())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_iam_users_password_enabled_without_mfa",
         help: "IAM users with a console password and without MFA, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::PerAccount(|of, out| {
-            let figure = of
-                .users()
-                .map(|report| report.users.password_enabled_without_mfa);
-            out.known([of.id], figure)
-        }),
-        ..USERS
+        samples: Samples::Value(|of| Some(of.users()?.users.password_enabled_without_mfa.into())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_iam_user_access_keys_active",
         help: "Active access keys of all IAM users, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::PerAccount(|of, out| {
-            let figure = of.users().map(|report| report.users.access_keys_active);
-            out.known([of.id], figure)
-        }),
-        ..USERS
+        samples: Samples::Value(|of| Some(of.users()?.users.access_keys_active.into())),
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_iam_user_access_keys_active_older_than",
@@ -75,12 +50,14 @@ pub(super) static FAMILIES: &[Family] = &[
             let Some(report) = of.users() else {
                 return Ok(());
             };
-            of.facts.key_age_days.iter().try_for_each(|(days, text)| {
-                let figure = report.users.keys_older_than(*days, of.facts.now());
-                out.gauge([of.id, text], figure)
+            of.all.key_age_days.iter().try_for_each(|(days, text)| {
+                out.gauge(
+                    [of.id, text],
+                    report.users.keys_older_than(*days, of.all.now()),
+                )
             })
         }),
-        ..USERS
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_iam_user_credentials_unused_for",
@@ -90,30 +67,25 @@ pub(super) static FAMILIES: &[Family] = &[
             let Some(report) = of.users() else {
                 return Ok(());
             };
-            of.facts.unused_days.iter().try_for_each(|(days, text)| {
-                let figure = report.users.credentials_unused_for(*days, of.facts.now());
-                out.gauge([of.id, text], figure)
+            of.all.unused_days.iter().try_for_each(|(days, text)| {
+                let unused = report.users.credentials_unused_for(*days, of.all.now());
+                out.gauge([of.id, text], unused)
             })
         }),
-        ..USERS
+        ..Family::PER_ACCOUNT
     },
     Family {
         name: "aws_iam_user_signing_certificates_active",
         help: "Active signing certificates of all IAM users, by the credential report, which AWS renews at most once in 4 hours.",
-        samples: Samples::PerAccount(|of, out| {
-            let figure = of
-                .users()
-                .map(|report| report.users.signing_certificates_active);
-            out.known([of.id], figure)
-        }),
-        ..USERS
+        samples: Samples::Value(|of| Some(of.users()?.users.signing_certificates_active.into())),
+        ..Family::PER_ACCOUNT
     },
 ];
 
-pub(super) static DETAIL_FAMILIES: &[Family] = &[
+pub(super) const DETAIL_FAMILIES: &[Family] = &[
     Family {
         name: "aws_iam_user_access_key_active",
-        help: "Whether the IAM user's access key in this slot is active (1) or not, or not there (0), by the credential report, which AWS renews at most once in 4 hours.",
+        help: "Whether the IAM user's access key in this slot is active (1), or inactive or missing (0), by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
                 out.gauge([of.id, user, slot.as_str()], u32::from(key.active))
@@ -123,7 +95,6 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_iam_user_access_key_last_rotated_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the IAM user's access key in this slot was created or last changed, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
@@ -134,7 +105,6 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_iam_user_access_key_last_used_timestamp_seconds",
-        unit: Some(Unit::Seconds),
         help: "When the IAM user's access key in this slot was last used, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent for a key that was never used.",
         samples: Samples::PerAccount(|of, out| {
             of.user_keys().try_for_each(|(user, slot, key)| {
@@ -165,8 +135,7 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
     },
     Family {
         name: "aws_iam_user_password_last_used_timestamp_seconds",
-        unit: Some(Unit::Seconds),
-        help: "When the IAM user last signed in with a password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS knows of no use.",
+        help: "When the IAM user last signed in with a password, as a Unix timestamp, by the credential report, which AWS renews at most once in 4 hours. Absent where AWS reports no use.",
         samples: Samples::PerAccount(|of, out| {
             of.user_rows()
                 .iter()
@@ -178,13 +147,10 @@ pub(super) static DETAIL_FAMILIES: &[Family] = &[
         name: "aws_root_exporter_user_detail_dropped",
         help: "Whether the account's IAM users are left out of the detail (1) because it would have passed users.max_detail_series, or not (0), as of the credential report in use.",
         labels: &["account"],
-        samples: Samples::PerAccount(|of, out| {
-            let dropped = match of.report().map(|report| &report.detail) {
-                None | Some(UserDetail::Off) => None,
-                Some(UserDetail::Kept(_)) => Some(0),
-                Some(UserDetail::Dropped) => Some(1),
-            };
-            out.known([of.id], dropped)
+        samples: Samples::Value(|of| match of.report()?.detail {
+            UserDetail::Off => None,
+            UserDetail::Kept(_) => Some(0),
+            UserDetail::Dropped => Some(1),
         }),
         ..USER
     },

@@ -198,24 +198,23 @@ impl<'a> Page<'a> {
                  pages of the other shards."
             )]);
         }
-        match exporter.discovery {
-            Some((false, Some(time))) => notices.push(sentence![
-                "The organization's account list cannot be read; the one in use is of ",
-                time,
-                "."
-            ]),
-            Some((false, None)) => notices.push(sentence![
-                "The organization's account list could not be read yet."
-            ]),
-            _ => {}
+        if let Some(list) = exporter.discovery.filter(|list| !list.succeeded) {
+            notices.push(match list.last_success {
+                Some(time) => sentence![
+                    "The organization's account list cannot be read; the one in use is of ",
+                    time,
+                    "."
+                ],
+                None => sentence!["The organization's account list could not be read yet."],
+            });
         }
-        if !exporter.reload.0 {
+        if !exporter.reload.succeeded {
             notices.push(sentence![
                 "The last reload of the configuration failed; the previous one is in use. The log \
                  contains the reason."
             ]);
         }
-        if let Some((false, _)) = exporter.state {
+        if exporter.state.is_some_and(|save| !save.succeeded) {
             notices.push(sentence![
                 "The state file cannot be saved. After a restart the exporter would have no \
                  evidence from before."

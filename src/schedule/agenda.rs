@@ -1,25 +1,27 @@
-//! Who is next: an index of the plans' due times, and the slots in which probes run.
+//! Decides which probe starts next: an index of the plans' due times, and the slots in which probes
+//! run.
 //!
-//! A plan is the only place where a due time lives; this index is rebuilt from it on each change.
-//! Each kind of probe has slots of its own that no other kind can take, so that one that hangs for
-//! the whole fleet delays no other. Nothing here runs anything or reads a clock.
+//! A plan is the only place of a due time; this index is rebuilt from it on each change. Each kind of
+//! probe has its own slots, so that one that hangs for every account delays no other kind. Nothing
+//! here runs a probe or reads a clock.
 
 use std::collections::BTreeSet;
 
 use root_posture::{AccountId, Moment};
 
 use super::probe::Probe;
+use crate::backoff::Backoff;
 
-/// When a probe of an account is due, and how it fared.
+/// When a probe of an account is due, and how its last runs ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     /// When it is, or was, due.
     pub due: Moment,
-    /// Failures in a row; for reports also those that were no newer than they should be.
+    /// Failures in a row; for reports also those that were older than they should be.
     pub failures: u32,
     /// The run that is in flight.
     pub in_flight: Option<RunId>,
-    /// Whether a run has ended, or what is known from before made one needless.
+    /// Whether a run has ended, or saved evidence makes one unnecessary.
     pub attempted: bool,
 }
 
@@ -33,8 +35,15 @@ impl Plan {
         }
     }
 
-    fn class(&self) -> usize {
-        usize::from(self.failures > 0)
+    /// Counts a failure and postpones the plan; `draw` is a random number from 0 to 1.
+    pub fn back_off(&mut self, backoff: Backoff, now: Moment, draw: f64) {
+        self.failures += 1;
+        self.due = now + backoff.pause(self.failures, draw);
+    }
+
+    /// Whether the last run failed.
+    pub fn is_failing(&self) -> bool {
+        self.failures > 0
     }
 }
 
@@ -42,122 +51,102 @@ impl Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct RunId(pub u64);
 
-/// Due times by account.
-type DueTimes = BTreeSet<(Moment, AccountId)>;
-
 /// The index of all plans, and the slots.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Agenda {
-    /// For each probe the plans that are not in flight: of accounts in order, and of those whose
-    /// last run failed.
-    waiting: [[DueTimes; 2]; Probe::COUNT],
-    /// The plans that are in flight: they are late until they have ended.
+    kinds: [Kind; Probe::COUNT],
+    /// The plans in flight: they stay overdue until they have ended.
     in_flight: BTreeSet<(Moment, AccountId, Probe)>,
-    slots: [Slots; Probe::COUNT],
+}
+
+/// One kind of probe: its slots, and its plans that are not in flight.
+#[derive(Debug, Default)]
+struct Kind {
+    slots: usize,
+    taken: usize,
+    taken_by_failing: usize,
+    /// By due time: the plans whose last run did not fail, and those whose did.
+    waiting: [BTreeSet<(Moment, AccountId)>; 2],
+}
+
+impl Kind {
+    /// The first plan of each queue that a slot is free for. Failing plans share a quarter of the
+    /// slots, because each may hang until its deadline.
+    fn startable(&self) -> impl Iterator<Item = &(Moment, AccountId)> {
+        let is_free = self.taken < self.slots;
+        let is_free_for_failing = is_free && self.taken_by_failing < (self.slots / 4).max(1);
+        let free = [is_free, is_free_for_failing].into_iter();
+        let queues = free.zip(&self.waiting).filter(|(is_free, _)| *is_free);
+        queues.filter_map(|(_, queue)| queue.first())
+    }
 }
 
 impl Agenda {
     /// An empty agenda with that many slots for each kind of probe.
     pub fn new(slots: usize) -> Self {
-        let mut agenda = Self {
-            waiting: Default::default(),
-            in_flight: BTreeSet::new(),
-            slots: Default::default(),
-        };
+        let mut agenda = Self::default();
         agenda.resize(slots);
         agenda
     }
 
-    /// Changes how many probes of a kind may run; those that run are not touched.
+    /// Changes how many probes of a kind may run; running ones are not touched.
     pub fn resize(&mut self, slots: usize) {
-        for kind in &mut self.slots {
-            kind.all = slots;
+        for kind in &mut self.kinds {
+            kind.slots = slots;
         }
     }
 
-    /// Takes a plan into the index.
+    /// Adds a plan to the index.
     pub fn insert(&mut self, id: AccountId, probe: Probe, plan: &Plan) {
         if plan.in_flight.is_some() {
             self.in_flight.insert((plan.due, id, probe));
         } else {
-            self.waiting[probe as usize][plan.class()].insert((plan.due, id));
+            let kind = &mut self.kinds[probe as usize];
+            kind.waiting[usize::from(plan.is_failing())].insert((plan.due, id));
         }
     }
 
-    /// Takes a plan out of the index, as it was when it was inserted.
+    /// Removes a plan from the index, as it was when it was inserted.
     pub fn remove(&mut self, id: AccountId, probe: Probe, plan: &Plan) {
         if plan.in_flight.is_some() {
             self.in_flight.remove(&(plan.due, id, probe));
         } else {
-            self.waiting[probe as usize][plan.class()].remove(&(plan.due, id));
+            let kind = &mut self.kinds[probe as usize];
+            kind.waiting[usize::from(plan.is_failing())].remove(&(plan.due, id));
         }
     }
 
-    /// The most overdue probe that was due by `until` and that a slot is free for.
-    pub fn next(&self, until: Moment) -> Option<(AccountId, Probe)> {
-        self.startable()
-            .filter(|(due, ..)| *due <= until)
-            .min()
-            .map(|(_, id, probe)| (id, probe))
-    }
-
-    /// When the next probe is due that a slot is free for. The others wait for a slot.
-    pub fn next_due(&self) -> Option<Moment> {
-        self.startable().map(|(due, ..)| due).min()
-    }
-
-    /// The first of each queue that a slot is free for.
-    fn startable(&self) -> impl Iterator<Item = (Moment, AccountId, Probe)> {
-        Probe::ALL.into_iter().flat_map(move |probe| {
-            let slots = &self.slots[probe as usize];
-            let queues = &self.waiting[probe as usize];
-            [false, true]
-                .into_iter()
-                .filter(move |troubled| slots.has_room(*troubled))
-                .filter_map(move |troubled| queues[usize::from(troubled)].first())
-                .map(move |(due, id)| (*due, *id, probe))
-        })
+    /// The most overdue probe that a slot is free for, with its due time.
+    pub fn next(&self) -> Option<(Moment, AccountId, Probe)> {
+        let probes = Probe::ALL.into_iter().zip(&self.kinds);
+        let startable = probes
+            .flat_map(|(probe, kind)| kind.startable().map(move |(due, id)| (*due, *id, probe)));
+        startable.min()
     }
 
     /// When the most overdue unfinished probe was due, or the next is.
     pub fn oldest_due(&self) -> Option<Moment> {
-        let waiting = self.waiting.iter().flatten();
-        let waiting = waiting.filter_map(|queue| queue.first().map(|(due, _)| *due));
-        waiting
-            .chain(self.in_flight.first().map(|(due, ..)| *due))
-            .min()
+        let queues = self.kinds.iter().flat_map(|kind| &kind.waiting);
+        let waiting = queues.filter_map(|queue| Some(queue.first()?.0));
+        let in_flight = self.in_flight.first().map(|(due, ..)| *due);
+        waiting.chain(in_flight).min()
     }
 
-    pub fn take_slot(&mut self, probe: Probe, troubled: bool) {
-        let slots = &mut self.slots[probe as usize];
-        slots.taken += 1;
-        slots.taken_by_troubled += usize::from(troubled);
+    pub fn take_slot(&mut self, probe: Probe, is_failing: bool) {
+        let kind = &mut self.kinds[probe as usize];
+        kind.taken += 1;
+        kind.taken_by_failing += usize::from(is_failing);
     }
 
-    pub fn release_slot(&mut self, probe: Probe, troubled: bool) {
-        let slots = &mut self.slots[probe as usize];
-        slots.taken -= 1;
-        slots.taken_by_troubled -= usize::from(troubled);
+    pub fn release_slot(&mut self, probe: Probe, is_failing: bool) {
+        let kind = &mut self.kinds[probe as usize];
+        kind.taken -= 1;
+        kind.taken_by_failing -= usize::from(is_failing);
     }
 
     /// How many probes run.
     pub fn taken(&self) -> usize {
-        self.slots.iter().map(|slots| slots.taken).sum()
-    }
-}
-
-/// How many probes of one kind run, and how many may.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slots {
-    all: usize,
-    taken: usize,
-    taken_by_troubled: usize,
-}
-
-impl Slots {
-    /// Accounts whose last run failed share a quarter: they may hang until their deadline.
-    fn has_room(&self, troubled: bool) -> bool {
-        self.taken < self.all && (!troubled || self.taken_by_troubled < (self.all / 4).max(1))
+        self.kinds.iter().map(|kind| kind.taken).sum()
     }
 }
 
@@ -173,16 +162,16 @@ mod tests {
         Moment::from_millis(seconds * 1000)
     }
 
-    /// Starts what may start, and says which accounts.
+    /// Starts every probe that may start, and returns their accounts.
     fn start(agenda: &mut Agenda, plans: &mut [(u64, Probe, Plan)]) -> Vec<u64> {
         let mut started = Vec::new();
-        while let Some((account, probe)) = agenda.next(at(100)) {
+        while let Some((_, account, probe)) = agenda.next() {
             let (number, _, plan) = plans
                 .iter_mut()
                 .find(|(number, kind, _)| (id(*number), *kind) == (account, probe))
                 .unwrap();
             agenda.remove(account, probe, plan);
-            agenda.take_slot(probe, plan.failures > 0);
+            agenda.take_slot(probe, plan.is_failing());
             plan.in_flight = Some(RunId(*number));
             agenda.insert(account, probe, plan);
             started.push(*number);
@@ -211,13 +200,13 @@ mod tests {
             Some(at(10)),
             "it runs, but has not ended"
         );
-        assert_eq!(agenda.next_due(), None, "the other waits for the slot");
+        assert_eq!(agenda.next(), None, "the other waits for the slot");
         agenda.release_slot(Probe::Summary, false);
-        assert_eq!(agenda.next_due(), Some(at(20)));
+        assert_eq!(agenda.next(), Some((at(20), id(1), Probe::Summary)));
     }
 
     #[test]
-    fn a_kind_whose_slots_are_full_leaves_the_others_theirs() {
+    fn a_kind_with_full_slots_delays_no_other_kind() {
         let mut plans: Vec<_> = (0..9)
             .map(|number| (number, Probe::RootKeys, Plan::new(at(0))))
             .collect();
@@ -227,13 +216,13 @@ mod tests {
     }
 
     #[test]
-    fn accounts_in_trouble_share_a_quarter_of_the_slots() {
-        let troubled = Plan {
+    fn failing_accounts_share_a_quarter_of_the_slots() {
+        let failing = Plan {
             failures: 1,
             ..Plan::new(at(0))
         };
         let mut plans: Vec<_> = (0..8)
-            .map(|number| (number, Probe::Summary, troubled))
+            .map(|number| (number, Probe::Summary, failing))
             .collect();
         plans.push((100, Probe::Summary, Plan::new(at(5))));
         let mut agenda = agenda(8, &plans);

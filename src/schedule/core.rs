@@ -1,5 +1,7 @@
-//! What the loop works on: all accounts, their plans, the runs in flight. No I/O, no async: what has
-//! to be done outside is a [`Request`], so that a simulated clock can drive it.
+//! The state of the schedule: all accounts, their plans and the runs in flight.
+//!
+//! It does no I/O and is not async: what has to be done outside is a [`Request`], so that a simulated
+//! clock can drive it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,51 +21,80 @@ use crate::state::{Gate, Meta, SavedAccount, State};
 use crate::views::{AccountCounts, Left, LeftReason, Views};
 
 /// How long an account that left is exported as such.
-const LEFT_IS_SHOWN: Duration = Duration::from_secs(24 * 3600);
+const LEFT_IS_EXPORTED: Duration = Duration::from_secs(24 * 3600);
 
-/// The loop turns at least this often, which shows that it is alive.
+/// The loop turns at least this often, so that the health check sees it alive.
 const LONGEST_TURN: Duration = Duration::from_secs(10);
 
 /// A run of a probe that is in flight.
 struct Run {
     id: AccountId,
     probe: Probe,
-    /// Whether it took one of the slots for accounts in trouble.
-    troubled: bool,
+    /// Whether it took one of the slots for failing accounts.
+    is_failing: bool,
     /// How many of its questions have not ended.
     unanswered: usize,
     /// Whether any of its questions failed.
     failed: bool,
 }
 
-/// All accounts, their plans and what they wait for.
 pub(super) struct Core {
     settings: Settings,
     accounts: HashMap<AccountId, Box<Monitored>>,
-    agenda: Agenda,
-    /// When accounts have to be judged again although nothing was observed.
-    reviews: BTreeSet<(Moment, AccountId)>,
-    /// What is to be done outside, in order.
+    index: Index,
+    /// The requests to carry out, in order.
     requests: Vec<Request>,
     runs: HashMap<RunId, Run>,
     next_run: u64,
     /// How many accounts have ever joined; gives each its place in the interval.
     ever_joined: u32,
-    /// How many accounts have been attempted once.
-    attempted: usize,
-    /// Series of IAM users by name, over all accounts.
-    detail_series: usize,
-    /// What was read from the state and no account has claimed yet.
+    /// Saved accounts that no account on a list has claimed yet.
     restored: BTreeMap<AccountId, SavedAccount>,
-    /// What is kept beside the accounts.
+    /// The state that is saved besides the accounts.
     meta: Meta,
     views: Arc<Views>,
     clock: Clock,
     gate: Gate,
-    random: fastrand::Rng,
 }
 
-/// Something that the loop does for the core.
+/// What is derived from all accounts. An account is removed before it changes and inserted after.
+#[derive(Default)]
+struct Index {
+    agenda: Agenda,
+    /// When accounts have to be judged again without a new observation.
+    reviews: BTreeSet<(Moment, AccountId)>,
+    /// How many accounts have been attempted once.
+    attempted: usize,
+    /// Series of IAM users by name, over all accounts.
+    detail_series: usize,
+}
+
+impl Index {
+    fn insert(&mut self, account: &Monitored, settings: &Settings) {
+        let id = account.account.id;
+        for (probe, plan) in account.plans() {
+            self.agenda.insert(id, probe, plan);
+        }
+        let review = account.review_at(settings);
+        self.reviews.extend(review.map(|at| (at, id)));
+        self.attempted += usize::from(account.is_attempted());
+        self.detail_series += account.detail_series();
+    }
+
+    fn remove(&mut self, account: &Monitored, settings: &Settings) {
+        let id = account.account.id;
+        for (probe, plan) in account.plans() {
+            self.agenda.remove(id, probe, plan);
+        }
+        if let Some(at) = account.review_at(settings) {
+            self.reviews.remove(&(at, id));
+        }
+        self.attempted -= usize::from(account.is_attempted());
+        self.detail_series -= account.detail_series();
+    }
+}
+
+/// A task outside of the core, for the loop to carry out.
 #[derive(Debug)]
 pub(super) enum Request {
     /// Ask an account a question.
@@ -88,22 +119,21 @@ impl Core {
             .exporter
             .note(|view| view.interval = settings.interval());
         Self {
-            agenda: Agenda::new(settings.concurrency),
+            index: Index {
+                agenda: Agenda::new(settings.concurrency),
+                ..Index::default()
+            },
             settings,
             accounts: HashMap::new(),
-            reviews: BTreeSet::new(),
             requests: Vec::new(),
             runs: HashMap::new(),
             next_run: 0,
             ever_joined: 0,
-            attempted: 0,
-            detail_series: 0,
             meta: state.meta,
             restored: state.accounts,
             views,
             clock,
             gate,
-            random: fastrand::Rng::new(),
         }
     }
 
@@ -111,90 +141,63 @@ impl Core {
         &self.settings
     }
 
-    /// Takes out what is to be done outside.
+    /// Takes the requests to carry out.
     pub fn requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
     }
 
-    fn now(&mut self) -> Now {
+    fn now(&self) -> Now {
         Now {
             wall: self.clock.now(),
             moment: self.clock.moment(),
-            draw: self.random.f64(),
+            draw: fastrand::f64(),
         }
     }
 
     fn beat(&self) -> Beat {
-        Beat::of(self.accounts.len(), self.settings.interval())
+        Beat::of(self.accounts.len())
     }
 
     /// When the loop has to turn again.
     pub fn next_wake(&self) -> Moment {
-        let due = self.agenda.next_due().map(|due| self.beat().after(due));
-        let review = self.reviews.first().map(|(at, _)| *at);
         let latest = self.clock.moment() + LONGEST_TURN;
-        due.into_iter()
-            .chain(review)
-            .min()
-            .unwrap_or(latest)
-            .min(latest)
+        let due = self.index.agenda.next();
+        let due = due.map_or(latest, |(due, ..)| self.beat().after(due));
+        let review = self.index.reviews.first().map_or(latest, |(at, _)| *at);
+        due.min(review).min(latest)
     }
 
-    /// Starts what is due, as far as slots are free, and judges again what time may have changed.
+    /// Starts the due probes, as far as slots are free, and judges accounts again whose values time
+    /// may have changed.
     pub fn turn(&mut self) {
         let now = self.clock.moment();
         let until = self.beat().before(now);
-        while let Some((id, probe)) = self.agenda.next(until) {
+        while let Some((due, id, probe)) = self.index.agenda.next()
+            && due <= until
+        {
             self.start(id, probe);
         }
-        while let Some((at, id)) = self.reviews.first().copied()
+        while let Some((at, id)) = self.index.reviews.first().copied()
             && at <= now
         {
-            self.reviews.pop_first();
+            self.index.reviews.pop_first();
             self.change(id, |account, settings| account.review(now, settings));
         }
-        self.views
-            .exporter
-            .scheduled(self.agenda.oldest_due(), self.agenda.taken());
-        self.views.exporter.turned(now);
+        let agenda = &self.index.agenda;
+        let exporter = &self.views.exporter;
+        exporter.scheduled(agenda.oldest_due(), agenda.taken(), self.index.attempted);
+        exporter.turned(now);
     }
 
-    /// Changes an account by `write`; its plans are indexed anew, and what is known of it is handed
-    /// to the gate.
+    /// Changes an account by `write` and publishes it.
     fn change(&mut self, id: AccountId, write: impl FnOnce(&mut Monitored, &Settings)) {
         let Some(account) = self.accounts.get_mut(&id) else {
             return;
         };
-        for (probe, plan) in account.plans() {
-            self.agenda.remove(id, probe, plan);
-        }
-        let review_before = account.review_at(&self.settings);
-        let attempted_before = account.is_attempted();
-        let series_before = account.detail_series();
+        self.index.remove(account, &self.settings);
         write(account, &self.settings);
-        for (probe, plan) in account.plans() {
-            self.agenda.insert(id, probe, plan);
-        }
-        if let Some(before) = review_before {
-            self.reviews.remove(&(before, id));
-        }
-        let review = account.review_at(&self.settings);
-        self.reviews.extend(review.map(|at| (at, id)));
-        self.detail_series = self.detail_series - series_before + account.detail_series();
+        self.index.insert(account, &self.settings);
         self.gate.publish(account.saved(), account.view());
-        if account.is_attempted() != attempted_before {
-            if attempted_before {
-                self.attempted -= 1;
-            } else {
-                self.attempted += 1;
-            }
-            self.show_attempted();
-        }
-    }
-
-    fn show_attempted(&self) {
-        let attempted = self.attempted;
-        self.views.exporter.note(|view| view.attempted = attempted);
     }
 
     fn start(&mut self, id: AccountId, probe: Probe) {
@@ -207,31 +210,31 @@ impl Core {
         };
         let run = RunId(self.next_run);
         self.next_run += 1;
-        let troubled = plan.failures > 0;
-        self.agenda.remove(id, probe, plan);
+        let is_failing = plan.is_failing();
+        let agenda = &mut self.index.agenda;
+        agenda.remove(id, probe, plan);
         plan.in_flight = Some(run);
-        self.agenda.insert(id, probe, plan);
-        self.agenda.take_slot(probe, troubled);
+        agenda.insert(id, probe, plan);
+        agenda.take_slot(probe, is_failing);
         self.runs.insert(
             run,
             Run {
                 id,
                 probe,
-                troubled,
+                is_failing,
                 unanswered: questions.len(),
                 failed: false,
             },
         );
-        for question in questions {
-            self.requests.push(Request::Ask {
+        self.requests
+            .extend(questions.into_iter().map(|question| Request::Ask {
                 run,
                 account: Arc::clone(&account.account),
                 question,
-            });
-        }
+            }));
     }
 
-    /// A question has ended, well or not.
+    /// Takes the result of a question.
     pub fn observed(&mut self, run_id: RunId, observation: Observation) {
         let Some(run) = self.runs.get_mut(&run_id) else {
             return;
@@ -241,36 +244,30 @@ impl Core {
         run.failed |= observation.outcome.is_err();
         let (has_ended, failed) = (run.unanswered == 0, run.failed);
         if has_ended {
-            let troubled = run.troubled;
+            let is_failing = run.is_failing;
             self.runs.remove(&run_id);
-            self.agenda.release_slot(probe, troubled);
+            self.index.agenda.release_slot(probe, is_failing);
         }
         if let Some(skew) = observation.skew {
-            self.views
-                .exporter
-                .note(|view| view.clock_skew = Some(skew));
-        }
-        let is_current = self
-            .accounts
-            .get(&id)
-            .and_then(|account| account.plan(probe))
-            .is_some_and(|plan| plan.in_flight == Some(run_id));
-        if !is_current {
-            // The account left, or is read in another way now.
-            return;
+            let exporter = &self.views.exporter;
+            exporter.note(|view| view.clock_skew = Some(skew));
         }
         let now = self.now();
-        let series = self
-            .accounts
-            .get(&id)
-            .map_or(0, |account| account.detail_series());
-        let others = self.detail_series - series;
-        let room = self.settings.max_detail_series.saturating_sub(others);
+        let account = self.accounts.get(&id).filter(|account| {
+            let plan = account.plan(probe);
+            plan.is_some_and(|plan| plan.in_flight == Some(run_id))
+        });
+        let Some(account) = account else {
+            // The account left, or is reached in another way now.
+            return;
+        };
+        let others = self.index.detail_series - account.detail_series();
+        let free_series = self.settings.max_detail_series.saturating_sub(others);
         self.change(id, |account, settings| {
             let context = Context {
                 now,
                 settings,
-                room,
+                free_series,
             };
             account.observe(observation, &context);
             if has_ended {
@@ -279,7 +276,7 @@ impl Core {
         });
     }
 
-    /// Follows the newest orders. Returns their generation.
+    /// Applies orders. Returns their generation.
     pub fn take_orders(&mut self, orders: Orders) -> u64 {
         let Orders {
             generation,
@@ -288,10 +285,9 @@ impl Core {
         } = orders;
         if settings != self.settings {
             self.settings = settings;
-            self.agenda.resize(settings.concurrency);
-            self.views
-                .exporter
-                .note(|view| view.interval = settings.interval());
+            self.index.agenda.resize(settings.concurrency);
+            let exporter = &self.views.exporter;
+            exporter.note(|view| view.interval = settings.interval());
             let now = self.clock.moment();
             let ids: Vec<AccountId> = self.accounts.keys().copied().collect();
             for id in ids {
@@ -357,7 +353,7 @@ impl Core {
             absent.filter(|absent| **absent == why).count()
         };
         self.views.exporter.left(self.meta.left.clone());
-        let attempted = self.attempted;
+        let attempted = self.index.attempted;
         self.views.exporter.note(|view| {
             view.attempted = attempted;
             if list.complete {
@@ -377,35 +373,22 @@ impl Core {
         let id = account.id;
         let saved = self.restored.remove(&id);
         let monitored = Monitored::new(account, place, first, now, saved, &self.settings);
-        for (probe, plan) in monitored.plans() {
-            self.agenda.insert(id, probe, plan);
-        }
-        self.reviews
-            .extend(monitored.review_at(&self.settings).map(|at| (at, id)));
-        self.detail_series += monitored.detail_series();
-        self.attempted += usize::from(monitored.is_attempted());
+        self.index.insert(&monitored, &self.settings);
         self.gate.restore(monitored.view());
         self.accounts.insert(id, Box::new(monitored));
     }
 
-    /// Hands all that is known to the gate, as the last thing.
+    /// Saves every account, at the end of the process.
     pub fn save(&self) {
         for (id, account) in &self.accounts {
             self.gate.save(*id, account.saved());
         }
     }
 
-    /// Lets go of an account, and shows that it left unless another shard goes on with it.
+    /// Stops monitoring an account, and exports that it left unless another shard monitors it.
     fn leave(&mut self, id: AccountId, absent: Option<Absent>, now: Moment) {
         if let Some(account) = self.accounts.remove(&id) {
-            for (probe, plan) in account.plans() {
-                self.agenda.remove(id, probe, plan);
-            }
-            if let Some(at) = account.review_at(&self.settings) {
-                self.reviews.remove(&(at, id));
-            }
-            self.detail_series -= account.detail_series();
-            self.attempted -= usize::from(account.is_attempted());
+            self.index.remove(&account, &self.settings);
         }
         self.restored.remove(&id);
         self.requests.push(Request::Forget(id));
@@ -420,7 +403,7 @@ impl Core {
             None => LeftReason::Removed,
         };
         info!(account = %id, reason = reason.as_str(), "no longer monitoring");
-        let until = now + LEFT_IS_SHOWN;
+        let until = now + LEFT_IS_EXPORTED;
         self.meta.left.insert(id, Left { reason, until });
     }
 }

@@ -1,20 +1,20 @@
-//! The schedule: which account is asked what next, under which deadline, and what becomes of the
-//! answers.
+//! The schedule: which account is polled next, with which deadline, and what follows from an answer.
 //!
-//! One task runs the loop in this file; `core` owns all accounts and does no I/O; questions run beside
-//! it and hand their observations back, so nothing here needs a lock. Each `(account, probe)` has one plan, the
-//! only place where a due time lives. What an answer proves is `root_posture`'s to say; how AWS is
-//! asked is `aws`'s; what is on disk before it is shown is the gate's.
+//! One task runs the loop in this file; `core` owns all accounts and does no I/O; questions run as
+//! tasks of their own and return observations, so nothing here needs a lock. Each `(account, probe)` has
+//! one plan, the only place of a due time. The schedule never judges evidence (`root_posture` does),
+//! never calls AWS itself (`aws` does), and never decides what must be on disk first (the gate does).
 
 mod account;
 mod agenda;
-mod changes;
 mod core;
+mod log;
 mod once;
 mod orders;
 mod phase;
 mod probe;
 mod report;
+mod sources;
 #[cfg(test)]
 mod tests;
 
@@ -38,27 +38,27 @@ pub use once::{once, settings_once, try_sources};
 pub use orders::{Absent, AccountList, Orders, Settings, Sources};
 use probe::{Observation, Question, ask};
 
-/// What the schedule works with.
+/// Everything that the schedule needs.
 #[derive(Debug)]
 pub struct Schedule {
-    /// Which accounts it monitors, and how.
+    /// The accounts that it monitors, and how.
     pub orders: watch::Receiver<Orders>,
-    /// Where it says the generation of the orders that it follows.
+    /// Receives the generation of the orders that it follows.
     pub follows: watch::Sender<u64>,
-    /// Whom it asks.
+    /// AWS.
     pub aws: Aws,
-    /// What is shown of the exporter itself.
+    /// The views, for that of the exporter itself.
     pub views: Arc<Views>,
     /// Its clock.
     pub clock: Clock,
-    /// Who keeps and shows what it learns of accounts.
+    /// Saves and publishes the accounts.
     pub gate: Gate,
-    /// What was kept.
+    /// The state that an earlier process saved.
     pub state: State,
 }
 
 impl Schedule {
-    /// Polls all accounts until `shutdown` completes, then hands all that is known to the gate.
+    /// Polls all accounts until `shutdown` completes, then saves them.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self {
             mut orders,
@@ -71,7 +71,7 @@ impl Schedule {
         } = self;
         let settings = orders.borrow().settings;
         let mut core = Core::new(settings, state, views, clock.clone(), gate);
-        let mut asking = Asking {
+        let mut in_flight = InFlight {
             aws,
             clock: clock.clone(),
             tasks: JoinSet::new(),
@@ -83,13 +83,13 @@ impl Schedule {
         loop {
             core.turn();
             for request in core.requests() {
-                asking.carry_out(request, &core);
+                in_flight.carry_out(request, &core);
             }
             let wake = core.next_wake();
             tokio::select! {
                 () = &mut shutdown => return core.save(),
-                Some(ended) = asking.tasks.join_next_with_id() => {
-                    if let Some((run, observation)) = asking.ended(ended) {
+                Some(ended) = in_flight.tasks.join_next_with_id() => {
+                    if let Some((run, observation)) = in_flight.ended(ended) {
                         core.observed(run, observation);
                     }
                 }
@@ -106,16 +106,14 @@ impl Schedule {
     }
 }
 
-/// The questions that are being asked; they end with it.
-struct Asking {
+/// The questions in flight. Dropping it cancels them.
+struct InFlight {
     aws: Aws,
     clock: Clock,
     tasks: JoinSet<Observation>,
-    /// What each task asks.
     questions: HashMap<task::Id, Asked>,
 }
 
-/// A question that is being asked.
 struct Asked {
     run: RunId,
     account: AccountId,
@@ -123,7 +121,7 @@ struct Asked {
     at: Moment,
 }
 
-impl Asking {
+impl InFlight {
     fn carry_out(&mut self, request: Request, core: &Core) {
         match request {
             Request::Ask {
@@ -150,8 +148,8 @@ impl Asking {
         }
     }
 
-    /// What came of a question. A panic is a defect of ours: it costs the question, not the account
-    /// and not the process.
+    /// The observation of a task that ended. A panic is a defect of this program: it fails the question,
+    /// not the account and not the process.
     fn ended(
         &mut self,
         ended: Result<(task::Id, Observation), JoinError>,

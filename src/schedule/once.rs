@@ -1,14 +1,16 @@
-//! One account polled once and to the end: what the daemon learns in its first intervals.
+//! Polls one account once, to the end: the findings of the daemon's first intervals.
 //!
-//! It is the daemon's own way: the same questions, the same reading of the answers, the same
-//! judgement and the same pauses. What differs is that it ends: a probe that fails is tried a few
-//! times, a report in the making is waited for, and a poll is repeated only where another answer
-//! would decide something.
+//! It uses the daemon's own questions, parsing, judgement and pauses. Unlike the daemon it ends: a
+//! failing probe is tried a few times, a report that AWS is making is waited for, and a poll is
+//! repeated only where another answer would change a value.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::{COLD_WAIT, Limits, Source};
+use root_posture::{
+    Answer, Evidence, FIRST_REPORT_WAIT, Limits, LiveSource, Moment, Source, Timestamp, Topic,
+    Values, judge,
+};
 use tokio::task::JoinSet;
 
 use super::account::{Context, Monitored, Now};
@@ -20,17 +22,17 @@ use crate::clock::Clock;
 use crate::failure::{Failure, Reason};
 use crate::views::AccountView;
 
-/// The interval of a single poll: a second one comes half of it to one and a half of it later.
-/// IAM's answers agree within seconds of a change.
+/// The interval of the polls: a second one comes half of it to one and a half of it later. IAM's
+/// answers agree within seconds of a change.
 const INTERVAL: Duration = Duration::from_secs(6);
 
-/// How often a probe is tried that fails in a way that may pass.
+/// How often a probe with a temporary failure is tried.
 const TRIES: u32 = 3;
 
-/// A bound for answers that go on contradicting each other.
-const MOST_POLLS: u32 = 6;
+/// A bound on polls whose answers keep contradicting each other.
+const MAX_POLLS: u32 = 6;
 
-/// How a single poll goes by the configuration.
+/// The settings of a single poll under the configured ones.
 #[must_use]
 pub fn settings_once(settings: &Settings) -> Settings {
     Settings {
@@ -38,14 +40,14 @@ pub fn settings_once(settings: &Settings) -> Settings {
             interval: INTERVAL,
             ..settings.limits
         },
-        report_timeout: settings.report_timeout.min(COLD_WAIT),
+        report_timeout: settings.report_timeout.min(FIRST_REPORT_WAIT),
         user_detail: false,
         max_detail_series: 0,
         ..*settings
     }
 }
 
-/// Polls an account, and again where the first answers would lower what its report says.
+/// Polls an account, and again where a repeated answer would change a value.
 pub async fn once(
     aws: Aws,
     clock: Clock,
@@ -76,39 +78,33 @@ pub async fn once(
         }
         let mut failed = false;
         while let Some(observed) = asking.join_next().await {
-            // A defect of ours must not be taken for an answer.
+            // A panic is a defect of this program, and must not count as an answer.
             let observation =
                 observed.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             failed |= observation.outcome.is_err();
             let context = Context {
                 now: now(),
                 settings: &settings,
-                room: 0,
+                free_series: 0,
             };
             monitored.observe(observation, &context);
         }
         monitored.ended(probe, failed, now(), &settings);
     }
-    monitored.stop_waiting(clock.moment(), &settings);
+    monitored.end_first_start(clock.moment(), &settings);
     monitored.view()
 }
 
-/// Tries each source of an account once: what the daemon would say of its first attempt. A report
-/// that AWS is still making is no failure.
+/// Tries each source of an account once, as the daemon's first attempt would. A report that AWS is
+/// still making is no failure.
 pub async fn try_sources(
     aws: Aws,
     clock: Clock,
     account: Arc<Account>,
     settings: Settings,
 ) -> Vec<(Source, Result<(), Failure>)> {
-    let monitored = Monitored::new(
-        Arc::clone(&account),
-        0,
-        clock.moment(),
-        clock.moment(),
-        None,
-        &settings,
-    );
+    let now = clock.moment();
+    let monitored = Monitored::new(Arc::clone(&account), 0, now, now, None, &settings);
     let mut tried = Vec::new();
     for source in Source::ALL {
         if !settings.sources.uses(&account, source) {
@@ -117,7 +113,7 @@ pub async fn try_sources(
         let probes: &[Probe] = match source {
             Source::CredentialReport => &[Probe::Report],
             Source::AccountSummary => &[Probe::Summary],
-            // Where nothing else reads the summary, the root session does.
+            // Without another session, the summary is read in the root session.
             Source::RootSession if account.access.is_none() => &[Probe::RootKeys, Probe::Summary],
             Source::RootSession => &[Probe::RootKeys],
         };
@@ -145,48 +141,84 @@ pub async fn try_sources(
     tried
 }
 
-/// What is to be done next; `None` when all is done that can be.
+/// The next probe; `None` when all have ended.
 fn next(
     monitored: &Monitored,
     runs: &[u32; Probe::COUNT],
     now: Now,
     settings: &Settings,
 ) -> Option<Probe> {
-    let in_doubt = monitored.wants_another_poll(now.moment, settings);
+    let in_doubt = needs_another_poll(monitored, now.moment, settings);
     let unfinished = monitored.plans().filter(|(probe, plan)| {
         let runs = runs[*probe as usize];
-        let again = in_doubt && plan.failures < TRIES || passes(monitored, *probe, plan.failures);
+        let failed_temporarily = fails_temporarily(monitored, *probe, plan.failures);
         match probe {
-            Probe::Report => {
-                runs == 0 || monitored.awaits_report() || passes(monitored, *probe, plan.failures)
-            }
+            Probe::Report => runs == 0 || monitored.awaits_report() || failed_temporarily,
             Probe::RootDetail => monitored.has_list() && (runs == 0 || in_doubt && runs < TRIES),
-            Probe::Summary | Probe::RootKeys => runs == 0 || runs < MOST_POLLS && again,
+            Probe::Summary | Probe::RootKeys => {
+                let again = in_doubt && plan.failures < TRIES || failed_temporarily;
+                runs == 0 || runs < MAX_POLLS && again
+            }
         }
     });
     unfinished
-        // The report first: what is answered after it may refute it.
+        // The report first: later answers may refute it.
         .min_by_key(|(probe, plan)| (plan.due, *probe != Probe::Report))
         .map(|(probe, _)| probe)
 }
 
-/// Whether the probe has failed in a way that may pass, and has tries left.
-fn passes(monitored: &Monitored, probe: Probe, failures: u32) -> bool {
+/// Whether two more answers like the last ones would change a value, as where they refute a report.
+fn needs_another_poll(monitored: &Monitored, now: Moment, settings: &Settings) -> bool {
+    let limits = &settings.limits;
+    let mut record = monitored.record().clone();
+    let mut asked = now;
+    for _ in 0..2 {
+        asked = asked + settings.interval();
+        for source in LiveSource::ALL {
+            let answer = Evidence::Answer(same_answer(monitored, source, asked));
+            record.take(answer, limits);
+        }
+    }
+    !judge(&record, asked, limits).has_values_of(monitored.posture())
+}
+
+/// The last answer of a live source, as if it were requested again then; empty while it fails.
+fn same_answer(monitored: &Monitored, source: LiveSource, asked: Moment) -> Answer {
+    let probe = match source {
+        LiveSource::Summary => Probe::Summary,
+        LiveSource::List => Probe::RootKeys,
+    };
+    let works = monitored.plan(probe).is_some_and(|it| !it.is_failing());
+    let topics = Topic::ALL.into_iter().filter(|_| works);
+    let values = topics.fold(Values::default(), |values, topic| {
+        let newest = monitored.record().history(source, topic).newest();
+        values.with(topic, newest.map(|run| run.value))
+    });
+    Answer {
+        source,
+        asked,
+        date: Timestamp::default(),
+        values,
+    }
+}
+
+/// Whether a probe has failed in a way that may pass, and has tries left.
+fn fails_temporarily(monitored: &Monitored, probe: Probe, failures: u32) -> bool {
     let source = match probe {
         Probe::Summary => Source::AccountSummary,
         Probe::RootKeys | Probe::RootDetail => Source::RootSession,
         Probe::Report => Source::CredentialReport,
     };
-    (1..TRIES).contains(&failures)
-        && monitored.last_failures().any(|(failed, reason)| {
-            failed == source
-                && matches!(
-                    reason,
-                    Reason::Throttled
-                        | Reason::Timeout
-                        | Reason::Network
-                        | Reason::Service
-                        | Reason::LimitExceeded
-                )
-        })
+    let is_temporary = |reason| {
+        matches!(
+            reason,
+            Reason::Throttled
+                | Reason::Timeout
+                | Reason::Network
+                | Reason::Service
+                | Reason::LimitExceeded
+        )
+    };
+    let reason = monitored.sources().down_because(source);
+    (1..TRIES).contains(&failures) && reason.is_some_and(is_temporary)
 }

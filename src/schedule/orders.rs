@@ -1,4 +1,4 @@
-//! What the schedule is ordered to do: which accounts, by which sources, how often.
+//! The orders of the schedule: which accounts it monitors, by which sources, how often.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use root_posture::{AccountId, Limits, Source, SourcesInUse};
 
-use super::probe::Probe;
 use crate::account::Account;
-use crate::aws::SessionKind;
 use crate::views::KnownOrganization;
 
-/// Which sources are asked, where an account has a way to ask them.
+/// Which sources are polled, where an account can be reached for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sources {
     /// The credential report.
@@ -21,80 +19,44 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Whether a source of an account is asked.
+    /// Whether a source of an account is in use. A summary in a root session belongs to the root
+    /// session.
     #[must_use]
     pub fn uses(self, account: &Account, source: Source) -> bool {
-        self.of(account).all().any(|used| used == source)
+        let in_use = self.of(account);
+        match source {
+            Source::CredentialReport => in_use.report,
+            Source::AccountSummary => in_use.summary && account.access.is_some(),
+            Source::RootSession => in_use.list,
+        }
     }
 
-    /// The sources of one account. In aws-cn there are no root credentials to look for.
-    pub(super) fn of(self, account: &Account) -> Used {
+    /// The evidence in use of one account. In aws-cn there are no root credentials to find.
+    pub(super) fn of(self, account: &Account) -> SourcesInUse {
         let has_root = account.partition().has_root_credentials();
         let has_own = account.access.is_some();
-        let root = account.root_session && has_root;
-        Used {
-            report: self.report && has_own,
-            summary: match (self.summary, has_own) {
-                (true, true) if has_root => Some(SessionKind::Own),
-                (true, false) if root => Some(SessionKind::Root),
-                _ => None,
-            },
-            root,
-        }
-    }
-}
-
-/// The sources of one account, each with whether it is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Used {
-    pub report: bool,
-    /// The session in which the summary is read: a root session where there is no other.
-    pub summary: Option<SessionKind>,
-    pub root: bool,
-}
-
-impl Used {
-    /// In the order of [`Source::ALL`].
-    pub fn all(self) -> impl Iterator<Item = Source> {
-        Source::ALL
-            .into_iter()
-            .zip([
-                self.report,
-                self.summary == Some(SessionKind::Own),
-                self.root,
-            ])
-            .filter_map(|(source, used)| used.then_some(source))
-    }
-
-    pub fn runs(self, probe: Probe) -> bool {
-        match probe {
-            Probe::Summary => self.summary.is_some(),
-            Probe::RootKeys | Probe::RootDetail => self.root,
-            Probe::Report => self.report,
-        }
-    }
-
-    pub fn in_use(self) -> SourcesInUse {
+        let list = account.root_session && has_root;
         SourcesInUse {
-            summary: self.summary.is_some(),
-            list: self.root,
-            report: self.report,
+            report: self.report && has_own,
+            // In a root session where there is no other.
+            summary: self.summary && if has_own { has_root } else { list },
+            list,
         }
     }
 }
 
-/// What the schedule goes by.
+/// The settings of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How many probes of each kind run at once.
     pub concurrency: usize,
     /// How long one question may take.
     pub timeout: Duration,
-    /// How long a report may stay in the making.
+    /// How long AWS may take to make a report.
     pub report_timeout: Duration,
-    /// How often each account is polled, and how long a value that says "fine" is shown.
+    /// How often each account is polled, and when a fine value expires.
     pub limits: Limits,
-    /// What is asked.
+    /// Which sources are polled.
     pub sources: Sources,
     /// Whether IAM users are kept by name.
     pub user_detail: bool,
@@ -110,14 +72,14 @@ impl Settings {
     }
 }
 
-/// Which accounts to monitor, and how: taken together, so that a reload is whole or nothing.
+/// Which accounts to monitor, and how. Taken together, so that a reload applies as a whole.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    /// Which configuration they come from, counted from 0.
+    /// The number of the configuration they come from, counted from 0.
     pub generation: u64,
-    /// How to monitor.
+    /// The settings.
     pub settings: Settings,
-    /// Which accounts; `None` until something is known.
+    /// The accounts; `None` until any are known.
     pub list: Option<AccountList>,
 }
 
@@ -128,15 +90,15 @@ pub struct AccountList {
     pub accounts: Vec<Arc<Account>>,
     /// The caller's own account, where that is known.
     pub caller: Option<AccountId>,
-    /// Whether the list is whole, be it from the state file.
+    /// Whether the list is complete; one from the state file is.
     pub complete: bool,
-    /// Whether AWS or the configuration has confirmed it in this run. What a list leaves out that
-    /// has not been is not dropped.
+    /// Whether AWS or the configuration has confirmed it in this process. Accounts missing from a
+    /// list without confirmation stay monitored.
     pub confirmed: bool,
     /// Accounts that are not monitored here, and why. One that is neither here nor in `accounts`
     /// was removed.
     pub absent: Arc<HashMap<AccountId, Absent>>,
-    /// The organization, to be kept across restarts.
+    /// The organization, to be saved for a restart.
     pub organization: Option<Arc<KnownOrganization>>,
 }
 

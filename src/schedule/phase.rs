@@ -1,10 +1,10 @@
-//! When in its interval an account is polled. Nothing here reads a clock.
+//! Spreads the polls of all accounts over the interval. Nothing here reads a clock.
 
 use std::time::Duration;
 
 use root_posture::Moment;
 
-/// Where in the interval an account is polled, so that all accounts spread evenly.
+/// The place of an account in the interval, so that the polls of all accounts spread evenly.
 ///
 /// The n-th account gets the fractional part of n times the golden ratio: however many there are
 /// and whenever they join, no two are close and no gap is wide (a low-discrepancy sequence).
@@ -19,36 +19,27 @@ impl Phase {
 
     /// The first of this phase's times at or after `from`.
     pub fn next(self, from: Moment, interval: Duration) -> Moment {
-        let step = i64::try_from(interval.as_millis())
-            .unwrap_or(i64::MAX)
-            .max(1);
-        let phase = i64::try_from(self.0.as_millis()).unwrap_or(0) % step;
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let step = millis(interval).max(1);
+        let phase = millis(self.0) % step;
         let past = (from.millis() - phase).rem_euclid(step);
         from.shifted(if past == 0 { 0 } else { step - past })
     }
 }
 
-/// The beat in which what is due is started, where there are many accounts.
+/// Starts the due probes of many accounts together, at the ends of quarters of a second.
 ///
-/// A call that comes alone finds the processor's caches cold and costs up to three times as much
-/// as one of many that come together. So what is due within a beat is started at its end, a
-/// quarter of a second later at most: long enough for forty polls of ten thousand accounts, short
-/// enough to need no more connections than that. A handful of accounts is not worth it.
+/// A call that comes alone finds the processor's caches cold and costs up to three times as much CPU
+/// as one of many. For fewer than a thousand accounts that is not worth the delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beat(i64);
 
 impl Beat {
-    pub fn of(accounts: usize, interval: Duration) -> Self {
-        const MANY: usize = 1000;
-        const LONGEST: Duration = Duration::from_millis(250);
-        if accounts < MANY {
-            return Self(1);
-        }
-        let beat = (interval / 240).min(LONGEST);
-        Self(i64::try_from(beat.as_millis()).unwrap_or(1).max(1))
+    pub fn of(accounts: usize) -> Self {
+        Self(if accounts < 1000 { 1 } else { 250 })
     }
 
-    /// The last end of a beat at or before `moment`: what was due by then is started.
+    /// The last end of a beat at or before `moment`: probes that were due by then start.
     pub fn before(self, moment: Moment) -> Moment {
         moment.shifted(-moment.millis().rem_euclid(self.0))
     }
@@ -59,8 +50,8 @@ impl Beat {
     }
 }
 
-/// When the n-th of `count` new accounts is first polled, counted from their arrival: 200 accounts
-/// a second, or all within one interval where there are more.
+/// The delay of the first poll of the n-th of `count` new accounts: 200 accounts a second, or all within
+/// one interval if there are more.
 pub(super) fn first_delay(nth: usize, count: usize, interval: Duration) -> Duration {
     const PACE: Duration = Duration::from_millis(5);
     let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
@@ -87,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn first_polls_are_spread_and_a_handful_is_asked_at_once() {
+    fn first_polls_are_spread_and_a_few_accounts_are_polled_at_once() {
         assert!(first_delay(2, 3, INTERVAL) < Duration::from_millis(50));
         assert!(first_delay(9_999, 10_000, INTERVAL) > Duration::from_secs(45));
         assert!(first_delay(99_999, 100_000, INTERVAL) <= INTERVAL);
@@ -96,13 +87,8 @@ mod tests {
     #[test]
     fn a_beat_delays_the_many_by_a_quarter_of_a_second_and_the_few_not_at_all() {
         let moment = Moment::from_millis(60_001);
-        for (accounts, interval, after) in [
-            (999, INTERVAL, 60_001),
-            (1000, INTERVAL, 60_250),
-            (10_000, 60 * INTERVAL, 60_250),
-            (10_000, Duration::from_secs(5), 60_020),
-        ] {
-            let beat = Beat::of(accounts, interval);
+        for (accounts, after) in [(999, 60_001), (1000, 60_250)] {
+            let beat = Beat::of(accounts);
             let after = Moment::from_millis(after);
             assert_eq!(beat.after(moment), after);
             assert_eq!(beat.before(after), after);

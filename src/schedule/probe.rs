@@ -1,12 +1,12 @@
-//! One run of a probe: its questions to AWS, each with a deadline of its own, and what came of them.
+//! The questions of a probe to AWS, each with its own deadline, and their answers as findings.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use root_posture::report::{self, CredentialReport, ReportError};
 use root_posture::{
-    Answer, Counts, LastUse, LiveSource, Moment, ReportClaim, RootKey, Timestamp, Topic, Topics,
-    Values,
+    Answer, Counts, LastUse, LiveSource, Moment, ReportClaim, RootKey, SourcesInUse, Timestamp,
+    Topic, Topics, Values,
 };
 
 use crate::account::Account;
@@ -14,14 +14,14 @@ use crate::aws::{self, Aws, Fetched, ReportState, SessionKind};
 use crate::clock::Clock;
 use crate::failure::{Failure, Reason};
 
-/// A kind of question to one account. Each runs on its own plan.
+/// A kind of poll of one account. Each has its own plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Probe {
     /// iam:GetAccountSummary.
     Summary,
     /// iam:ListAccessKeys in a root session.
     RootKeys,
-    /// What changes rarely, in a root session: last use, certificates, MFA, login profile.
+    /// What changes rarely, in a root session: last use, certificates, MFA devices, login profile.
     RootDetail,
     /// The next step of the credential report.
     Report,
@@ -35,14 +35,23 @@ impl Probe {
         Self::RootDetail,
         Self::Report,
     ];
+
+    /// Whether it gives evidence that is in use.
+    pub fn is_used(self, in_use: SourcesInUse) -> bool {
+        match self {
+            Self::Summary => in_use.summary,
+            Self::RootKeys | Self::RootDetail => in_use.list,
+            Self::Report => in_use.report,
+        }
+    }
 }
 
-/// One question of a probe. Those of one probe are asked side by side, and each stands alone.
+/// One request of a probe. Those of one probe run side by side, and each can fail alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     Summary(SessionKind),
     RootKeys,
-    /// About the key of that id.
+    /// Of the key with that id.
     LastUse(String),
     Certificates,
     Mfa,
@@ -51,55 +60,55 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// What stays unanswered when it fails.
+    /// The evidence that is missing when it fails.
     pub fn topics(&self) -> Option<(LiveSource, Topics)> {
-        match self {
-            Self::Summary(_) => Some((LiveSource::Summary, Topics::ALL)),
-            Self::RootKeys => Some((LiveSource::List, Topics::of(&[Topic::Keys]))),
-            Self::Certificates => Some((LiveSource::List, Topics::of(&[Topic::Certificates]))),
-            Self::Mfa => Some((LiveSource::List, Topics::of(&[Topic::MfaOff]))),
-            Self::LoginProfile => Some((LiveSource::List, Topics::of(&[Topic::Password]))),
-            Self::LastUse(_) | Self::Report => None,
-        }
+        let topic = match self {
+            Self::Summary(_) => return Some((LiveSource::Summary, Topics::ALL)),
+            Self::RootKeys => Topic::Keys,
+            Self::Certificates => Topic::Certificates,
+            Self::Mfa => Topic::MfaOff,
+            Self::LoginProfile => Topic::Password,
+            Self::LastUse(_) | Self::Report => return None,
+        };
+        Some((LiveSource::List, Topics::of(&[topic])))
     }
 }
 
-/// What came of a question.
+/// The result of a question, failures included.
 #[derive(Debug)]
 pub(super) struct Observation {
     pub question: Question,
-    /// When the attempt began; an answer says itself when it was asked.
+    /// When the attempt began; an answer carries the time of its own request.
     pub asked: Moment,
-    /// How far AWS's clock is ahead of the local one, in seconds, where the answer said.
+    /// How far AWS's clock is ahead of the local one, in seconds, where the answer has a date.
     pub skew: Option<i64>,
     pub outcome: Result<Finding, Failure>,
 }
 
-/// What an answer says.
 #[derive(Debug)]
 pub(super) enum Finding {
-    /// Of topics.
+    /// Values of topics.
     Live(Answer),
-    /// Of root's access keys, one by one.
+    /// Root's access keys, one by one.
     Keys(Answer, Vec<RootKey>),
-    /// When the key of that id was last used.
+    /// The last use of the key with that id.
     LastUse(String, Option<LastUse>),
     /// AWS is making the report.
     ReportPending,
-    /// The report.
+    /// A report.
     Report(Box<ReadReport>),
 }
 
-/// A credential report that could be read.
+/// A credential report that was parsed.
 #[derive(Debug)]
 pub(super) struct ReadReport {
     pub report: CredentialReport,
     pub claim: ReportClaim,
-    /// Why AWS would not make a newer one, where it refused.
+    /// Why AWS refused to make a newer one, if it did.
     pub refused: Option<Failure>,
 }
 
-/// Asks a question, for at most `timeout`.
+/// Asks AWS a question, for at most `timeout`.
 pub(super) async fn ask(
     aws: Aws,
     clock: Clock,
@@ -180,9 +189,9 @@ fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answ
     }
 }
 
-/// Asks AWS to make a report, and takes the one that is there. Asking is the way to learn how far
-/// it is: AWS begins a new one only when the last is four hours old. Where it refuses to make one,
-/// there may be one all the same.
+/// Requests a new report, and fetches the one that exists. The request also returns the state of a
+/// report: AWS begins a new one only when the last is four hours old. Where AWS refuses to make one,
+/// an older one may still exist.
 async fn report_step(aws: &Aws, account: &Account) -> Answered {
     let refused = match aws.generate_report(account).await {
         Ok(answer) if answer.value == ReportState::Pending => {
@@ -203,7 +212,7 @@ async fn report_step(aws: &Aws, account: &Account) -> Answered {
             Ok((Finding::Report(Box::new(read)), skew))
         }
         (Fetched::Missing, Some(refused)) => Err(refused),
-        // Where nobody refused it ran out between the two calls; the next step has AWS make one.
+        // It expired between the two calls; the next step requests a new one.
         (Fetched::Pending | Fetched::Missing, _) => Ok((Finding::ReportPending, skew)),
     }
 }

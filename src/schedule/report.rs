@@ -1,11 +1,11 @@
-//! The life of an account's credential report: its steps, when the next is due, and what one that
-//! was read changes.
+//! The credential report of an account: the one in use, the one that AWS is making, and when the next
+//! step is due.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::report::{CredentialReport, UserFigures, UserRow};
+use root_posture::report::{CredentialReport, UserCounts, UserRow};
 use root_posture::{AccountId, Moment, Timestamp};
 use tracing::warn;
 
@@ -13,22 +13,15 @@ use super::orders::Settings;
 use crate::failure::{Failure, Reason};
 use crate::views::{ReportView, UserDetail};
 
-/// How long AWS keeps a report: it makes a new one when the last is so old.
+/// The age of a report at which AWS makes a new one.
 const LIFE: Duration = Duration::from_secs(4 * 3600);
 
-/// A pause after a report ran out, beside the jitter: AWS counts in whole seconds.
+/// A pause after that, besides the jitter: AWS counts in whole seconds.
 const MARGIN: Duration = Duration::from_secs(1);
 const JITTER: Duration = Duration::from_secs(9);
 
-/// The pauses between the questions whether a report is ready.
-const PAUSES: [Duration; 6] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(15),
-    Duration::from_secs(30),
-];
+/// The pauses in seconds between polls for a report that AWS is making; the last one repeats.
+const PAUSES: [u64; 6] = [1, 2, 4, 8, 15, 30];
 
 /// The report in use, and the one that AWS is making.
 #[derive(Debug, Default)]
@@ -45,10 +38,10 @@ struct Pending {
 }
 
 impl Report {
-    /// The longest time from one report to the next, when all is well.
+    /// The longest time from one report to the next without failures.
     pub const LONGEST_LIFE: Duration = LIFE.saturating_add(MARGIN).saturating_add(JITTER);
 
-    /// What is shown of the report in use.
+    /// The view of the report in use.
     pub fn view(&self) -> Option<Arc<ReportView>> {
         self.view.clone()
     }
@@ -63,32 +56,29 @@ impl Report {
         self.view.as_ref().map_or(0, |view| view.detail.series())
     }
 
-    /// Goes on with a report from before the start. Whether it has to be read again.
+    /// Continues with a saved report. Returns whether it has to be read again for its users.
     pub fn restore(&mut self, view: Option<Arc<ReportView>>, settings: &Settings) -> bool {
         self.view = view;
         self.adapt(settings)
     }
 
-    /// Goes on under these settings. Whether the report has to be read again for its users.
+    /// Continues under these settings. Returns whether the report has to be read again for its users.
     pub fn adapt(&mut self, settings: &Settings) -> bool {
         let Some(view) = &mut self.view else {
             return false;
         };
-        match (&view.detail, settings.user_detail) {
-            (UserDetail::Kept(_) | UserDetail::Dropped, false) => {
-                Arc::make_mut(view).detail = UserDetail::Off;
-                false
-            }
-            (UserDetail::Off, true) => true,
-            (UserDetail::Off, false) | (UserDetail::Kept(_) | UserDetail::Dropped, true) => false,
+        let is_off = view.detail == UserDetail::Off;
+        if !settings.user_detail && !is_off {
+            Arc::make_mut(view).detail = UserDetail::Off;
         }
+        settings.user_detail && is_off
     }
 
-    /// AWS is making a report: since when, and how long to pause before the next question.
+    /// Notes that AWS is making a report. Returns since when, and the pause before the next poll.
     ///
     /// # Errors
     ///
-    /// It has not been ready within `refresh.report_timeout`.
+    /// It was not ready within `refresh.report_timeout`.
     pub fn wait(
         &mut self,
         now: Moment,
@@ -100,45 +90,42 @@ impl Report {
         });
         if now.since(pending.since) >= settings.report_timeout {
             self.pending = None;
-            return Err(Failure::new(
-                Reason::ReportPending,
-                format!(
-                    "credential report: not ready within refresh.report_timeout ({:?})",
-                    settings.report_timeout
-                ),
-            ));
+            let timeout = settings.report_timeout;
+            let message =
+                format!("credential report: not ready within refresh.report_timeout ({timeout:?})");
+            return Err(Failure::new(Reason::ReportPending, message));
         }
-        let pause = PAUSES[pending.polls.min(PAUSES.len() - 1)];
+        let pause = Duration::from_secs(PAUSES[pending.polls.min(PAUSES.len() - 1)]);
         pending.polls += 1;
         Ok((pending.since, pause))
     }
 
-    /// AWS has handed out a report: none is pending any more.
+    /// Notes that AWS returned a report: none is pending any more.
     pub fn arrived(&mut self) {
         self.pending = None;
     }
 
-    /// Puts a report in use. `room` is how many series its IAM users may take by name.
+    /// Puts a report in use. `free_series` is how many series its IAM users may take by name.
     pub fn put(
         &mut self,
         id: AccountId,
         report: CredentialReport,
         generated: Timestamp,
         settings: &Settings,
-        room: usize,
+        free_series: usize,
     ) {
         self.view = Some(Arc::new(ReportView {
             generated,
             rows_skipped: report.rows_skipped,
-            users: UserFigures::of(&report.users),
-            detail: users_by_name(id, report.users, settings, room),
+            users: UserCounts::of(&report.users),
+            detail: users_by_name(id, report.users, settings, free_series),
             root: report.root,
         }));
     }
 }
 
-/// How long until AWS can make a newer report than one generated then; `None` when it could
-/// already. `draw` is a random number from 0 to 1.
+/// How long until AWS can make a newer report than one generated then; `None` if it already can.
+/// `draw` is a random number from 0 to 1.
 pub(super) fn until_next(generated: Moment, now: Moment, draw: f64) -> Option<Duration> {
     let rest = LIFE.checked_sub(now.since(generated))?;
     (!rest.is_zero()).then(|| rest + MARGIN + JITTER.mul_f64(draw))
@@ -148,23 +135,23 @@ fn users_by_name(
     id: AccountId,
     mut users: Vec<UserRow>,
     settings: &Settings,
-    room: usize,
+    free_series: usize,
 ) -> UserDetail {
     if !settings.user_detail {
         return UserDetail::Off;
     }
-    // Names are unique in IAM; were they not, one series must not be exported twice.
+    // Names are unique in IAM. If they were not, one series must still not be exported twice.
     let mut names = HashSet::new();
     users.retain(|user| names.insert(user.name.clone()));
     let kept = UserDetail::Kept(users);
-    if kept.series() <= room {
+    if kept.series() <= free_series {
         return kept;
     }
     warn!(
         account = %id,
         series = kept.series(),
-        "the IAM users of this account are left out: users.max_detail_series would be passed; \
-         raise it, or monitor fewer accounts with this process"
+        "the IAM users of this account are left out because they would pass \
+         users.max_detail_series; raise it, or monitor fewer accounts with this process"
     );
     UserDetail::Dropped
 }

@@ -301,7 +301,7 @@ fn no_account_is_late_while_another_probe_hangs_everywhere() {
 }
 
 #[test]
-fn a_fleet_whose_lists_hang_is_shown_by_its_summaries_within_an_interval() {
+fn accounts_whose_lists_hang_are_polled_by_summaries_within_an_interval() {
     // Most of the lists wait for a slot all the time, and so would a first start for them.
     const ACCOUNTS: u64 = 1000;
     let script = |_, question: &Question| match question {
@@ -316,7 +316,7 @@ fn a_fleet_whose_lists_hang_is_shown_by_its_summaries_within_an_interval() {
 }
 
 #[test]
-fn a_key_is_shown_while_the_details_hang() {
+fn a_key_is_exported_while_the_details_hang() {
     let script = |_, question: &Question| match question {
         Question::LoginProfile | Question::LastUse(_) => Reply::Hangs,
         Question::Summary(_) | Question::Report => Reply::Keys(0, 0),
@@ -336,7 +336,7 @@ fn a_key_is_shown_while_the_details_hang() {
 }
 
 #[test]
-fn details_are_asked_soon_after_a_change_and_then_rarely() {
+fn details_are_polled_soon_after_a_change_and_then_rarely() {
     let mut simulation = Simulation::new(1, Box::new(|_, _: &Question| Reply::Keys(0, 0)));
     simulation.run(INTERVAL * 30);
     let asked = simulation.asked[&(id(1), "mfa")].len();
@@ -351,7 +351,7 @@ fn details_are_asked_soon_after_a_change_and_then_rarely() {
 }
 
 #[test]
-fn an_answer_to_an_account_that_left_or_is_read_in_another_way_is_ignored() {
+fn a_late_answer_of_an_account_that_left_or_changed_is_ignored() {
     let mut simulation = Simulation::new(1, Box::new(|_, _: &Question| Reply::Keys(1, 1)));
     simulation.run(Duration::ZERO);
     assert!(!simulation.observations.is_empty(), "on their way");
@@ -369,7 +369,7 @@ fn an_answer_to_an_account_that_left_or_is_read_in_another_way_is_ignored() {
 }
 
 #[test]
-fn a_report_is_read_again_at_once_when_its_users_are_wanted() {
+fn a_report_is_read_again_at_once_when_its_users_are_configured() {
     let mut simulation = Simulation::new(1, Box::new(|_, _: &Question| Reply::Keys(0, 0)));
     simulation.run(INTERVAL);
     let reports = |simulation: &Simulation| simulation.asked[&(id(1), "report")].len();
@@ -398,7 +398,7 @@ fn a_first_start_waits_for_a_report_that_is_refused_for_two_minutes_at_most() {
 }
 
 #[test]
-fn a_summary_of_an_account_without_a_role_is_asked_in_its_root_session() {
+fn without_a_role_the_summary_is_polled_in_the_root_session() {
     let mut alone = Account::clone(&account(1));
     alone.access = None;
     let mut list = orders(settings(), 0);

@@ -1,8 +1,8 @@
-//! The state database: one redb file, which this process holds alone.
+//! The state database: one redb file, which this process locks.
 //!
-//! It never reads a torn value as truth, never refuses a start because of what a file contains
-//! (such a file is set aside), never opens what is not a regular file, and follows no symbolic
-//! link at a name of its own making.
+//! It never returns a torn value, never refuses a start because of a file's content (such a file is
+//! moved aside), never opens anything but a regular file, and never follows a symbolic link at a name
+//! that it creates.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tracing::{error, info, warn};
 
 use super::gate::Disk;
-use super::{Changes, SavedAccount, Stamp, State, import};
+use super::import;
+use super::saved::{Changes, SavedAccount, Stamp, State};
 use crate::clock::Clock;
 use crate::views::ReportView;
 use exporter_toolkit::files;
@@ -33,26 +34,26 @@ const ACCOUNTS: Table = TableDefinition::new("accounts");
 /// The credential report of each account, by its id.
 const REPORTS: Table = TableDefinition::new("reports");
 
-/// The version of the format, and what is kept beside the accounts.
+/// The version of the format, and the state besides the accounts.
 const META: Table = TableDefinition::new("meta");
 
-/// The version this program writes, and the newest it reads. Version 1 was a JSON file.
+/// The version of the format, which is also the newest that can be read. Version 1 was a JSON file.
 const VERSION: u32 = 2;
 
-/// How much memory redb may take for its cache. Its default is 1 GiB.
-const CACHE: usize = 8 << 20;
+/// The size of redb's cache in bytes. Its default is 1 GiB.
+const CACHE_SIZE: usize = 8 << 20;
 
-/// The most that is read into memory of a file that cannot be a database in its place, in bytes:
-/// many times what 10,000 accounts take.
-const MOST: u64 = 1 << 30;
+/// The most bytes of a file that are read into memory, where it cannot be opened in its place: many
+/// times the size for 10,000 accounts.
+const MAX_READ: u64 = 1 << 30;
 
-/// How a redb file begins.
+/// The start of a redb file.
 const MAGIC: &[u8] = b"redb";
 
 /// Why the process must not start with this state path.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// A FIFO, a device, a folder or a socket is in its place.
+    /// It is a FIFO, a device, a folder or a socket.
     #[error("{}: not a regular file; name a file in state.path", .0.display())]
     NotAFile(PathBuf),
     /// Another process has it open.
@@ -60,7 +61,7 @@ pub enum Refusal {
     InUse(PathBuf),
 }
 
-/// The state database at a path. While it cannot be opened, each commit tries again.
+/// The state database at a path. While it is not open, each commit tries to open it.
 #[derive(Debug)]
 pub struct Database {
     path: PathBuf,
@@ -69,24 +70,27 @@ pub struct Database {
     open: Option<Open>,
 }
 
-/// An open file.
 #[derive(Debug)]
 struct Open {
     redb: redb::Database,
-    /// The reports that it holds.
+    /// The reports in the file.
     reports: HashMap<AccountId, Weak<ReportView>>,
-    /// What the file is known by, whatever its name.
+    /// Identifies the file, whatever its name.
     metadata: Metadata,
 }
 
-/// Why a file cannot be opened.
-#[derive(Debug)]
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
 enum Trouble {
+    #[error("it is not a regular file")]
     NotAFile,
+    #[error("another process uses it")]
     InUse,
-    /// The disk or its permissions: it is worth trying again.
-    Disk(io::Error),
-    /// What it contains: trying again changes nothing.
+    /// The disk or its permissions; another attempt may succeed.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+    /// Its content; another attempt cannot succeed.
+    #[error("{0}")]
     Unusable(String),
 }
 
@@ -98,10 +102,10 @@ struct Stored<T> {
 }
 
 impl Database {
-    /// Opens the state at `path` and reads it, with all moments moved to this process's clock. A
-    /// file that is not there is made, a JSON state file of version 0.1 is imported, a file that
-    /// cannot be used is set aside. Where the disk does not allow any of that, what can be read is
-    /// read, and each commit tries again to open it.
+    /// Opens the state at `path` and reads it, with all moments converted to this process's clock. A
+    /// missing file is created, a JSON state file of version 0.1 is imported, an unusable file is
+    /// moved aside. Where the disk allows none of that, the state is read as far as possible, and
+    /// each commit tries again to open the file.
     ///
     /// # Errors
     ///
@@ -138,7 +142,7 @@ impl Database {
             Ok(place) if !place.is_file() => Err(Trouble::NotAFile),
             Ok(_) => match self.open_existing() {
                 Err(Trouble::Unusable(what)) => {
-                    self.set_aside(&what)?;
+                    self.move_aside(&what)?;
                     self.create(State::default(), None)
                 }
                 opened => opened,
@@ -148,7 +152,7 @@ impl Database {
 
     fn open_existing(&self) -> Result<(Open, State), Trouble> {
         let file = match options().open(&self.path) {
-            // One that can be read at least is left where it is.
+            // One that can at least be read is left where it is.
             Err(error)
                 if error.kind() == ErrorKind::PermissionDenied
                     && files::open(&self.path).is_err() =>
@@ -181,11 +185,11 @@ impl Database {
 
     /// Reads a JSON state file of version 0.1.
     fn import(&self, path: &Path) -> Result<State, String> {
-        let content = files::read_at_most(path, MOST).map_err(|error| error.to_string())?;
+        let content = files::read_at_most(path, MAX_READ).map_err(|error| error.to_string())?;
         import::read(&content, &self.clock, &self.limits)
     }
 
-    /// What the JSON state file of version 0.1 says that has this path's name, with `.json`.
+    /// The state in the JSON file of version 0.1 that has this path's name, with `.json`.
     fn beside(&self) -> Option<(PathBuf, State)> {
         let old = self.path.with_extension("json");
         if !fs::metadata(&old).ok()?.is_file() {
@@ -200,11 +204,11 @@ impl Database {
         }
     }
 
-    /// Makes a file that holds `state`, under a temporary name until it is whole. `imported` is
-    /// the file that `state` was read from.
+    /// Creates a file with `state`, under a temporary name until it is complete. `imported` is the
+    /// JSON file that `state` was read from.
     fn create(&self, state: State, imported: Option<&Path>) -> Result<(Open, State), Trouble> {
         let temporary = with_suffix(&self.path, ".tmp");
-        // A link that somebody placed there is removed, never followed.
+        // A symbolic link at that name is removed, never followed.
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(Trouble::Disk(error)),
             _ => {}
@@ -222,11 +226,11 @@ impl Database {
             Ok(open)
         });
         if made.is_err() {
-            // It would fill a disk that is full already.
+            // It would take up space on a disk that may be full.
             let _ = fs::remove_file(&temporary);
         }
         let open = made?;
-        // Another process that makes its own at the same time may have taken the name.
+        // Another process that creates its file at the same time may have replaced this one.
         if open.is_at(&self.path) {
             Ok((open, state))
         } else {
@@ -244,10 +248,9 @@ impl Database {
             metadata,
         };
         let accounts = state.accounts.iter();
+        let accounts = accounts.map(|(id, saved)| (*id, Some(saved.clone())));
         let everything = Changes {
-            accounts: accounts
-                .map(|(id, saved)| (*id, Some(saved.clone())))
-                .collect(),
+            accounts: accounts.collect(),
             meta: Some(state.meta.clone()),
         };
         open.write(&everything, &self.clock)?;
@@ -255,7 +258,7 @@ impl Database {
     }
 
     fn read(&self, backend: impl StorageBackend) -> Result<(redb::Database, State), Trouble> {
-        // Its check finds what was altered; whatever else is odd in a file may make redb panic.
+        // Its check finds altered content; other damage may make redb panic.
         let read = catch_unwind(AssertUnwindSafe(|| {
             let redb = builder().create_with_backend(backend)?;
             let state = read_state(&redb, &self.clock)?;
@@ -265,7 +268,7 @@ impl Database {
             .map_err(Trouble::from)
     }
 
-    /// What can be read where nothing can be written.
+    /// Reads the state of a file that cannot be opened for writing.
     fn read_only(&self) -> Option<State> {
         match fs::metadata(&self.path) {
             Ok(place) if place.is_file() => {}
@@ -279,22 +282,22 @@ impl Database {
         if !start.starts_with(MAGIC) {
             return None;
         }
-        let content = files::read_at_most(&self.path, MOST).ok()?;
-        // A copy: redb repairs what a crash left, which it may not do in the file.
+        let content = files::read_at_most(&self.path, MAX_READ).ok()?;
+        // In a copy, because redb repairs what a crash left, and must not do so in the file.
         let copy = InMemoryBackend::new();
         copy.set_len(content.len() as u64).ok()?;
         copy.write(0, &content).ok()?;
         Some(self.read(copy).ok()?.1)
     }
 
-    fn set_aside(&self, reason: &str) -> io::Result<()> {
+    fn move_aside(&self, reason: &str) -> io::Result<()> {
         let aside = with_suffix(&self.path, ".unusable");
         fs::rename(&self.path, &aside).map_err(|error| {
             io::Error::other(format!("{reason}, and it cannot be set aside: {error}"))
         })?;
         error!(
             path = %self.path.display(), aside = %aside.display(), reason,
-            "the state file cannot be used and was set aside; going on without what was known"
+            "the state file cannot be used and was set aside; starting without a saved state"
         );
         Ok(())
     }
@@ -306,7 +309,7 @@ impl Disk for Database {
     }
 
     fn commit(&mut self, changes: &Changes) -> io::Result<()> {
-        // It is put back when all went well: after an error redb must be opened anew.
+        // Put back only after success: after an error, redb must be reopened.
         let same = self.open.take().filter(|open| open.is_at(&self.path));
         let mut open = match same {
             Some(open) => open,
@@ -415,26 +418,22 @@ fn corrupted(what: impl Display) -> redb::Error {
 
 fn builder() -> redb::Builder {
     let mut builder = redb::Database::builder();
-    builder
-        .set_cache_size(CACHE)
-        .set_check_integrity_on_open(true);
+    builder.set_cache_size(CACHE_SIZE);
+    builder.set_check_integrity_on_open(true);
     builder
 }
 
-/// Opens for reading and writing; what it makes is for the owner alone.
+/// Options for reading and writing; a created file is accessible by its owner alone.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     files::never_wait(&mut options);
     options
 }
 
-/// Takes the file from everybody but its owner.
+/// Makes the file accessible by its owner alone.
 fn make_private(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
     #[cfg(unix)]
@@ -447,7 +446,6 @@ fn make_private(file: &File) -> io::Result<Metadata> {
     Ok(metadata)
 }
 
-/// How the content begins.
 fn start_of(file: &File) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     file.take(64).read_to_end(&mut start)?;
@@ -464,7 +462,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A new name is durable once its folder is.
+/// Makes a new name durable, by syncing its folder.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
@@ -472,7 +470,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Whether two are one file. Where the standard library cannot tell, all are.
+/// Whether two files are the same. Where the standard library cannot compare them, all are.
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     #[cfg(unix)]
     let identity = |file: &Metadata| {
@@ -484,12 +482,6 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     identity(one) == identity(other)
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
-        Self::Disk(error)
-    }
-}
-
 impl From<redb::Error> for Trouble {
     fn from(error: redb::Error) -> Self {
         match error {
@@ -499,7 +491,7 @@ impl From<redb::Error> for Trouble {
                 Self::Unusable(error.to_string())
             }
             redb::Error::Io(error) => Self::Disk(error),
-            // It may quote the content, which can hold anything, a line break too.
+            // It may quote the content, which can hold anything, also a line break.
             error => Self::Unusable(error.to_string().escape_debug().to_string()),
         }
     }
@@ -508,10 +500,8 @@ impl From<redb::Error> for Trouble {
 impl From<Trouble> for io::Error {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::NotAFile => Self::other("what is in its place is not a regular file"),
-            Trouble::InUse => Self::other("another process uses it"),
             Trouble::Disk(error) => error,
-            Trouble::Unusable(reason) => Self::other(reason),
+            trouble => Self::other(trouble),
         }
     }
 }

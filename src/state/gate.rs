@@ -1,8 +1,8 @@
-//! The gate: what is shown at once, and what is on disk before it is shown.
+//! The gate: decides which view is published at once, and which only once it is on disk.
 //!
-//! A rise is committed first, else a crash in between would take back what a page was sent for.
-//! It waits two seconds in all, whatever the disk does; nothing else ever waits. At most one
-//! commit runs at a time, on a thread that may hang without holding up anything but the saving.
+//! A rise is committed first, because a crash in between would otherwise withdraw an alarm that has
+//! paged. It waits two seconds at most, whatever the disk does; nothing else ever waits. At most one
+//! commit runs at a time, on a thread that may hang without delaying anything but the saving.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,36 +17,36 @@ use root_posture::{AccountId, Moment};
 use tokio::sync::{Notify, mpsc as async_mpsc};
 use tracing::{error, info};
 
-use super::{Changes, Meta, SavedAccount};
+use super::saved::{Changes, Meta, SavedAccount};
 use crate::clock::Clock;
 use crate::views::{AccountView, Views};
 
-/// How long a rise waits for the disk in all, and how long the end of the process does.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a rise, or the end of the process, waits for the disk at most.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// The shortest time between two commits while a rise waits, while another change does, and while
-/// mere times do.
+/// The shortest time between the starts of two commits: while a rise waits, while another change of a
+/// value waits, and while only times have changed.
 const RISE_GAP: Duration = Duration::from_millis(250);
 const CHANGE_GAP: Duration = Duration::from_secs(1);
 const TIMES_GAP: Duration = Duration::from_secs(10);
 
-/// How far apart the mere times of an account are committed: for 10,000 accounts that takes a
-/// thousandth of the time. What a crash in between loses is their age: a zero may be withdrawn as
-/// much earlier, nothing else.
-const TIMES_APART: Duration = Duration::from_secs(5 * 60);
+/// How often an account is committed of which only times have changed. With 10,000 accounts, writing
+/// each poll costs a measurable share of the processor and five times the bytes. In a crash this only
+/// loses times: a zero may expire that much earlier.
+const TIMES_PERIOD: Duration = Duration::from_secs(5 * 60);
 
-/// How long after a failure the next commit is tried: a file that is opened anew is read whole.
+/// The pause after a failed commit, which makes the next one open and read the whole file.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// After how long a commit that has not ended is reported as failed.
+/// The time after which a commit that has not ended is reported as failed.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Where changes are kept.
+/// A place where changes are saved.
 pub trait Disk: Send + 'static {
-    /// Its place, for the log.
+    /// Its path, for the log.
     fn path(&self) -> &Path;
 
-    /// Writes changes, all or none, and returns when they are durable.
+    /// Writes all changes or none, and returns once they are durable.
     ///
     /// # Errors
     ///
@@ -54,20 +54,20 @@ pub trait Disk: Send + 'static {
     fn commit(&mut self, changes: &Changes) -> io::Result<()>;
 }
 
-/// Shows accounts, and keeps what is known of them. Clones are the same gate.
+/// Publishes and saves accounts. Clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate {
     views: Arc<Views>,
     clock: Clock,
-    /// `None` keeps nothing across restarts.
+    /// `None` if nothing is saved.
     queue: Option<Arc<Queue>>,
 }
 
-/// Hands over what is to be committed.
+/// The changes to commit, shared by the gate and its keeper.
 #[derive(Debug, Default)]
 struct Queue {
     pending: Mutex<Pending>,
-    /// Wakes the keeper: something is due earlier than it knows.
+    /// Wakes the keeper when something is due earlier than planned.
     wake: Notify,
 }
 
@@ -77,33 +77,32 @@ impl Queue {
     }
 }
 
-/// What is to be committed, and what waits for it.
+/// The changes to commit, and the views that wait for it.
 #[derive(Debug, Default)]
 struct Pending {
     changes: Changes,
     /// When the next commit is to begin; always set while there are changes.
     due: Option<Moment>,
-    /// Rises that are not shown yet.
+    /// Rises that are not published yet.
     rises: HashMap<AccountId, Rise>,
     /// When each account was last among the changes.
     changed: HashMap<AccountId, Moment>,
-    /// When the last commit began.
     begun: Moment,
-    /// After a failure: when to try again at the earliest.
+    /// After a failure: the earliest time of the next attempt.
     retry: Moment,
 }
 
 #[derive(Debug)]
 struct Rise {
     view: AccountView,
-    /// When it is shown at the latest.
+    /// When it is published at the latest.
     until: Moment,
-    /// Whether the commit that runs holds it.
+    /// Whether the running commit contains it.
     is_carried: bool,
 }
 
 impl Gate {
-    /// A gate that shows everything at once and keeps nothing across restarts.
+    /// A gate that publishes everything at once and saves nothing.
     #[must_use]
     pub fn new(views: Arc<Views>, clock: Clock) -> Self {
         Self {
@@ -113,7 +112,7 @@ impl Gate {
         }
     }
 
-    /// A gate that keeps what it shows on `disk`, as long as its keeper runs.
+    /// A gate that saves on `disk`, as long as its keeper runs.
     ///
     /// # Errors
     ///
@@ -124,7 +123,7 @@ impl Gate {
         mut disk: impl Disk,
     ) -> io::Result<(Self, Keeper)> {
         let queue = Arc::new(Queue::default());
-        // A first commit of nothing tells whether the state can be saved at all.
+        // A first, empty commit checks that the state can be saved at all.
         queue.lock().due = Some(clock.moment());
         let path = disk.path().to_owned();
         let (jobs, begun) = mpsc::channel::<Changes>();
@@ -137,7 +136,7 @@ impl Gate {
                     .unwrap_or_else(|_| Err(io::Error::other("the commit panicked")));
                 let _ = ended.send((changes, result));
             }
-            // Before `ended`, whose end says that the disk is closed.
+            // Before `ended`, whose end signals that the disk is closed.
             drop(disk);
         })?;
         let keeper = Keeper {
@@ -158,8 +157,8 @@ impl Gate {
         Ok((gate, keeper))
     }
 
-    /// Shows an account and keeps what is known of it: a rise once it is on disk or has waited
-    /// long enough, everything else at once.
+    /// Publishes and saves an account. A rise is published once it is on disk or has waited long
+    /// enough, everything else at once.
     pub fn publish(&self, saved: SavedAccount, view: AccountView) {
         let Some(queue) = &self.queue else {
             self.views.put(view);
@@ -172,16 +171,16 @@ impl Gate {
         let shown = shown.unwrap_or_default();
         let waiting = pending.rises.remove(&id);
         let gap = if posture.is_worse_than(&shown) {
-            // One that waits already keeps its place.
+            // A rise that already waits keeps its deadline.
             let rise = Rise {
-                until: waiting.as_ref().map_or(now + PATIENCE, |rise| rise.until),
+                until: waiting.as_ref().map_or(now + MAX_WAIT, |rise| rise.until),
                 is_carried: waiting.is_some_and(|rise| {
                     rise.is_carried && !posture.is_worse_than(&rise.view.posture)
                 }),
                 view,
             };
             pending.rises.insert(id, rise);
-            // It has a time of its own.
+            // It has a deadline of its own.
             queue.wake.notify_one();
             RISE_GAP
         } else {
@@ -199,20 +198,20 @@ impl Gate {
         pending.plan(gap, now, &queue.wake);
     }
 
-    /// Shows an account as what was read from disk has it: that is no rise, and nothing waits.
+    /// Publishes an account whose state was read from disk: that is no rise, and nothing waits.
     pub fn restore(&self, view: AccountView) {
         self.views.put(view);
     }
 
-    /// Keeps what is known of an account, and shows nothing. At the end of the process it saves the
-    /// times that [`Gate::publish`] passed over.
+    /// Saves an account without publishing it. At the end of the process this saves the times that
+    /// [`Gate::publish`] left out.
     pub fn save(&self, id: AccountId, saved: SavedAccount) {
         self.keep(TIMES_GAP, |pending| {
             pending.changes.accounts.insert(id, Some(saved));
         });
     }
 
-    /// Shows an account no more, and keeps nothing of it.
+    /// Removes an account from the views and from the saved state.
     pub fn remove(&self, id: AccountId) {
         self.keep(CHANGE_GAP, |pending| {
             pending.rises.remove(&id);
@@ -222,7 +221,7 @@ impl Gate {
         self.views.remove(id);
     }
 
-    /// Keeps this beside the accounts.
+    /// Saves the state besides the accounts.
     pub fn meta(&self, meta: Meta) {
         self.keep(CHANGE_GAP, |pending| pending.changes.meta = Some(meta));
     }
@@ -237,8 +236,8 @@ impl Gate {
 }
 
 impl Pending {
-    /// Plans a commit so long after the last one, and wakes the keeper where that is earlier than
-    /// it knows.
+    /// Plans a commit `gap` after the start of the last one, and wakes the keeper if that is earlier
+    /// than planned.
     fn plan(&mut self, gap: Duration, now: Moment, wake: &Notify) {
         let at = now.max(self.begun + gap).max(self.retry);
         if self.due.is_none_or(|due| at < due) {
@@ -249,41 +248,40 @@ impl Pending {
 
     fn are_times_due(&self, id: AccountId, now: Moment) -> bool {
         let changed = self.changed.get(&id);
-        changed.is_none_or(|at| now >= *at + TIMES_APART)
+        changed.is_none_or(|at| now >= *at + TIMES_PERIOD)
     }
 
-    /// Shows the rises that may be shown, and forgets them.
-    fn show_rises(&mut self, views: &Views, may: impl Fn(&Rise) -> bool) {
+    fn publish_rises(&mut self, views: &Views, may: impl Fn(&Rise) -> bool) {
         for (_, rise) in self.rises.extract_if(|_, rise| may(rise)) {
             views.put(rise.view);
         }
     }
 }
 
-/// Commits what a [`Gate`] is to keep.
+/// Commits the changes of a [`Gate`].
 #[derive(Debug)]
 pub struct Keeper {
     queue: Arc<Queue>,
     views: Arc<Views>,
     clock: Clock,
-    /// Where the state is, for the log.
+    /// The path of the state, for the log.
     path: PathBuf,
-    /// To the thread that owns the disk. It may hang for as long as the disk does, and nothing
-    /// waits for it at the end of the process.
+    /// To the thread that owns the disk. It may hang as long as the disk does; the end of the process
+    /// does not wait for it.
     jobs: Option<mpsc::Sender<Changes>>,
     done: async_mpsc::UnboundedReceiver<(Changes, io::Result<()>)>,
-    /// When the commit that runs began.
+    /// When the running commit began.
     running: Option<Moment>,
-    /// Whether it is reported that the state cannot be saved.
+    /// Whether the log says that the state cannot be saved.
     is_failing: bool,
 }
 
 impl Keeper {
-    /// Commits until `closed` completes, and then once more what is left, within two seconds.
+    /// Commits until `closed` completes, and then the remaining changes, within two seconds.
     ///
     /// # Errors
     ///
-    /// The thread that commits has ended: nothing is kept any more.
+    /// The thread that commits has ended: nothing is saved any more.
     pub async fn run(mut self, closed: impl Future<Output = ()>) -> io::Result<()> {
         let (queue, clock) = (Arc::clone(&self.queue), self.clock.clone());
         let mut closed = std::pin::pin!(closed);
@@ -296,21 +294,21 @@ impl Keeper {
                 () = clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
             }
         }
-        let patience = clock.moment() + PATIENCE;
+        let deadline = clock.moment() + MAX_WAIT;
         tokio::select! {
             closed = self.close() => return closed,
-            () = clock.sleep_until(patience) => {}
+            () = clock.sleep_until(deadline) => {}
         }
         self.failed(&NO_ANSWER);
         Ok(())
     }
 
-    /// Does what is due: begins a commit, shows rises that have waited long enough, reports a
-    /// commit that does not end. Returns when to look again.
+    /// Begins a due commit, publishes rises that have waited long enough, and reports a commit that
+    /// does not end. Returns when to turn again.
     fn turn(&mut self) -> io::Result<Option<Moment>> {
         let now = self.clock.moment();
         let mut pending = self.queue.lock();
-        pending.show_rises(&self.views, |rise| rise.until <= now);
+        pending.publish_rises(&self.views, |rise| rise.until <= now);
         let rise = pending.rises.values().map(|rise| rise.until).min();
         let due = pending.due;
         drop(pending);
@@ -342,19 +340,19 @@ impl Keeper {
         sent.and_then(Result::ok).ok_or_else(thread_ended)
     }
 
-    /// Waits for the end of the commit that runs, for ever when none does. Cancel safe.
+    /// Waits for the end of the running commit, forever if there is none. Cancel safe.
     async fn ended(&mut self) -> io::Result<()> {
         let (changes, result) = self.done.recv().await.ok_or_else(thread_ended)?;
         self.running = None;
         let mut pending = self.queue.lock();
         match result {
             Ok(()) => {
-                pending.show_rises(&self.views, |rise| rise.is_carried);
+                pending.publish_rises(&self.views, |rise| rise.is_carried);
                 drop(pending);
                 self.saved();
             }
             Err(error) => {
-                pending.show_rises(&self.views, |_| true);
+                pending.publish_rises(&self.views, |_| true);
                 let newer = std::mem::replace(&mut pending.changes, changes);
                 pending.changes.accounts.extend(newer.accounts);
                 pending.changes.meta = newer.meta.or(pending.changes.meta.take());
@@ -367,7 +365,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Waits for the commit that runs, commits what is left and closes the disk.
+    /// Waits for the running commit, commits the remaining changes and closes the disk.
     async fn close(&mut self) -> io::Result<()> {
         if self.running.is_some() {
             self.ended().await?;
@@ -387,7 +385,7 @@ impl Keeper {
         }
         let now = self.clock.now();
         let exporter = &self.views.exporter;
-        exporter.note(|view| view.state = Some((true, Some(now))));
+        exporter.note(|view| view.state.get_or_insert_default().record(true, now));
     }
 
     fn failed(&mut self, error: &dyn fmt::Display) {
@@ -395,14 +393,12 @@ impl Keeper {
         if !std::mem::replace(&mut self.is_failing, true) {
             error!(
                 path = %self.path.display(), %error,
-                "the state cannot be saved: a restart now would lose what is known; \
+                "the state cannot be saved: a restart now would lose it; \
                  fix the disk or the folder's permissions, or correct state.path"
             );
         }
-        self.views.exporter.note(|view| {
-            let last = view.state.and_then(|(_, last)| last);
-            view.state = Some((false, last));
-        });
+        let exporter = &self.views.exporter;
+        exporter.note(|view| view.state.get_or_insert_default().succeeded = false);
     }
 }
 

@@ -1,8 +1,7 @@
-//! The JSON state file of version 0.1: its conclusions turned back into evidence, once.
+//! Converts the JSON state file of version 0.1, which held conclusions, to evidence.
 //!
-//! It kept of each source what its newest poll said. That becomes the same answer twice, half an
-//! interval apart, for many polls had confirmed it; one that was not confirmed becomes one answer.
-//! Nothing here may raise a value that 0.1 did not show, nor lower one.
+//! A confirmed conclusion becomes the same answer twice, half an interval apart; one without
+//! confirmation becomes one answer. The import never raises or lowers a value that 0.1 exported.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,39 +13,38 @@ use root_posture::{
 };
 use serde::Deserialize;
 
-use super::{Meta, SavedAccount, Stamp, State};
+use super::saved::{Meta, SavedAccount, Stamp, State};
 use crate::clock::Clock;
 use crate::views::ReportView;
 
-/// How such a file begins.
+/// The start of such a file.
 const START: &[u8] = br#"{"format":"aws-root-exporter state","#;
 
-/// Whether content that starts like this is such a file.
+/// Whether content with this start is such a file.
 #[must_use]
 pub fn is_state_file(start: &[u8]) -> bool {
     start.starts_with(START)
 }
 
-/// Reads such a file, with all moments moved to this process's clock.
+/// Reads such a file and converts all moments to this process's clock.
 ///
 /// # Errors
 ///
-/// What is wrong with it: it is torn, or of another version.
+/// The reason why it cannot be read: it is torn, or of another version.
 pub fn read(content: &[u8], clock: &Clock, limits: &Limits) -> Result<State, String> {
     // The reason may quote the content, which can hold anything, a line break too.
     let document: Document = serde_json::from_slice(content).map_err(|error| {
-        let error = error.to_string();
-        format!("not a whole state file ({})", error.escape_debug())
+        format!(
+            "not a whole state file ({})",
+            error.to_string().escape_debug()
+        )
     })?;
     if document.version != 1 {
         let version = document.version;
         return Err(format!("a state file of an unknown version ({version})"));
     }
-    let written = Stamp {
-        at: document.saved_at,
-        moment: document.saved_moment,
-    };
-    let shift = written.shift(clock);
+    let (at, moment) = (document.saved_at, document.saved_moment);
+    let shift = Stamp { at, moment }.shift(clock);
     let mut meta = document.state.meta;
     meta.shift(shift);
     let accounts = document.state.accounts.into_iter().map(|(id, old)| {
@@ -94,7 +92,7 @@ struct OldAccount {
 #[derive(Deserialize)]
 struct OldRecord {
     report: Option<OldReport>,
-    /// A newer report that was held back.
+    /// A newer report that was held.
     challenger: Option<OldReport>,
     keys: OldCount,
     certificates: OldCount,
@@ -123,15 +121,16 @@ struct OldReport {
 
 #[derive(Deserialize)]
 struct OldCount {
-    look: Option<OldLook>,
+    #[serde(rename = "look")]
+    poll: Option<OldPoll>,
     listed: Option<OldBase>,
-    /// Whether that is no list but two summaries that agreed on "none".
+    /// Whether `listed` is not a list but two summaries that agreed on "none".
     #[serde(default)]
     is_nothing: bool,
 }
 
 #[derive(Deserialize)]
-struct OldLook {
+struct OldPoll {
     stamp: OldStamp,
     source: Source,
     verdict: OldVerdict,
@@ -181,7 +180,7 @@ impl OldRecord {
     }
 }
 
-/// A record that is filled with the evidence of an old one.
+/// Fills a record with the evidence of an old one.
 struct Import<'a> {
     record: Record,
     limits: &'a Limits,
@@ -204,31 +203,31 @@ impl Import<'_> {
     }
 
     fn count(&mut self, topic: Topic, count: &OldCount) {
-        let look = count.look.as_ref().map(|look| {
-            let present = match look.verdict {
+        let poll = count.poll.as_ref().map(|poll| {
+            let present = match poll.verdict {
                 OldVerdict::None => 0,
                 OldVerdict::Some(present) => present,
             };
-            (look, present, look.confirmed || present > 0)
+            (poll, present, poll.confirmed || present > 0)
         });
         let mut listed = None;
         if let Some(OldBase { stamp, counts }) = count.listed {
             listed = Some(counts.present);
-            let (source, is_confirmed) = match look {
+            let (source, is_confirmed) = match poll {
                 _ if count.is_nothing => (LiveSource::Summary, true),
-                Some((look, _, is_confirmed)) if look.stamp.received == stamp.received => {
+                Some((poll, _, is_confirmed)) if poll.stamp.received == stamp.received => {
                     (LiveSource::List, is_confirmed)
                 }
                 _ => (LiveSource::List, true),
             };
             self.answer(source, stamp, topic, counts, is_confirmed);
         }
-        if let Some((look, present, is_confirmed)) = look
-            // Beside a list only a summary can have counted more than was listed.
-            && (look.source == Source::AccountSummary || listed.is_none_or(|most| present > most))
+        if let Some((poll, present, is_confirmed)) = poll
+            // With a list, only a summary can have counted more than was listed.
+            && (poll.source == Source::AccountSummary || listed.is_none_or(|most| present > most))
         {
             let counts = Counts { present, active: 0 };
-            self.answer(LiveSource::Summary, look.stamp, topic, counts, is_confirmed);
+            self.answer(LiveSource::Summary, poll.stamp, topic, counts, is_confirmed);
         }
     }
 
@@ -240,7 +239,7 @@ impl Import<'_> {
         self.answer(source, flag.stamp, topic, Counts::flag(is_set), true);
     }
 
-    /// An answer of a live source; twice, half an interval apart, where it was confirmed.
+    /// Adds an answer of a live source; twice, half an interval apart, where it was confirmed.
     fn answer(
         &mut self,
         source: LiveSource,

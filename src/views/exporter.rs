@@ -1,41 +1,32 @@
-//! What the exporter knows of itself: calls, schedule, state file, requests.
+//! The view of the exporter itself: its calls to AWS, its schedule, its state file, its requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use root_posture::{AccountId, Moment, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::account::RootFeatures;
 use crate::failure::Reason;
 
 /// The upper bounds of the histogram of AWS call durations, in seconds.
-pub const CALL_BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+pub const CALL_BUCKETS: [f64; 11] = [
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    10.0,
+    30.0,
+    f64::INFINITY,
+];
 
-/// How a call to AWS ended: `success`, or the reason why not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// It was answered.
-    Success,
-    /// It failed, or AWS refused.
-    Failed(Reason),
-}
-
-impl Outcome {
-    /// The value of the label `outcome`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failed(reason) => reason.as_str(),
-        }
-    }
-}
-
-/// Which AWS operation.
+/// An AWS operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey {
     /// `iam`, `sts` or `organizations`.
@@ -44,41 +35,21 @@ pub struct CallKey {
     pub operation: &'static str,
 }
 
-/// How many calls took how long.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DurationHistogram {
-    /// How many took at most [`CALL_BUCKETS`]`[i]` but longer than the bound before.
-    pub buckets: [u64; CALL_BUCKETS.len()],
-    /// How many took longer than the last bound.
-    pub beyond: u64,
-    /// All durations together, in seconds.
-    pub sum: f64,
-}
-
-impl DurationHistogram {
-    fn observe(&mut self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        self.sum += seconds;
-        match CALL_BUCKETS.iter().position(|bound| seconds <= *bound) {
-            Some(bucket) => self.buckets[bucket] += 1,
-            None => self.beyond += 1,
-        }
-    }
-}
-
-/// The calls made to AWS since the process started.
+/// The calls of an AWS operation since the process started.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallStats {
-    /// How many ended how.
-    pub outcomes: BTreeMap<(CallKey, Outcome), u64>,
-    /// How long they took.
-    pub durations: BTreeMap<CallKey, DurationHistogram>,
+    /// Their number by result: success, or why they failed.
+    pub results: BTreeMap<Result<(), Reason>, u64>,
+    /// How many took at most [`CALL_BUCKETS`]`[i]` but longer than the bound before.
+    pub buckets: [u64; CALL_BUCKETS.len()],
+    /// The sum of their durations, in seconds.
+    pub seconds: f64,
 }
 
-/// How many accounts this process knows, by what it does with them.
+/// How many accounts this process knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountCounts {
-    /// Watched by this process.
+    /// Monitored by this process.
     pub monitored: usize,
     /// Left out by `organization.exclude`.
     pub excluded: usize,
@@ -86,7 +57,7 @@ pub struct AccountCounts {
     pub inactive: usize,
 }
 
-/// Why an account is watched no more.
+/// Why an account is no longer monitored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftReason {
@@ -110,25 +81,44 @@ impl LeftReason {
     }
 }
 
-/// An account that is watched no more.
+/// An account that is no longer monitored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Why.
     pub reason: LeftReason,
-    /// Until when that is told.
+    /// Until when that is exported.
     pub until: Moment,
 }
 
-/// What is shown of the exporter itself.
+/// The last attempt at something that is repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// When one last did.
+    pub last_success: Option<Timestamp>,
+}
+
+impl LastAttempt {
+    /// Records an attempt that ended now.
+    pub fn record(&mut self, succeeded: bool, now: Timestamp) {
+        self.succeeded = succeeded;
+        if succeeded {
+            self.last_success = Some(now);
+        }
+    }
+}
+
+/// The current view of the exporter itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExporterView {
-    /// Whether the last reload of the configuration worked, and when one last did.
-    pub reload: (bool, Timestamp),
+    /// The last reload of the configuration.
+    pub reload: LastAttempt,
     /// Calls to AWS.
-    pub calls: CallStats,
-    /// How late the most overdue refresh is.
+    pub calls: BTreeMap<CallKey, CallStats>,
+    /// How late the most overdue probe is.
     pub lag: Duration,
-    /// Refreshes that run now.
+    /// How many probes run now.
     pub in_flight: usize,
     /// `refresh.interval`.
     pub interval: Duration,
@@ -136,18 +126,16 @@ pub struct ExporterView {
     pub shard: (u32, u32),
     /// How far AWS's clock is ahead of the local one, in seconds.
     pub clock_skew: Option<i64>,
-    /// Whether the account list could be read the last time, and when it last could; `None`
-    /// without an organization.
-    pub discovery: Option<(bool, Option<Timestamp>)>,
-    /// Which features of centralized root access the organization has enabled; `None` while AWS
-    /// has not said.
+    /// The last reading of the organization's account list; `None` without an organization.
+    pub discovery: Option<LastAttempt>,
+    /// Which features of centralized root access the organization has enabled; `None` while that
+    /// is unknown.
     pub features: Option<RootFeatures>,
-    /// Whether the state could be saved the last time, and when it last could; `None` without a
-    /// state file or before the first save.
-    pub state: Option<(bool, Option<Timestamp>)>,
+    /// The last save of the state; `None` without a state file or before the first save.
+    pub state: Option<LastAttempt>,
     /// How many accounts are known; `None` before the account list is.
     pub accounts: Option<AccountCounts>,
-    /// How many accounts have been polled once, or tried.
+    /// How many accounts have been polled once, well or not.
     pub attempted: usize,
     /// Accounts that left in the last 24 hours.
     pub left: BTreeMap<AccountId, LeftReason>,
@@ -157,11 +145,11 @@ pub struct ExporterView {
     pub evicted: u64,
 }
 
-/// What the exporter knows of itself, as its rooms write it down.
+/// Collects the view of the exporter from the modules that report to it.
 #[derive(Debug)]
 pub struct Exporter {
     inner: Mutex<Inner>,
-    /// How often anything changed that somebody may wait for or be woken by.
+    /// How often an alarm appeared, changed or ended.
     alarms: AtomicU64,
     /// When the schedule's loop last turned, as [`Moment::millis`].
     last_turn: AtomicI64,
@@ -180,9 +168,9 @@ impl Default for Exporter {
 #[derive(Debug, Default)]
 struct Inner {
     view: ExporterView,
-    /// When the most overdue refresh was due, finished ones aside.
+    /// When the most overdue unfinished probe was or will be due.
     oldest_due: Option<Moment>,
-    /// Accounts that left.
+    /// Accounts that left, some perhaps longer ago than that is exported.
     left: BTreeMap<AccountId, Left>,
 }
 
@@ -191,73 +179,67 @@ impl Exporter {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to show at `moment`.
+    /// The view at `moment`.
     #[must_use]
     pub fn view(&self, moment: Moment) -> ExporterView {
         let inner = self.lock();
-        let lag = inner
-            .oldest_due
-            .map_or(Duration::ZERO, |due| moment.since(due));
-        let left = inner
-            .left
-            .iter()
-            .filter(|(_, left)| moment < left.until)
-            .map(|(id, left)| (*id, left.reason));
+        let left = inner.left.iter().filter(|(_, left)| moment < left.until);
         ExporterView {
-            lag,
-            left: left.collect(),
+            lag: inner
+                .oldest_due
+                .map_or(Duration::ZERO, |due| moment.since(due)),
+            left: left.map(|(id, left)| (*id, left.reason)).collect(),
             ..inner.view.clone()
         }
     }
 
-    /// Writes down anything that is shown as it is set.
+    /// Changes a field of the view.
     pub fn note(&self, write: impl FnOnce(&mut ExporterView)) {
         let mut inner = self.lock();
         let alarms = |view: &ExporterView| {
-            let works = |told: Option<(bool, Option<Timestamp>)>| told.map(|(works, _)| works);
-            (view.reload, works(view.discovery), works(view.state))
+            let succeeded = |last: Option<LastAttempt>| last.map(|last| last.succeeded);
+            (
+                view.reload,
+                succeeded(view.discovery),
+                succeeded(view.state),
+            )
         };
         let before = alarms(&inner.view);
         write(&mut inner.view);
         if alarms(&inner.view) != before {
-            self.alarmed();
+            self.alarms.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// Writes down which accounts left.
+    /// Replaces the accounts that left.
     pub fn left(&self, left: BTreeMap<AccountId, Left>) {
         let mut inner = self.lock();
         if !inner.left.keys().eq(left.keys()) {
-            self.alarmed();
+            self.alarms.fetch_add(1, Ordering::Release);
         }
         inner.left = left;
     }
 
-    fn alarmed(&self) {
-        self.alarms.fetch_add(1, Ordering::Release);
-    }
-
-    /// How often it changed whether the last reload, the account list and the state file are as
-    /// they should be, or which accounts left.
-    pub(crate) fn alarms(&self) -> u64 {
+    /// How often the last reload, the account list, the state file or the accounts that left
+    /// changed in a way that alerts depend on.
+    pub(super) fn alarms(&self) -> u64 {
         self.alarms.load(Ordering::Acquire)
     }
 
     /// Counts a call to AWS.
-    pub fn called(&self, key: CallKey, outcome: Outcome, duration: Duration) {
-        let calls = &mut self.lock().view.calls;
-        *calls.outcomes.entry((key, outcome)).or_default() += 1;
-        calls.durations.entry(key).or_default().observe(duration);
+    pub fn called(&self, key: CallKey, result: Result<(), Reason>, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let mut inner = self.lock();
+        let calls = inner.view.calls.entry(key).or_default();
+        *calls.results.entry(result).or_default() += 1;
+        calls.buckets[CALL_BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
+        calls.seconds += seconds;
     }
 
     /// Counts an HTTP request.
     pub fn served(&self, handler: &'static str, code: u16) {
-        *self
-            .lock()
-            .view
-            .requests
-            .entry((handler, code))
-            .or_default() += 1;
+        let requests = &mut self.lock().view.requests;
+        *requests.entry((handler, code)).or_default() += 1;
     }
 
     /// Counts a connection that was closed to make room for another.
@@ -265,15 +247,16 @@ impl Exporter {
         self.lock().view.evicted += 1;
     }
 
-    /// Writes down where the schedule stands: when the most overdue unfinished refresh was or
-    /// will be due, and how many run.
-    pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize) {
+    /// Records when the most overdue unfinished probe was or will be due, how many run, and how many
+    /// accounts have been polled once.
+    pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize, attempted: usize) {
         let mut inner = self.lock();
         inner.oldest_due = oldest_due;
         inner.view.in_flight = in_flight;
+        inner.view.attempted = attempted;
     }
 
-    /// Notes that the schedule's loop has turned.
+    /// Records that the schedule's loop has turned.
     pub fn turned(&self, now: Moment) {
         self.last_turn.store(now.millis(), Ordering::Relaxed);
     }

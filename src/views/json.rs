@@ -12,8 +12,8 @@ use serde::{Serialize, Serializer};
 use super::{AccountView, ReportView, SourceView};
 use crate::account::AccountId;
 use crate::failure::Reason;
+use root_posture::KeyDetail;
 use root_posture::Metric;
-use root_posture::ShownKey;
 use root_posture::Source;
 use root_posture::{Moment, Timestamp};
 
@@ -168,7 +168,7 @@ impl<'a> RootJson<'a> {
 }
 
 impl<'a> KeyJson<'a> {
-    fn of(key: ShownKey<'a>) -> Self {
+    fn of(key: KeyDetail<'a>) -> Self {
         Self {
             key: key.slot.as_str(),
             access_key_id: key.id,
@@ -234,7 +234,7 @@ mod tests {
     use crate::account::{Access, Account};
     use crate::failure::Failure;
     use crate::views::UserDetail;
-    use root_posture::report::{KeySlot, RootRow, UserFigures};
+    use root_posture::report::{KeySlot, RootRow, UserCounts};
     use root_posture::{Onset, Posture};
 
     const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
@@ -301,7 +301,7 @@ mod tests {
                     ..RootRow::default()
                 }),
                 rows_skipped: 1,
-                users: UserFigures::default(),
+                users: UserCounts::default(),
                 detail: UserDetail::Off,
             })),
             sources: vec![source],

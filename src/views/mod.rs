@@ -1,8 +1,9 @@
 //! The current views of accounts and of the exporter itself, cheap to snapshot.
 //!
-//! The gate writes the accounts, the metrics and the pages read them. A reader takes a [`Snapshot`] and holds no
-//! lock while it works on it; what is published is never changed, only replaced.
+//! The gate writes the accounts, the metrics and the pages read them. A reader takes a [`Snapshot`]
+//! and holds no lock while it works on it; a published view is never changed, only replaced.
 
+mod account;
 mod exporter;
 mod json;
 mod organization;
@@ -11,153 +12,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use root_posture::report::{RootRow, UserFigures, UserRow};
-use root_posture::{
-    AccountId, ListedKeys, Moment, Onset, Posture, ShownKey, Source, Timestamp, shown_keys,
-};
-use serde::{Deserialize, Serialize};
+use root_posture::{AccountId, Moment, Timestamp};
 
-use crate::account::Account;
 use crate::clock::Clock;
-use crate::failure::{Failure, Reason};
 
+pub use account::{AccountView, ReportView, SourceView, UserDetail};
 pub use exporter::{
-    AccountCounts, CALL_BUCKETS, CallKey, CallStats, DurationHistogram, Exporter, ExporterView,
-    Left, LeftReason, Outcome,
+    AccountCounts, CALL_BUCKETS, CallKey, CallStats, Exporter, ExporterView, LastAttempt, Left,
+    LeftReason,
 };
 pub use json::{AccountJson, AccountsJson};
 pub use organization::{KnownMember, KnownOrganization};
 
-/// All that is shown of one account.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AccountView {
-    /// Which account.
-    pub account: Arc<Account>,
-    /// What is known of its root user. Ask each metric with [`root_posture::Metric::at`].
-    pub posture: Posture,
-    /// Since when it has had an active root key, where that was followed.
-    pub onset: Onset,
-    /// The credential report in use.
-    pub report: Option<Arc<ReportView>>,
-    /// The keys that a root session listed last.
-    pub listed: Option<Arc<ListedKeys>>,
-    /// The sources in use, in the order of [`Source::ALL`].
-    pub sources: Vec<SourceView>,
-}
-
-impl AccountView {
-    /// The root user's keys one by one, as the judgement has them.
-    pub fn root_keys(&self) -> impl Iterator<Item = ShownKey<'_>> {
-        let report = self.report.as_deref();
-        shown_keys(
-            &self.posture,
-            report.and_then(|report| report.root.as_ref()),
-            self.listed.as_deref(),
-        )
-    }
-}
-
-/// What is shown of a credential report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReportView {
-    /// AWS's GeneratedTime.
-    pub generated: Timestamp,
-    /// The root row; `None` in aws-cn.
-    pub root: Option<RootRow>,
-    /// Rows of IAM users that could not be read.
-    pub rows_skipped: usize,
-    /// The IAM users in numbers.
-    pub users: UserFigures,
-    /// The IAM users by name.
-    pub detail: UserDetail,
-}
-
-/// The IAM users of an account by name (`users.detail`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserDetail {
-    /// Not asked for.
-    #[default]
-    Off,
-    /// Each user.
-    Kept(Vec<UserRow>),
-    /// Left out: `users.max_detail_series` would have been passed.
-    Dropped,
-}
-
-impl UserDetail {
-    /// How many series the users take at most: four a user, and one for each time that is known.
-    #[must_use]
-    pub fn series(&self) -> usize {
-        match self {
-            Self::Off | Self::Dropped => 0,
-            Self::Kept(users) => users
-                .iter()
-                .map(|user| {
-                    let times = user
-                        .access_keys
-                        .iter()
-                        .flat_map(|key| [key.last_rotated, key.last_used])
-                        .chain([user.password_last_used]);
-                    4 + times.flatten().count()
-                })
-                .sum(),
-        }
-    }
-}
-
-/// How one source of an account fares.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceView {
-    /// Which source.
-    pub source: Source,
-    /// Whether its last refresh worked; `None` before the first has ended.
-    pub up: Option<bool>,
-    /// When a refresh last worked, by the local clock.
-    pub last_success: Option<Timestamp>,
-    /// Failed refreshes since the process started, by reason.
-    pub failures: BTreeMap<Reason, u64>,
-    /// The last failure, for people, with its time by the local clock.
-    pub last_failure: Option<(Timestamp, Failure)>,
-}
-
-impl SourceView {
-    /// A source that was never asked.
-    #[must_use]
-    pub fn new(source: Source) -> Self {
-        Self {
-            source,
-            up: None,
-            last_success: None,
-            failures: BTreeMap::new(),
-            last_failure: None,
-        }
-    }
-
-    /// Books a refresh that worked.
-    pub fn worked(&mut self, now: Timestamp) {
-        self.up = Some(true);
-        self.last_success = Some(now);
-    }
-
-    /// Books a refresh that failed.
-    pub fn failed(&mut self, now: Timestamp, failure: Failure) {
-        self.up = Some(false);
-        *self.failures.entry(failure.reason).or_default() += 1;
-        self.last_failure = Some((now, failure));
-    }
-
-    /// Counts a failed call that does not decide whether the source works.
-    pub fn failed_in_part(&mut self, now: Timestamp, failure: Failure) {
-        *self.failures.entry(failure.reason).or_default() += 1;
-        if self.up != Some(false) {
-            // Else the failure that is shown is why the source is down.
-            self.last_failure = Some((now, failure));
-        }
-    }
-}
-
-/// Everything that is shown, as of one moment.
+/// All views, as of one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The accounts, by id.
@@ -168,20 +35,20 @@ pub struct Snapshot {
     pub now: Timestamp,
     /// When it was taken, by the monotonic clock.
     pub moment: Moment,
-    /// [`Views::alarms`] of what it holds.
+    /// [`Views::alarms`] at that moment.
     pub alarms: u64,
 }
 
 impl Snapshot {
-    /// One of the accounts.
+    /// The view of one account.
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<&Arc<AccountView>> {
-        let place = self.accounts.binary_search_by_key(&id, |v| v.account.id);
-        place.ok().map(|place| &self.accounts[place])
+        let found = self.accounts.binary_search_by_key(&id, |it| it.account.id);
+        found.ok().map(|index| &self.accounts[index])
     }
 }
 
-/// Holds what is shown.
+/// The current views.
 #[derive(Debug)]
 pub struct Views {
     /// A lock of the standard library: it is held for a look-up or for cloning a list of
@@ -189,13 +56,13 @@ pub struct Views {
     accounts: RwLock<BTreeMap<AccountId, Arc<AccountView>>>,
     /// Written under the lock of the accounts, read without it.
     alarms: AtomicU64,
-    /// What the exporter knows of itself.
+    /// The view of the exporter itself, as its modules write it.
     pub exporter: Arc<Exporter>,
     clock: Clock,
 }
 
 impl Views {
-    /// Views of nothing yet.
+    /// Views without any account.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self {
@@ -206,70 +73,60 @@ impl Views {
         }
     }
 
-    /// Shows an account, in place of what was shown of it.
+    /// Publishes the view of an account, in place of the one before it.
     pub fn put(&self, view: AccountView) {
-        let view = Arc::new(view);
-        let mut accounts = self
-            .accounts
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let next = Arc::clone(&view);
-        let last = accounts.insert(view.account.id, view);
-        self.note_alarms(last.as_deref(), Some(&next));
+        self.replace(view.account.id, Some(Arc::new(view)));
     }
 
-    /// Shows an account no more.
+    /// Removes an account.
     pub fn remove(&self, id: AccountId) {
+        self.replace(id, None);
+    }
+
+    fn replace(&self, id: AccountId, view: Option<Arc<AccountView>>) {
+        let posture =
+            |view: Option<&Arc<AccountView>>| view.map(|it| it.posture).unwrap_or_default();
+        let after = posture(view.as_ref());
         let mut accounts = self
             .accounts
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        let last = accounts.remove(&id);
-        self.note_alarms(last.as_deref(), None);
-    }
-
-    fn note_alarms(&self, last: Option<&AccountView>, next: Option<&AccountView>) {
-        let posture = |view: Option<&AccountView>| view.map(|view| view.posture);
-        let (last, next) = (
-            posture(last).unwrap_or_default(),
-            posture(next).unwrap_or_default(),
-        );
-        if !last.alarms_like(&next) {
+        let replaced = match view {
+            Some(view) => accounts.insert(id, view),
+            None => accounts.remove(&id),
+        };
+        if !posture(replaced.as_ref()).has_alarms_of(&after) {
             self.alarms.fetch_add(1, Ordering::Release);
         }
     }
 
-    /// How often anything alarming has changed, for better or worse, of an account or of the
-    /// exporter itself. What was made from a snapshot with another number shows an alarm that is
-    /// not true any more, or lacks one.
+    /// How often an alarm of an account or of the exporter itself appeared, changed or ended. A
+    /// rendering of a snapshot with another number shows an alarm that has ended, or lacks one.
     #[must_use]
     pub fn alarms(&self) -> u64 {
         self.alarms.load(Ordering::Acquire) + self.exporter.alarms()
     }
 
-    /// The moment by the clock of the snapshots.
+    /// The current moment by the clock of the snapshots.
     #[must_use]
     pub fn moment(&self) -> Moment {
         self.clock.moment()
     }
 
-    /// The time of day by the clock of the snapshots.
+    /// The current time by the clock of the snapshots.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// What is shown of one account.
+    /// The view of one account.
     #[must_use]
     pub fn get(&self, id: AccountId) -> Option<Arc<AccountView>> {
-        self.accounts
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned()
+        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(&id).cloned()
     }
 
-    /// All that is shown now.
+    /// All views as they are now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (accounts, alarms) = {
@@ -289,9 +146,10 @@ impl Views {
 
 #[cfg(test)]
 mod tests {
+    use root_posture::{Metric, Onset, Posture, Source};
+
     use super::*;
     use crate::account::{Access, Account};
-    use root_posture::Metric;
 
     fn view(keys: Option<u8>, mfa: Option<u8>) -> AccountView {
         let metric = |value| Metric {
@@ -343,9 +201,12 @@ mod tests {
         assert!(changes(&|| views.remove(id)), "gone with its account");
         assert!(!changes(&|| views.remove(id)), "which is not there");
         let note = |write: fn(&mut ExporterView)| changes(&|| views.exporter.note(write));
-        assert!(note(|view| view.reload.0 = true), "a reload");
-        assert!(!note(|view| view.attempted = 1), "a look");
-        assert!(note(|view| view.state = Some((false, None))), "the disk");
+        assert!(note(|view| view.reload.succeeded = true), "a reload");
+        assert!(!note(|view| view.attempted = 1), "a poll");
+        assert!(
+            note(|view| view.state = Some(LastAttempt::default())),
+            "the disk"
+        );
         assert_eq!(views.snapshot().alarms, views.alarms());
     }
 }

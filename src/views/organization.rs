@@ -1,5 +1,5 @@
-//! The last complete account list of an organization: what a start goes by while Organizations
-//! does not answer.
+//! The last complete account list of an organization, which a start uses while AWS Organizations does
+//! not answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct KnownOrganization {
     /// Its management account.
     pub management: Option<AccountId>,
-    /// The keys of the tags that were read.
+    /// The configured tag keys that were read.
     #[serde(default)]
     pub tag_labels: Vec<String>,
-    /// All accounts, whatever becomes of them here.
+    /// All accounts, monitored or not.
     pub members: BTreeMap<AccountId, KnownMember>,
 }
 
@@ -26,7 +26,7 @@ pub struct KnownMember {
     pub name: String,
     /// Whether it is in use: active, or its closure is pending.
     pub living: bool,
-    /// Its tags, as far as they become labels.
+    /// Those of its tags that become labels.
     pub tags: Arc<BTreeMap<String, String>>,
     /// When its tags were read, by the local clock; `None` for never.
     pub tags_at: Option<Timestamp>,

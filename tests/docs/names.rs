@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use aws_root_exporter::cli::args;
 use aws_root_exporter::failure::Reason;
-use aws_root_exporter::metrics::{self, Kind};
+use aws_root_exporter::metrics::{self, MetricType};
 use clap::error::ErrorKind;
 use regex::Regex;
 use root_posture::Source;
@@ -28,7 +28,7 @@ fn every_metric_that_is_named_is_in_the_catalogue() {
     for family in metrics::catalogue() {
         known.insert(family.name.to_owned());
         known.extend(family.labels.iter().map(Deref::deref).map(str::to_owned));
-        if family.kind == Kind::Histogram {
+        if matches!(family.kind, MetricType::Histogram) {
             known.extend(["bucket", "count", "sum"].map(|part| format!("{}_{part}", family.name)));
         }
     }

@@ -1,6 +1,6 @@
 //! The dashboard asks for no series, and no label, that the exporter does not have.
 
-use aws_root_exporter::metrics::{self, Family, Kind};
+use aws_root_exporter::metrics::{self, Family, MetricType};
 
 use crate::dashboard::Dashboard;
 use crate::promql;
@@ -10,10 +10,10 @@ const ATTACHED: [&str; 2] = ["instance", "job"];
 
 /// The family that a series belongs to.
 pub fn family(series: &str) -> Option<&'static Family> {
-    metrics::catalogue().iter().find(|family| {
+    metrics::catalogue().find(|family| {
         let suffix = series.strip_prefix(family.name);
         match family.kind {
-            Kind::Histogram => matches!(suffix, Some("_bucket" | "_count" | "_sum")),
+            MetricType::Histogram => matches!(suffix, Some("_bucket" | "_count" | "_sum")),
             _ => suffix == Some(""),
         }
     })

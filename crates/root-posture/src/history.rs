@@ -1,23 +1,23 @@
-//! What one live source said of one topic, compressed into runs of the same answer.
+//! The answers of one live source about one topic, compressed into runs of equal answers.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, LATE, Limits, Moment, Timestamp};
+use crate::counts::Counts;
+use crate::limits::{Limits, MAX_LAG};
+use crate::time::{Moment, Timestamp};
 
-/// How many runs are kept.
-const MOST_RUNS: usize = 8;
+const MAX_RUNS: usize = 8;
 
-/// One source giving the same answer again and again, with no other answer in between and no long
-/// silence.
+/// Equal answers of one source in a row, without another answer or a long silence in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// What it said.
+    /// The answer.
     pub value: Counts,
-    /// When the newest of these answers was asked.
+    /// When the newest of these answers was requested.
     pub last: Moment,
-    /// The newest that counts: of answers closer than a gap only the first does.
+    /// The newest one that counts: of answers closer than a gap, only the first counts.
     pub counted: Moment,
-    /// The one that counted before: `None` while the run is not confirmed.
+    /// The one that counted before it; `None` while the run is not confirmed.
     pub prior: Option<Moment>,
     /// The second one that counted.
     pub confirmed: Option<Moment>,
@@ -63,13 +63,13 @@ impl History {
         self.0.last()
     }
 
-    /// The newest run that two answers confirm.
+    /// The newest run that two counting answers confirm.
     #[must_use]
     pub fn confirmed(&self) -> Option<&Run> {
         self.0.iter().rev().find(|run| run.prior.is_some())
     }
 
-    /// The newest confirmed run that says there is none.
+    /// The newest confirmed run of "none".
     #[must_use]
     pub fn confirmed_none(&self) -> Option<&Run> {
         self.0
@@ -78,10 +78,10 @@ impl History {
             .find(|run| run.prior.is_some() && run.value.present == 0)
     }
 
-    /// Takes an answer. One that was asked before the newest one says nothing new.
+    /// Adds an answer. One that was requested before the newest one changes nothing.
     pub(crate) fn take(&mut self, value: Counts, asked: Moment, date: Timestamp, limits: &Limits) {
         let gap = limits.gap();
-        let silence = LATE + 4 * gap;
+        let silence = MAX_LAG + 4 * gap;
         match self.0.last_mut() {
             Some(run) if asked < run.last => {}
             Some(run) if run.value == value && asked.since(run.last) <= silence => {
@@ -97,7 +97,7 @@ impl History {
                 self.0.push(Run::new(value, asked, date));
                 self.prune(asked);
             }
-            // Room for one: nearly all histories are of one run, and there are many.
+            // Allocates for one: there are many histories, nearly all of one run.
             None => self.0 = vec![Run::new(value, asked, date)],
         }
     }
@@ -107,26 +107,17 @@ impl History {
     fn prune(&mut self, now: Moment) {
         let start = self.0.iter().rposition(|run| run.prior.is_some());
         let none = self.confirmed_none().copied();
-        let mut high = None;
-        let mut index = self.0.len();
-        // From the newest to the oldest.
-        let mut kept: Vec<Run> = Vec::with_capacity(self.0.len());
-        for run in self.0.iter().rev() {
-            index -= 1;
-            if index >= start.unwrap_or(0)
-                || Some(*run) == none
-                || run.last >= now - LATE
-                || Some(run.value.present) > high
-            {
-                kept.push(*run);
+        for index in (0..start.unwrap_or(0)).rev() {
+            let run = self.0[index];
+            let later = self.0[index + 1..].iter().map(|run| run.value.present);
+            let is_highest = later.max() < Some(run.value.present);
+            if Some(run) != none && run.last < now - MAX_LAG && !is_highest {
+                self.0.remove(index);
             }
-            high = high.max(Some(run.value.present));
         }
-        kept.reverse();
-        while kept.len() > MOST_RUNS {
-            merge_or_drop_one(&mut kept, none);
+        while self.0.len() > MAX_RUNS {
+            merge_or_drop_one(&mut self.0, none);
         }
-        self.0 = kept;
     }
 
     pub(crate) fn moments(&mut self) -> impl Iterator<Item = &mut Moment> {
@@ -134,8 +125,9 @@ impl History {
     }
 }
 
-/// Makes room: two adjacent unconfirmed runs become their maximum, which loses no claim; where
-/// there are none, the oldest run goes. The newest stays what it is: its next answer confirms it.
+/// Frees the place of one run: two adjacent unconfirmed runs become their maximum, which loses no
+/// claim; where there are none, the oldest run goes. The newest is untouched: its next answer
+/// confirms it.
 fn merge_or_drop_one(runs: &mut Vec<Run>, none: Option<Run>) {
     let newest = runs.len().saturating_sub(1);
     let pair = runs[..newest]

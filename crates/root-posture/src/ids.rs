@@ -1,11 +1,11 @@
-//! Account ids, access key ids and partitions: the names that AWS gives.
+//! Account ids, access key ids and partitions.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A 12-digit AWS account id. Leading zeros are part of it.
 ///
-/// Ids order numerically, which is the same as ordering their texts.
+/// Ids sort numerically, which is the order of their texts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(u64);
 
@@ -27,7 +27,7 @@ impl FromStr for AccountId {
 }
 
 impl AccountId {
-    /// The id as a number, for hashing it to a shard or a place in the schedule.
+    /// The id as a number, for hashing it to a shard.
     #[must_use]
     pub fn number(self) -> u64 {
         self.0
@@ -59,8 +59,8 @@ impl<'de> serde::Deserialize<'de> for AccountId {
     }
 }
 
-/// The id of an access key, `AKIA…`, which is no secret: letters, digits and underscores, so that it
-/// can be pasted into a shell line as it is.
+/// The id of an access key, `AKIA…`, which is not secret. It consists of letters, digits and
+/// underscores, so that it can be pasted into a shell command as it is.
 ///
 /// Source: IAM API Reference, `AccessKeyMetadata`, pattern of `AccessKeyId`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +71,7 @@ pub struct AccessKeyId(String);
 #[error("{0:?} is not the id of an access key (letters and digits, as AKIAIOSFODNN7EXAMPLE)")]
 pub struct AccessKeyIdError(pub String);
 
-/// The longest that IAM gives.
+/// The greatest length of an access key id in IAM.
 const KEY_ID_LENGTH: usize = 128;
 
 impl AccessKeyId {
@@ -132,37 +132,51 @@ pub enum Partition {
     AwsEusc,
 }
 
-impl Partition {
-    const ALL: [Self; 8] = [
-        Self::Aws,
-        Self::AwsUsGov,
-        Self::AwsCn,
-        Self::AwsIso,
-        Self::AwsIsoB,
-        Self::AwsIsoE,
-        Self::AwsIsoF,
-        Self::AwsEusc,
-    ];
+/// Of each partition, in the order of the enum: its name in ARNs, the start of its Regions' names, and
+/// the Region of its IAM.
+///
+/// Source: AWS General Reference, "AWS Identity and Access Management endpoints and quotas".
+const PARTITIONS: [(Partition, &str, &str, &str); 8] = [
+    (Partition::Aws, "aws", "", "us-east-1"),
+    (
+        Partition::AwsUsGov,
+        "aws-us-gov",
+        "us-gov-",
+        "us-gov-west-1",
+    ),
+    (Partition::AwsCn, "aws-cn", "cn-", "cn-north-1"),
+    (Partition::AwsIso, "aws-iso", "us-iso-", "us-iso-east-1"),
+    (
+        Partition::AwsIsoB,
+        "aws-iso-b",
+        "us-isob-",
+        "us-isob-east-1",
+    ),
+    (
+        Partition::AwsIsoE,
+        "aws-iso-e",
+        "eu-isoe-",
+        "eu-isoe-west-1",
+    ),
+    (
+        Partition::AwsIsoF,
+        "aws-iso-f",
+        "us-isof-",
+        "us-isof-south-1",
+    ),
+    (Partition::AwsEusc, "aws-eusc", "eusc-", "eusc-de-east-1"),
+];
 
-    /// The partition a Region belongs to, by the prefix of its name.
+impl Partition {
+    /// The partition of a Region, by the prefix of its name.
     #[must_use]
     pub fn of_region(region: &str) -> Self {
-        const PREFIXES: [(&str, Partition); 7] = [
-            ("us-gov-", Partition::AwsUsGov),
-            ("cn-", Partition::AwsCn),
-            ("us-isob-", Partition::AwsIsoB),
-            ("us-isof-", Partition::AwsIsoF),
-            ("us-iso-", Partition::AwsIso),
-            ("eu-isoe-", Partition::AwsIsoE),
-            ("eusc-", Partition::AwsEusc),
-        ];
-        PREFIXES
-            .iter()
-            .find(|(prefix, _)| region.starts_with(prefix))
-            .map_or(Self::Aws, |(_, partition)| *partition)
+        let mut prefixed = PARTITIONS[1..].iter();
+        let found = prefixed.find(|(_, _, prefix, _)| region.starts_with(prefix));
+        found.map_or(Self::Aws, |row| row.0)
     }
 
-    /// Whether a Region's name begins as those of some partition do.
+    /// Whether a Region's name begins like those of some partition.
     ///
     /// Source: the AWS SDKs' list of partitions, `regionRegex`.
     #[must_use]
@@ -173,47 +187,25 @@ impl Partition {
         is_commercial || Self::of_region(region) != Self::Aws
     }
 
+    /// The partition with that name, as the second field of an ARN writes it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        PARTITIONS.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
     /// The partition's name, as the second field of an ARN writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsUsGov => "aws-us-gov",
-            Self::AwsCn => "aws-cn",
-            Self::AwsIso => "aws-iso",
-            Self::AwsIsoB => "aws-iso-b",
-            Self::AwsIsoE => "aws-iso-e",
-            Self::AwsIsoF => "aws-iso-f",
-            Self::AwsEusc => "aws-eusc",
-        }
+        PARTITIONS[self as usize].1
     }
 
-    /// The partition an ARN's second field names, if there is one of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|partition| partition.as_str() == name)
-    }
-
-    /// The Region where the partition's IAM lives.
-    ///
-    /// Source: AWS General Reference, "AWS Identity and Access Management endpoints and quotas".
+    /// The Region of the partition's IAM.
     #[must_use]
     pub fn home_region(self) -> &'static str {
-        match self {
-            Self::Aws => "us-east-1",
-            Self::AwsUsGov => "us-gov-west-1",
-            Self::AwsCn => "cn-north-1",
-            Self::AwsIso => "us-iso-east-1",
-            Self::AwsIsoB => "us-isob-east-1",
-            Self::AwsIsoE => "eu-isoe-west-1",
-            Self::AwsIsoF => "us-isof-south-1",
-            Self::AwsEusc => "eusc-de-east-1",
-        }
+        PARTITIONS[self as usize].3
     }
 
-    /// Whether accounts there have root user credentials at all (in China they have none).
+    /// Whether root users there have credentials at all (in China they have none).
     #[must_use]
     pub fn has_root_credentials(self) -> bool {
         self != Self::AwsCn
@@ -254,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_names_its_partition() {
+    fn a_partition_is_known_by_its_region_and_by_its_name() {
         let partitions = [
             "eu-central-1",
             "us-gov-west-1",
@@ -266,8 +258,9 @@ mod tests {
             "eusc-de-east-1",
         ]
         .map(Partition::of_region);
-        assert_eq!(partitions, Partition::ALL);
-        for partition in Partition::ALL {
+        assert_eq!(partitions, PARTITIONS.map(|row| row.0));
+        for (index, partition) in partitions.into_iter().enumerate() {
+            assert_eq!(partition as usize, index);
             assert_eq!(Partition::from_name(partition.as_str()), Some(partition));
             assert_eq!(Partition::of_region(partition.home_region()), partition);
         }

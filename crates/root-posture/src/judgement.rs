@@ -1,134 +1,16 @@
-//! The judgement: from one account's record to every value that is exported.
+//! The judgement: computes every exported value of an account from its record.
 //!
 //! One code path serves all four topics. The numbered rules are those of `docs/evidence.md`.
 
-use std::time::Duration;
+use crate::counts::{Counts, MAX_CREDENTIALS};
+use crate::history::{History, Run};
+use crate::limits::{FIRST_REPORT_WAIT, Limits, MAX_LAG};
+use crate::observation::{LiveSource, ReportClaim, Source, Topic};
+use crate::posture::{Metric, Posture};
+use crate::record::Record;
+use crate::time::{Moment, Timestamp};
 
-use crate::{
-    COLD_WAIT, Counts, History, LATE, LiveSource, MOST, Moment, Record, ReportClaim, Source,
-    Timestamp, Topic,
-};
-
-/// What the judgement goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `refresh.interval`: how often a live source is asked.
-    pub interval: Duration,
-    /// `refresh.max_staleness`: the greatest age of the evidence behind a value that says "fine".
-    pub max_staleness: Duration,
-    /// `refresh.max_live_staleness`: how long no live source may have answered for it, where one
-    /// ever has.
-    pub max_live_staleness: Duration,
-}
-
-impl Limits {
-    /// Answers closer than this count as one.
-    pub(crate) fn gap(&self) -> Duration {
-        self.interval / 2
-    }
-
-    /// How long a report is held at most: a safety net, for a source in use answers or fails long
-    /// before.
-    fn hold(&self) -> Duration {
-        self.interval * 4
-    }
-}
-
-/// One value with the evidence behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metric {
-    /// The value. Ask [`Metric::at`] before showing it.
-    pub value: u8,
-    /// The newest source that supports it.
-    pub source: Source,
-    /// When that source's evidence was true, by AWS's clock.
-    pub observed: Timestamp,
-    /// For a value that says "fine": the moment from which it is no longer shown.
-    pub fine_until: Option<Moment>,
-}
-
-impl Metric {
-    /// The value, unless it has expired at `now`.
-    #[must_use]
-    pub fn at(&self, now: Moment) -> Option<u8> {
-        match self.fine_until {
-            Some(until) if now >= until => None,
-            _ => Some(self.value),
-        }
-    }
-}
-
-/// What is known of one account's root user. A value that was never learned is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Posture {
-    /// Access keys that are active: 0, 1 or 2.
-    pub keys_active: Option<Metric>,
-    /// Access keys that exist, active or not: 0, 1 or 2.
-    pub keys_present: Option<Metric>,
-    /// Signing certificates that are active: 0, 1 or 2.
-    pub certificates_active: Option<Metric>,
-    /// Whether MFA is on: 0 or 1.
-    pub mfa_enabled: Option<Metric>,
-    /// Whether there is a console password: 0 or 1.
-    pub password_enabled: Option<Metric>,
-    /// Which source's keys, one by one, agree with the values above; `None` where only a summary
-    /// has counted them. [`crate::shown_keys`] goes by it.
-    pub keys_by: Option<Source>,
-    /// When time alone can change a value other than by its expiry: the account has to be judged
-    /// again then.
-    pub review_at: Option<Moment>,
-}
-
-impl Posture {
-    /// Whether anything alarming is worse here than in `before`: more keys or certificates, MFA
-    /// gone. Unknown counts as no alarm.
-    #[must_use]
-    pub fn is_worse_than(&self, before: &Self) -> bool {
-        let value = |metric: Option<Metric>| metric.map(|metric| metric.value);
-        let more = |now, then| value(now).unwrap_or(0) > value(then).unwrap_or(0);
-        more(self.keys_active, before.keys_active)
-            || more(self.keys_present, before.keys_present)
-            || more(self.certificates_active, before.certificates_active)
-            || (value(self.mfa_enabled) == Some(0) && value(before.mfa_enabled) != Some(0))
-    }
-
-    /// Whether every metric has the same value here as in `other`, whatever evidence is behind it.
-    #[must_use]
-    pub fn has_values_of(&self, other: &Self) -> bool {
-        let values = |posture: &Self| posture.metrics().map(|metric| metric.map(|it| it.value));
-        values(self) == values(other)
-    }
-
-    /// Whether what is alarming is the same here as in `other`: what says "fine" and what is
-    /// unknown count as no alarm.
-    #[must_use]
-    pub fn alarms_like(&self, other: &Self) -> bool {
-        self.alarms() == other.alarms()
-    }
-
-    /// More keys and certificates than none, and MFA that is off.
-    fn alarms(&self) -> [Option<u8>; 4] {
-        let some = |metric: Option<Metric>| metric.map(|it| it.value).filter(|count| *count > 0);
-        [
-            some(self.keys_active),
-            some(self.keys_present),
-            some(self.certificates_active),
-            self.mfa_enabled.map(|it| it.value).filter(|on| *on == 0),
-        ]
-    }
-
-    fn metrics(&self) -> [Option<Metric>; 5] {
-        [
-            self.keys_active,
-            self.keys_present,
-            self.certificates_active,
-            self.mfa_enabled,
-            self.password_enabled,
-        ]
-    }
-}
-
-/// What the evidence amounts to at `now`. Nothing before the first start is over (rule 10).
+/// Judges a record at `now`. Before the first start is over, every value is unknown (rule 10).
 #[must_use]
 pub fn judge(record: &Record, now: Moment, limits: &Limits) -> Posture {
     let [keys, certificates, mfa_off, password] = Topic::ALL.map(|topic| {
@@ -140,20 +22,13 @@ pub fn judge(record: &Record, now: Moment, limits: &Limits) -> Posture {
         };
         judge.judge()
     });
-    match first_start(record, keys.as_ref(), now) {
-        FirstStart::Over => {}
-        FirstStart::Awaits => return Posture::default(),
-        FirstStart::AwaitsReportUntil(until) => {
-            return Posture {
-                review_at: Some(until),
-                ..Posture::default()
-            };
-        }
+    if let Some(unknown) = first_start(record, keys.as_ref(), now) {
+        return unknown;
     }
-    let metric = |topic, judged: &Option<Judged>, pick: fn(Counts) -> u8, is_fine_at_zero| {
-        let judged = judged.as_ref()?;
-        let supports = Supports::new(record, topic, judged, limits);
-        Some(supports.metric(pick, is_fine_at_zero))
+    let metric = |topic, judged: &Option<Judged>, pick, is_fine_at_zero| {
+        let live = LiveSource::ALL.map(|source| record.history(source, topic).newest());
+        let supported = |judged| metric(judged, live, limits, pick, is_fine_at_zero);
+        judged.as_ref().map(supported)
     };
     let active: fn(Counts) -> u8 = |counts| counts.active;
     let present: fn(Counts) -> u8 = |counts| counts.present;
@@ -176,14 +51,14 @@ pub fn judge(record: &Record, now: Moment, limits: &Limits) -> Posture {
     }
 }
 
-/// What the evidence amounts to on one topic.
+/// The judgement on one topic.
 struct Judged {
     value: Counts,
-    /// The report in force; of an older one as far as the newer agrees.
+    /// The report in force; an older one only as far as the newer agrees.
     base: Option<(ReportClaim, Counts)>,
-    /// Whether the keys that the summary counts are explained by nothing at all.
+    /// Whether neither a list nor a report explains the keys that the summary counts.
     is_unexplained: bool,
-    /// Whose single keys the value is made of.
+    /// The source whose single keys make up the value.
     detail_by: Option<Source>,
     /// Until when a newer report is held.
     held_until: Option<Moment>,
@@ -194,13 +69,12 @@ struct Judged {
 enum Verdict {
     /// It is in force.
     Yes,
-    /// A live source contradicts it that had confirmed its answer before the report came.
+    /// A live source that had confirmed its answer before the report came contradicts it.
     Held,
-    /// It says nothing of the topic, or a live source has refuted it.
+    /// It has no value for the topic, or a live source has refuted it.
     No,
 }
 
-/// Judges one topic.
 struct TopicJudge<'r> {
     record: &'r Record,
     topic: Topic,
@@ -217,11 +91,11 @@ impl TopicJudge<'_> {
         let mut base = newest;
         let mut verdict = self.verdict(base);
         let mut held_until = None;
-        if let (Verdict::Held, Some((held, said))) = (verdict, newest) {
-            // Until then the previous one counts, as far as this one agrees.
+        if let (Verdict::Held, Some((held, held_value))) = (verdict, newest) {
+            // Until then the previous report counts, as far as this one agrees.
             held_until = Some(held.received + self.limits.hold());
             report = self.claim(self.record.previous());
-            base = report.map(|(claim, value)| (claim, value.min(said)));
+            base = report.map(|(claim, value)| (claim, value.min(held_value)));
             verdict = self.verdict(base);
             if let (Verdict::Held, Some((held, _))) = (verdict, base) {
                 // The earlier of the two ends first.
@@ -229,13 +103,13 @@ impl TopicJudge<'_> {
             }
         }
         let base = base.filter(|_| verdict == Verdict::Yes);
-        let since = report.map_or(Moment::NEVER, |(claim, _)| claim.generated - LATE);
+        let since = report.map_or(Moment::NEVER, |(claim, _)| claim.generated - MAX_LAG);
         let counted = self.standing(LiveSource::Summary, since, list.confirmed());
         let listed = self.standing(LiveSource::List, since, summary.confirmed_none());
         if counted.is_none() && listed.is_none() && base.is_none() {
             return None;
         }
-        // Rule 6, the baseline: what the list and the report in force know, whichever is more.
+        // Rule 6: the baseline is the maximum of the list and the report in force.
         let base_value = base.map(|(_, value)| value);
         let mut value = listed
             .unwrap_or_default()
@@ -247,13 +121,13 @@ impl TopicJudge<'_> {
         };
         let mut unexplained = 0;
         if let Some(counted) = counted {
-            // Rule 8: that it counts fewer now does not tell which one went.
+            // Rule 8: a smaller count does not show which key went.
             let seen = counted
                 .present
                 .max(self.peak(base, listed.is_some()))
-                .min(MOST);
+                .min(MAX_CREDENTIALS);
             if seen > value.present {
-                // Rule 7: what the baseline knew a short while ago explains it, as it was then.
+                // Rule 7: a key that the baseline had a short while ago explains it.
                 let had = self
                     .recent_baselines()
                     .into_iter()
@@ -267,7 +141,7 @@ impl TopicJudge<'_> {
                 value.present = counted.present.max(value.present);
             }
         }
-        value.present = value.present.min(MOST);
+        value.present = value.present.min(MAX_CREDENTIALS);
         value.active = value.active.min(value.present);
         Some(Judged {
             value,
@@ -286,7 +160,6 @@ impl TopicJudge<'_> {
         self.record.failed(source, self.topic)
     }
 
-    /// A report with what it says of the topic, where it says anything.
     fn claim(&self, report: Option<&ReportClaim>) -> Option<(ReportClaim, Counts)> {
         report.and_then(|report| Some((*report, report.values.get(self.topic)?)))
     }
@@ -313,7 +186,7 @@ impl TopicJudge<'_> {
                 .confirmed
                 .is_some_and(|confirmed| confirmed <= report.received);
             if had_confirmed
-                && newest.last >= report.generated - LATE
+                && newest.last >= report.generated - MAX_LAG
                 && self.failed(source) < newest.last.min(report.received)
                 && self.now < report.received + self.limits.hold()
                 && contradicts(source, newest.value, value)
@@ -324,15 +197,11 @@ impl TopicJudge<'_> {
         verdict
     }
 
-    /// Rules 1 to 3: what a live source's answers amount to. It is the newest, or more where lower
-    /// ones are not confirmed yet, without what a report supersedes (before `since`) and what the
-    /// `other` source's confirmed run refutes: this one failed since, the other answered twice.
-    fn standing(
-        &self,
-        source: LiveSource,
-        since: Moment,
-        other: Option<&crate::Run>,
-    ) -> Option<Counts> {
+    /// Rules 1 to 3: the value of a live source. It is the newest answer, or an earlier, greater one
+    /// while the lower ones are not confirmed. It leaves out the answers before `since`, which a
+    /// report supersedes, and those that the `other` source's confirmed run refutes: this source has
+    /// failed since, and the other has answered twice.
+    fn standing(&self, source: LiveSource, since: Moment, other: Option<&Run>) -> Option<Counts> {
         let failed = self.failed(source);
         let mut stands: Option<Counts> = None;
         for run in self.history(source).runs().iter().rev() {
@@ -354,7 +223,7 @@ impl TopicJudge<'_> {
         stands
     }
 
-    /// The most that the summary counted since the baseline and its last confirmed none.
+    /// The most that the summary counted since the baseline and since its last confirmed none.
     fn peak(&self, base: Option<(ReportClaim, Counts)>, list_stands: bool) -> u8 {
         let summary = self.history(LiveSource::Summary);
         let listed = self
@@ -371,16 +240,15 @@ impl TopicJudge<'_> {
         since.map(|run| run.value.present).max().unwrap_or(0)
     }
 
-    /// Baselines of up to 15 minutes before the summary's newest answer, newest first. The
-    /// summary's own confirmed none ends them, unless a list that answers would show what came
-    /// since.
+    /// The baselines of the 15 minutes before the summary's newest answer, newest first. The summary's
+    /// own confirmed none ends them, unless a list answers, which would have shown a newer key.
     fn recent_baselines(&self) -> Vec<Counts> {
         let summary = self.history(LiveSource::Summary);
         let list = self.history(LiveSource::List);
         let none = summary.confirmed_none();
         let mut start = summary
             .newest()
-            .map_or(Moment::NEVER, |run| run.last - LATE);
+            .map_or(Moment::NEVER, |run| run.last - MAX_LAG);
         let list_answers = list
             .newest()
             .is_some_and(|run| self.failed(LiveSource::List) < run.last);
@@ -417,54 +285,27 @@ impl TopicJudge<'_> {
     }
 }
 
-/// Whether what a live source says contradicts a report: a summary by none, a list by less of
-/// either.
-fn contradicts(source: LiveSource, said: Counts, reported: Counts) -> bool {
-    match source {
-        LiveSource::Summary => said.present == 0 && reported.present > 0,
-        LiveSource::List => reported.present > said.present || reported.active > said.active,
-    }
-}
-
-/// Rule 10: whether anything may be shown.
-enum FirstStart {
-    /// Everything that is known.
-    Over,
-    /// Nothing: a source in use has neither answered nor failed.
-    Awaits,
-    /// Nothing until then: only a summary has counted keys, and a report may explain them.
-    AwaitsReportUntil(Moment),
-}
-
-fn first_start(record: &Record, keys: Option<&Judged>, now: Moment) -> FirstStart {
+/// Rule 10: the posture while the first start is not over; `None` once it is.
+fn first_start(record: &Record, keys: Option<&Judged>, now: Moment) -> Option<Posture> {
     let awaiting = record.awaiting();
     if awaiting.summary || awaiting.list || awaiting.report {
-        return FirstStart::Awaits;
+        return Some(Posture::default());
     }
     let (Some(started), None) = (record.report_started(), record.report()) else {
-        return FirstStart::Over;
+        return None;
     };
+    // Only a summary has counted keys, and a report may explain them.
     let summary = record.history(LiveSource::Summary, Topic::Keys);
-    let until = started + COLD_WAIT;
-    if now < until && keys.is_some_and(|keys| keys.is_unexplained) && summary.runs().len() == 1 {
-        FirstStart::AwaitsReportUntil(until)
-    } else {
-        FirstStart::Over
-    }
+    let until = started + FIRST_REPORT_WAIT;
+    let waits = keys.is_some_and(|keys| keys.is_unexplained) && summary.runs().len() == 1;
+    (waits && now < until).then(|| Posture {
+        review_at: Some(until),
+        ..Posture::default()
+    })
 }
 
-/// The sources that say now what was judged.
-struct Supports<'r> {
-    record: &'r Record,
-    topic: Topic,
-    judged: &'r Judged,
-    limits: &'r Limits,
-    /// The newest answer of a live source to the topic.
-    last_live: Option<(Moment, LiveSource, Timestamp)>,
-}
-
-/// One source that says so: when, by AWS's clock as well, and until when that is accepted of a
-/// value that says "fine".
+/// Evidence for a value: its time, also by AWS's clock, and when it expires as support of a fine
+/// value.
 struct Support {
     at: Moment,
     source: Source,
@@ -472,94 +313,73 @@ struct Support {
     until: Moment,
 }
 
-impl<'r> Supports<'r> {
-    fn new(record: &'r Record, topic: Topic, judged: &'r Judged, limits: &'r Limits) -> Self {
-        let newest = LiveSource::ALL.into_iter().filter_map(|source| {
-            let run = record.history(source, topic).newest()?;
-            Some((run.last, source, run.date))
-        });
+impl Support {
+    fn live(source: LiveSource, run: &Run, until: Moment) -> Self {
         Self {
-            record,
-            topic,
-            judged,
-            limits,
-            last_live: newest.max_by_key(|(last, ..)| *last),
+            at: run.last,
+            source: source.into(),
+            date: run.date,
+            until,
         }
     }
+}
 
-    /// Rule 9: the value with its newest supporter, and until when it is shown where it is fine.
-    fn metric(&self, pick: fn(Counts) -> u8, is_fine_at_zero: bool) -> Metric {
-        let value = pick(self.judged.value);
-        let mut supports = self.find(pick, value);
-        if supports.is_empty() {
-            // Nobody says just this now (an unconfirmed answer, a lagging one): it is as old as
-            // what anyone said last.
-            supports.extend(self.last_live.map(|(at, source, date)| Support {
-                at,
-                source: source.into(),
-                date,
-                until: at + self.limits.max_live_staleness,
-            }));
+/// Rule 9: a judged value with its newest support, and when it expires if it is fine. `live` holds
+/// the newest answers in the order of [`LiveSource::ALL`].
+fn metric(
+    judged: &Judged,
+    live: [Option<&Run>; 2],
+    limits: &Limits,
+    pick: fn(Counts) -> u8,
+    is_fine_at_zero: bool,
+) -> Metric {
+    let value = pick(judged.value);
+    let answers = LiveSource::ALL.into_iter().zip(live);
+    let answers = answers.filter_map(|(source, run)| Some((source, run?)));
+    let last_live = answers.clone().max_by_key(|(_, run)| run.last);
+    let live_until = last_live.map(|(_, run)| run.last + limits.max_live_staleness);
+    let bounded = |until: Moment| live_until.map_or(until, |live| live.min(until));
+    let base = judged.base.as_ref();
+    let reported = base.filter(|(_, counts)| pick(*counts) == value);
+    let reported = reported.map(|(report, _)| {
+        let until = report.generated + limits.max_staleness;
+        // A report generated since the last live answer stands by itself.
+        let is_newest = last_live.is_none_or(|(_, run)| run.last < report.generated);
+        Support {
+            at: report.generated,
+            source: Source::CredentialReport,
+            date: report.date,
+            until: if is_newest { until } else { bounded(until) },
         }
-        let until = supports.iter().map(|support| support.until).max();
-        let newest = supports.iter().max_by_key(|support| support.at);
-        Metric {
-            value,
-            source: newest.map_or(Source::AccountSummary, |support| support.source),
-            observed: newest.map_or_else(Timestamp::default, |support| support.date),
-            fine_until: until.filter(|_| is_fine_at_zero && value == 0),
-        }
+    });
+    let agreeing = answers.rev().filter(|(source, run)| match source {
+        LiveSource::List => pick(run.value) == value,
+        LiveSource::Summary if value == 0 => run.value.present == 0 && judged.value.present == 0,
+        LiveSource::Summary => run.value.present >= value,
+    });
+    let agreeing = agreeing
+        .map(|(source, run)| Support::live(source, run, bounded(run.last + limits.max_staleness)));
+    let mut supports: Vec<Support> = reported.into_iter().chain(agreeing).collect();
+    if supports.is_empty() {
+        // No source gives just this value (one is unconfirmed, one lags): it is as old as the last
+        // live answer.
+        let last = last_live.zip(live_until);
+        supports.extend(last.map(|((source, run), until)| Support::live(source, run, until)));
     }
+    let until = supports.iter().map(|support| support.until).max();
+    let newest = supports.iter().max_by_key(|support| support.at);
+    Metric {
+        value,
+        source: newest.map_or(Source::AccountSummary, |support| support.source),
+        observed: newest.map_or_else(Timestamp::default, |support| support.date),
+        fine_until: until.filter(|_| is_fine_at_zero && value == 0),
+    }
+}
 
-    fn find(&self, pick: fn(Counts) -> u8, value: u8) -> Vec<Support> {
-        let Limits {
-            max_staleness,
-            max_live_staleness,
-            ..
-        } = *self.limits;
-        let live_until = self
-            .last_live
-            .map(|(last, ..)| (last, last + max_live_staleness));
-        let mut supports = Vec::with_capacity(3);
-        if let Some((report, said)) = &self.judged.base
-            && pick(*said) == value
-        {
-            let at = report.generated;
-            let until = at + max_staleness;
-            // A report generated since the last live answer speaks for itself.
-            let until = match live_until {
-                Some((last, live_until)) if at <= last => until.min(live_until),
-                _ => until,
-            };
-            let (source, date) = (Source::CredentialReport, report.date);
-            supports.push(Support {
-                at,
-                source,
-                date,
-                until,
-            });
-        }
-        for source in [LiveSource::List, LiveSource::Summary] {
-            let Some(run) = self.record.history(source, self.topic).newest() else {
-                continue;
-            };
-            let agrees = match source {
-                LiveSource::List => pick(run.value) == value,
-                LiveSource::Summary if value == 0 => {
-                    run.value.present == 0 && self.judged.value.present == 0
-                }
-                LiveSource::Summary => run.value.present >= value,
-            };
-            if agrees {
-                let until = run.last + max_staleness;
-                supports.push(Support {
-                    at: run.last,
-                    source: source.into(),
-                    date: run.date,
-                    until: live_until.map_or(until, |(_, live_until)| until.min(live_until)),
-                });
-            }
-        }
-        supports
+/// Whether a live source contradicts a report: a summary by none, a list by less of either.
+fn contradicts(source: LiveSource, live: Counts, reported: Counts) -> bool {
+    match source {
+        LiveSource::Summary => live.present == 0 && reported.present > 0,
+        LiveSource::List => reported.present > live.present || reported.active > live.active,
     }
 }

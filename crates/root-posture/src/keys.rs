@@ -1,14 +1,17 @@
 //! The root user's access keys one by one, by slot.
 //!
-//! A credential report names two slots, a root session names keys by their ids. A key of a session
-//! has the slot whose time of creation is its own. Whose keys are shown is the judgement's to say.
+//! A credential report has two slots, a root session lists keys by their ids; equal times of creation
+//! connect the two. It never decides which source counts: the judgement does.
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::AccessKeyId;
+use crate::observation::{RootKey, Source};
+use crate::posture::Posture;
 use crate::report::{KeySlot, RootRow, Slot};
-use crate::{AccessKeyId, Posture, RootKey, Source, Timestamp};
+use crate::time::Timestamp;
 
-/// What a root session listed.
+/// The keys that a root session listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedKeys {
     /// When, by AWS's clock.
@@ -19,11 +22,11 @@ pub struct ListedKeys {
 
 /// A root access key that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShownKey<'a> {
-    /// Which of the two.
+pub struct KeyDetail<'a> {
+    /// Its slot.
     pub slot: Slot,
     /// Its access key id, where a root session listed it. Always one that [`AccessKeyId::fits`],
-    /// for pages offer it in commands: what AWS, or who claims to be AWS, calls otherwise has none.
+    /// because pages offer it in commands; a key with another id has none.
     pub id: Option<&'a str>,
     /// Whether it is active.
     pub active: bool,
@@ -40,65 +43,31 @@ pub struct ShownKey<'a> {
 /// The root user's keys by slot, from the source that [`Posture::keys_by`] names.
 ///
 /// `report` is the root user's row of the report in use, `listed` the newest list of a root session.
-pub fn shown_keys<'a>(
+pub fn key_details<'a>(
     posture: &Posture,
     report: Option<&'a RootRow>,
     listed: Option<&'a ListedKeys>,
-) -> impl Iterator<Item = ShownKey<'a>> + use<'a> {
+) -> impl Iterator<Item = KeyDetail<'a>> + use<'a> {
     let slots = report.map(|root| &root.access_keys);
     let keys = listed.map(|listed| listed.keys.as_slice());
-    let shown = match (posture.keys_by, keys, slots) {
+    let details = match (posture.keys_by, keys, slots) {
         (Some(Source::RootSession), Some(keys), slots) => by_session(keys, slots),
-        (_, keys, Some([one, two])) => {
-            let id = |slot: &KeySlot| keys?.iter().find(|key| is_of(key, slot));
-            [
-                by_report(Slot::One, one, id(one)),
-                by_report(Slot::Two, two, id(two)),
-            ]
-        }
+        (_, keys, Some([one, two])) => [
+            of_slot(Slot::One, one, keys.unwrap_or_default()),
+            of_slot(Slot::Two, two, keys.unwrap_or_default()),
+        ],
         (_, Some(keys), None) => by_session(keys, None),
         (_, None, None) => [None, None],
     };
-    shown.into_iter().flatten()
+    details.into_iter().flatten()
 }
 
-/// Whether a listed key is the one of a slot: AWS gives both the same time of creation.
-fn is_of(key: &RootKey, slot: &KeySlot) -> bool {
-    slot.present() && slot.last_rotated.is_some() && slot.last_rotated == key.created
-}
-
-fn by_report<'a>(
-    slot: Slot,
-    key: &'a KeySlot,
-    listed: Option<&'a RootKey>,
-) -> Option<ShownKey<'a>> {
-    key.present().then_some(ShownKey {
-        slot,
-        id: listed.and_then(id_of),
-        active: key.active,
-        last_rotated: key.last_rotated,
-        last_used: key.last_used,
-        last_used_region: key.last_used_region.as_deref(),
-        last_used_service: key.last_used_service.as_deref(),
-    })
-}
-
-fn id_of(key: &RootKey) -> Option<&str> {
-    Some(key.id.as_str()).filter(|id| AccessKeyId::fits(id))
-}
-
-fn by_session<'a>(
-    keys: &'a [RootKey],
-    slots: Option<&'a [KeySlot; 2]>,
-) -> [Option<ShownKey<'a>>; 2] {
+fn by_session<'a>(keys: &'a [RootKey], slots: Option<&[KeySlot; 2]>) -> [Option<KeyDetail<'a>>; 2] {
     let mut places: [Option<&RootKey>; 2] = [None, None];
     let mut rest = Vec::new();
     for key in keys.iter().take(2) {
-        let own = slots
-            .into_iter()
-            .flatten()
-            .position(|slot| is_of(key, slot));
-        match own {
+        let mut slots = slots.into_iter().flatten();
+        match slots.position(|slot| is_of(key, slot)) {
             Some(place) if places[place].is_none() => places[place] = Some(key),
             _ => rest.push(key),
         }
@@ -110,22 +79,48 @@ fn by_session<'a>(
             *place = Some(key);
         }
     }
-    let mut shown = [None, None];
-    for (index, (slot, key)) in Slot::ALL.into_iter().zip(places).enumerate() {
-        shown[index] = key.map(|key| {
-            let used = key.last_used.as_ref();
-            ShownKey {
-                slot,
-                id: id_of(key),
-                active: key.active,
-                last_rotated: key.created,
-                last_used: used.map(|used| used.at),
-                last_used_region: used.and_then(|used| used.region.as_deref()),
-                last_used_service: used.and_then(|used| used.service.as_deref()),
-            }
-        });
+    let [one, two] = places;
+    [
+        one.map(|key| of_key(Slot::One, key)),
+        two.map(|key| of_key(Slot::Two, key)),
+    ]
+}
+
+fn of_key(slot: Slot, key: &RootKey) -> KeyDetail<'_> {
+    let used = key.last_used.as_ref();
+    KeyDetail {
+        slot,
+        id: id_of(key),
+        active: key.active,
+        last_rotated: key.created,
+        last_used: used.map(|used| used.at),
+        last_used_region: used.and_then(|used| used.region.as_deref()),
+        last_used_service: used.and_then(|used| used.service.as_deref()),
     }
-    shown
+}
+
+fn of_slot<'a>(slot: Slot, key: &'a KeySlot, listed: &'a [RootKey]) -> Option<KeyDetail<'a>> {
+    key.present().then_some(KeyDetail {
+        slot,
+        id: listed
+            .iter()
+            .find(|listed| is_of(listed, key))
+            .and_then(id_of),
+        active: key.active,
+        last_rotated: key.last_rotated,
+        last_used: key.last_used,
+        last_used_region: key.last_used_region.as_deref(),
+        last_used_service: key.last_used_service.as_deref(),
+    })
+}
+
+/// Whether a listed key is the one of a slot: AWS gives both the same time of creation.
+fn is_of(key: &RootKey, slot: &KeySlot) -> bool {
+    slot.present() && slot.last_rotated.is_some() && slot.last_rotated == key.created
+}
+
+fn id_of(key: &RootKey) -> Option<&str> {
+    Some(key.id.as_str()).filter(|id| AccessKeyId::fits(id))
 }
 
 #[cfg(test)]
@@ -149,8 +144,8 @@ mod tests {
         }
     }
 
-    fn ids<'a>(shown: &[Option<ShownKey<'a>>; 2]) -> [Option<&'a str>; 2] {
-        shown.map(|key| key.and_then(|key| key.id))
+    fn ids<'a>(details: &[Option<KeyDetail<'a>>; 2]) -> [Option<&'a str>; 2] {
+        details.map(|key| key.and_then(|key| key.id))
     }
 
     #[test]
@@ -173,16 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_shown_without_an_id_that_is_none() {
+    fn an_id_that_is_not_an_access_key_id_is_left_out() {
         for id in ["", "AKIA1; touch /tmp/x", "<b>"] {
             let keys = [key(id, 300)];
-            let [shown, _] = by_session(&keys, None);
-            assert_eq!(shown.map(|key| (key.id, key.active)), Some((None, true)));
+            let [detail, _] = by_session(&keys, None);
+            assert_eq!(detail.map(|key| (key.id, key.active)), Some((None, true)));
         }
     }
 
     #[test]
-    fn where_the_report_counts_its_slots_are_shown_with_the_ids_of_the_list() {
+    fn keys_by_the_report_have_its_slots_and_the_ids_of_the_list() {
         let root = RootRow {
             access_keys: [slot(None), slot(Some(100))],
             ..RootRow::default()
@@ -192,15 +187,15 @@ mod tests {
             keys: vec![key("A", 100)],
         };
         listed.keys[0].active = false;
-        let shown = |keys_by| {
+        let details = |keys_by| {
             let posture = Posture {
                 keys_by,
                 ..Posture::default()
             };
-            let keys = shown_keys(&posture, Some(&root), Some(&listed));
+            let keys = key_details(&posture, Some(&root), Some(&listed));
             keys.map(|key| (key.id, key.active)).collect::<Vec<_>>()
         };
-        assert_eq!(shown(Some(Source::CredentialReport)), [(Some("A"), true)]);
-        assert_eq!(shown(Some(Source::RootSession)), [(Some("A"), false)]);
+        assert_eq!(details(Some(Source::CredentialReport)), [(Some("A"), true)]);
+        assert_eq!(details(Some(Source::RootSession)), [(Some("A"), false)]);
     }
 }

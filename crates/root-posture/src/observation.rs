@@ -1,26 +1,27 @@
-//! The words in which AWS's answers reach the record.
+//! AWS's answers about a root user, in the form in which a record takes them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counts::Counts;
 use crate::report::RootRow;
-use crate::{Moment, Timestamp};
+use crate::time::{Moment, Timestamp};
 
-/// A way of learning about an account's root user.
+/// A source of evidence about an account's root user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// iam:GenerateCredentialReport and iam:GetCredentialReport: everything, up to 4 hours old.
     CredentialReport,
-    /// iam:GetAccountSummary: whether root keys exist, at this moment.
+    /// iam:GetAccountSummary: whether root keys exist, as of now.
     AccountSummary,
-    /// sts:AssumeRoot and iam:ListAccessKeys: each root key with its status, at this moment.
+    /// sts:AssumeRoot and iam:ListAccessKeys: each root key with its status, as of now.
     RootSession,
 }
 
 impl Source {
-    /// All of them, in the order in which they are shown.
+    /// All of them, in the order of display.
     pub const ALL: [Self; 3] = [
         Self::CredentialReport,
         Self::AccountSummary,
@@ -44,7 +45,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A source that answers for the moment at which it is asked.
+/// A source that answers for the moment of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LiveSource {
     /// iam:GetAccountSummary.
@@ -67,7 +68,7 @@ impl From<LiveSource> for Source {
     }
 }
 
-/// What is asked about the root user. One code path judges all four.
+/// A kind of credential of the root user. One code path judges all four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Access keys.
@@ -76,7 +77,7 @@ pub enum Topic {
     Certificates,
     /// MFA: one when it is off, none when it is on.
     MfaOff,
-    /// The console password: one when there is one.
+    /// The console password: one when it is set.
     Password,
 }
 
@@ -93,7 +94,7 @@ impl Topics {
     /// Every topic.
     pub const ALL: Self = Self([true; 4]);
 
-    /// The topics of a list.
+    /// The set of these topics.
     #[must_use]
     pub fn of(topics: &[Topic]) -> Self {
         let mut set = Self::default();
@@ -111,78 +112,33 @@ impl Topics {
     }
 }
 
-/// How many of a thing the root user has. A flag is a count of one: MFA that is off, or a password,
-/// is one present and active.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Counts {
-    /// Those that exist, active or not.
-    pub present: u8,
-    /// Those that are active. An account summary does not say: 0.
-    pub active: u8,
-}
-
-impl Counts {
-    /// Nothing.
-    pub const NONE: Self = Self {
-        present: 0,
-        active: 0,
-    };
-
-    /// A flag as a count.
-    #[must_use]
-    pub fn flag(is_set: bool) -> Self {
-        Self {
-            present: u8::from(is_set),
-            active: u8::from(is_set),
-        }
-    }
-
-    /// The greater of each.
-    #[must_use]
-    pub fn max(self, other: Self) -> Self {
-        Self {
-            present: self.present.max(other.present),
-            active: self.active.max(other.active),
-        }
-    }
-
-    /// The lesser of each.
-    #[must_use]
-    pub fn min(self, other: Self) -> Self {
-        Self {
-            present: self.present.min(other.present),
-            active: self.active.min(other.active),
-        }
-    }
-}
-
-/// What one answer says of each topic; `None` where it does not say.
+/// The counts that one answer gives for each topic; `None` where it gives none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values([Option<Counts>; 4]);
 
 impl Values {
-    /// What it says of one topic.
+    /// The counts for one topic.
     #[must_use]
     pub fn get(&self, topic: Topic) -> Option<Counts> {
         self.0[topic as usize]
     }
 
-    /// The same, saying this of that topic.
+    /// The same values with other counts for one topic.
     #[must_use]
     pub fn with(mut self, topic: Topic, value: Option<Counts>) -> Self {
         self.0[topic as usize] = value;
         self
     }
 
-    /// The topics it speaks of.
+    /// The topics with counts.
     pub fn iter(&self) -> impl Iterator<Item = (Topic, Counts)> {
         Topic::ALL
             .into_iter()
             .filter_map(|topic| Some((topic, self.get(topic)?)))
     }
 
-    /// What the root user's row of a credential report says. `None` is a report without one, as
-    /// in aws-cn: it says nothing.
+    /// The values of the root user's row of a credential report; none for a report without one, as in
+    /// aws-cn.
     #[must_use]
     pub fn of_row(row: Option<&RootRow>) -> Self {
         let Some(row) = row else {
@@ -190,12 +146,12 @@ impl Values {
         };
         Self::default()
             .with(Topic::Keys, Some(row.keys()))
-            .with(Topic::Certificates, row.certificates_count())
+            .with(Topic::Certificates, row.certificate_counts())
             .with(Topic::MfaOff, Some(Counts::flag(!row.mfa_active)))
             .with(Topic::Password, row.password_enabled.map(Counts::flag))
     }
 
-    /// What a list of access keys says.
+    /// The values of a list of access keys.
     #[must_use]
     pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k RootKey>) -> Self {
         let mut counts = Counts::NONE;
@@ -218,7 +174,7 @@ impl From<Summary> for Values {
     }
 }
 
-/// What iam:GetAccountSummary says of the root user. An entry that AWS left out is `None`.
+/// The entries of iam:GetAccountSummary about the root user; `None` where AWS left one out.
 ///
 /// Source: IAM API Reference, `GetAccountSummary`, `SummaryMap`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -237,7 +193,7 @@ pub struct Summary {
 /// When and where an access key was last used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastUse {
-    /// When; AWS may be 15 minutes late with it.
+    /// The time of use, which AWS may report 15 minutes late.
     pub at: Timestamp,
     /// The Region it was used in.
     pub region: Option<String>,
@@ -248,7 +204,7 @@ pub struct LastUse {
 /// An access key of the root user, as a root session lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootKey {
-    /// Its access key id, which is no secret.
+    /// Its access key id, which is not secret.
     pub id: String,
     /// Whether it is active.
     pub active: bool,
@@ -258,49 +214,49 @@ pub struct RootKey {
     pub last_used: Option<LastUse>,
 }
 
-/// What a live source answered.
+/// An answer of a live source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Which source.
     pub source: LiveSource,
-    /// When it was asked: it may know nothing later.
+    /// When it was requested: it may know of nothing later.
     pub asked: Moment,
     /// The `Date` of the answer by AWS's clock, for display.
     pub date: Timestamp,
-    /// What it says.
+    /// Its values.
     pub values: Values,
 }
 
-/// What a credential report says of the root user.
+/// The claims of a credential report about the root user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportClaim {
     /// When it was received.
     pub received: Moment,
     /// When it was generated: `received` less the difference between the `Date` and the
-    /// `GeneratedTime` of the same answer, which is never taken as less than nothing.
+    /// `GeneratedTime` of the same answer, which never counts as negative.
     pub generated: Moment,
     /// AWS's `GeneratedTime`, for display.
     pub date: Timestamp,
-    /// What it says.
+    /// Its values.
     pub values: Values,
 }
 
-/// What a record takes.
+/// A piece of evidence for a [`crate::Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// A live source answered.
     Answer(Answer),
-    /// An attempt to ask a live source failed or was given up.
+    /// A request to a live source failed or was given up.
     Failure {
         /// Which source.
         source: LiveSource,
-        /// What that attempt would have answered: the probes of a root session fail one by one.
+        /// The topics it would have answered: the requests of a root session fail one by one.
         topics: Topics,
-        /// When it was asked.
+        /// When it was made.
         asked: Moment,
     },
     /// A credential report was read.
     Report(ReportClaim),
-    /// AWS is making a credential report, or an attempt to get one failed: learned at that moment.
+    /// AWS is making a credential report, or a request for one failed: known since that moment.
     NoReportYet(Moment),
 }

@@ -1,24 +1,25 @@
-//! Since when an account has had an active root key, as far as that was followed.
+//! Since when an account has had an active root key.
 //!
-//! For people only: no metric depends on it. A credential report says when a key was created; of a
-//! key that only live evidence has seen, this is all that is known: it was not there at one time
-//! and was there at a later one.
+//! For display only: no metric depends on it. A credential report gives a key's time of creation; of a
+//! key that only live sources have seen, it is known that it was absent at one time and present at a
+//! later one.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Posture, Timestamp};
+use crate::posture::Posture;
+use crate::time::Timestamp;
 
-/// When an active root key came to light.
+/// When an active root key appeared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Onset {
     /// When evidence first showed it, by AWS's clock; `None` while there is none.
     pub seen: Option<Timestamp>,
-    /// When evidence last said that there was none, before that.
+    /// The newest evidence before that without one.
     pub none_at: Option<Timestamp>,
 }
 
 impl Onset {
-    /// Follows the next judgement. One without a value changes nothing.
+    /// Takes the next judgement into account. One without a value changes nothing.
     pub fn follow(&mut self, posture: &Posture) {
         let Some(active) = posture.keys_active else {
             return;
@@ -36,7 +37,8 @@ impl Onset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Metric, Source};
+    use crate::observation::Source;
+    use crate::posture::Metric;
 
     fn after(evidence: &[(u8, i64)]) -> (Option<i64>, Option<i64>) {
         let mut onset = Onset::default();
@@ -70,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_the_key_and_begins_anew_with_the_next() {
+    fn it_ends_with_the_key_and_starts_again_with_the_next() {
         assert_eq!(after(&[(1, 30), (0, 40)]).0, None);
         assert_eq!(after(&[(1, 30), (0, 40), (1, 50)]), (Some(50), Some(40)));
     }
 
     #[test]
-    fn a_none_that_is_no_older_than_the_some_bounds_nothing() {
+    fn a_none_after_the_first_some_is_ignored() {
         assert_eq!(after(&[(0, 40), (1, 30)]), (Some(30), None));
     }
 }

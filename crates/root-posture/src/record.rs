@@ -1,14 +1,15 @@
-//! The evidence of one account: what each source said, and that an attempt failed.
+//! The evidence of one account: answers, reports and failed attempts.
 //!
-//! Nothing that was concluded is stored here; [`crate::judge`] computes everything anew.
+//! It never stores a conclusion; [`crate::judge`] computes every value anew.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Answer, Evidence, History, Limits, LiveSource, Moment, ReportClaim, Timestamp, Topic, Topics,
-};
+use crate::history::History;
+use crate::limits::Limits;
+use crate::observation::{Answer, Evidence, LiveSource, ReportClaim, Topic, Topics};
+use crate::time::{Moment, Timestamp};
 
-/// A set of sources: those an account is read by, or those of them a first start still waits for.
+/// A set of sources: those in use for an account, or those that a first start still waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcesInUse {
     /// The account summary.
@@ -20,7 +21,7 @@ pub struct SourcesInUse {
 }
 
 impl SourcesInUse {
-    /// Whether a live source is one of them.
+    /// Whether a live source is in the set.
     #[must_use]
     pub fn has(self, source: LiveSource) -> bool {
         match source {
@@ -41,7 +42,7 @@ impl SourcesInUse {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Live {
     histories: [History; 4],
-    /// When the newest failed attempt to learn the topic was asked.
+    /// When the newest failed attempt to learn the topic was made.
     failed: [Option<Moment>; 4],
 }
 
@@ -54,12 +55,12 @@ pub struct Record {
     list: Live,
     report: Option<ReportClaim>,
     previous: Option<ReportClaim>,
-    /// Since when a first report is tried for: it is being made, or attempts fail.
+    /// Since when a first report is awaited: AWS is making it, or attempts fail.
     report_started: Option<Moment>,
 }
 
 impl Record {
-    /// The record of an account of which nothing is known, read by these sources.
+    /// An empty record of an account with these sources in use.
     #[must_use]
     pub fn new(sources: SourcesInUse) -> Self {
         Self {
@@ -68,7 +69,7 @@ impl Record {
         }
     }
 
-    /// Takes a piece of evidence.
+    /// Adds a piece of evidence.
     pub fn take(&mut self, evidence: Evidence, limits: &Limits) {
         match evidence {
             Evidence::Answer(Answer {
@@ -97,7 +98,7 @@ impl Record {
             Evidence::Report(report) => {
                 self.awaiting.report = false;
                 self.report_started = None;
-                // The same report read again is no new claim: one that was refuted stays refuted.
+                // The same report read again is no new evidence: a refuted one stays refuted.
                 if self.report.is_none_or(|current| {
                     report.generated > current.generated && report.date != current.date
                 }) {
@@ -111,26 +112,22 @@ impl Record {
         }
     }
 
-    /// Goes on with these sources. One that is configured away counts as failed, and nothing waits
+    /// Continues with other sources. One that is no longer in use counts as failed, and nothing waits
     /// for it.
     pub fn use_sources(&mut self, sources: SourcesInUse, now: Moment, limits: &Limits) {
         for source in LiveSource::ALL {
-            let has_answered = Topic::ALL
-                .iter()
-                .any(|topic| self.history(source, *topic).newest().is_some());
-            if !sources.has(source) {
-                self.awaiting.remove(source);
-                if has_answered {
-                    let topics = Topics::ALL;
-                    self.take(
-                        Evidence::Failure {
-                            source,
-                            topics,
-                            asked: now,
-                        },
-                        limits,
-                    );
-                }
+            if sources.has(source) {
+                continue;
+            }
+            self.awaiting.remove(source);
+            let histories = &self.live(source).histories;
+            if histories.iter().any(|history| history.newest().is_some()) {
+                let failure = Evidence::Failure {
+                    source,
+                    topics: Topics::ALL,
+                    asked: now,
+                };
+                self.take(failure, limits);
             }
         }
         if !sources.report {
@@ -139,22 +136,17 @@ impl Record {
         }
     }
 
-    /// Nothing more will be asked: a first start ends with what is known.
-    pub fn stop_waiting(&mut self) {
+    /// Ends the first start: nothing more will be polled.
+    pub fn end_first_start(&mut self) {
         self.awaiting = SourcesInUse::default();
         self.report_started = None;
     }
 
-    /// Moves the record to another process's clock: `millis` is added to every moment.
+    /// Moves the record to another process's clock by adding `millis` to every moment.
     pub fn shift(&mut self, millis: i64) {
         for live in [&mut self.summary, &mut self.list] {
-            let failed = live.failed.iter_mut().flatten();
-            for moment in live
-                .histories
-                .iter_mut()
-                .flat_map(History::moments)
-                .chain(failed)
-            {
+            let answered = live.histories.iter_mut().flat_map(History::moments);
+            for moment in answered.chain(live.failed.iter_mut().flatten()) {
                 *moment = moment.shifted(millis);
             }
         }
@@ -177,18 +169,17 @@ impl Record {
         self.report.map(|report| report.date)
     }
 
-    /// What a live source said of a topic.
+    /// The answers of a live source about a topic.
     #[must_use]
     pub fn history(&self, source: LiveSource, topic: Topic) -> &History {
         &self.live(source).histories[topic as usize]
     }
 
-    /// Whether the newest answer of a live source to a topic still wants a second that agrees.
+    /// Whether the newest answer of a live source about a topic still needs a second one.
     #[must_use]
-    pub fn wants_confirmation(&self, source: LiveSource, topic: Topic) -> bool {
-        self.history(source, topic)
-            .newest()
-            .is_some_and(|run| run.prior.is_none())
+    pub fn needs_confirmation(&self, source: LiveSource, topic: Topic) -> bool {
+        let newest = self.history(source, topic).newest();
+        newest.is_some_and(|run| run.prior.is_none())
     }
 
     pub(crate) fn failed(&self, source: LiveSource, topic: Topic) -> Moment {

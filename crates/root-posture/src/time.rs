@@ -1,6 +1,6 @@
 //! The two kinds of time, which are different types so that they cannot be mixed.
 //!
-//! A [`Timestamp`] is a point on the calendar: what AWS writes, and what people read. A [`Moment`] is
+//! A [`Timestamp`] is a point on the calendar, as AWS reports and people read it. A [`Moment`] is
 //! a point on the local monotonic clock: only moments are compared by the judgement.
 
 use std::fmt;
@@ -49,29 +49,21 @@ impl Timestamp {
     /// This time, `duration` later. Fractions of a second are cut off.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(seconds(duration)))
     }
 
     /// This time, `duration` earlier. Fractions of a second are cut off.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(seconds(duration)))
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC: `2026-09-11T13:14:52Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match OffsetDateTime::from_unix_timestamp(self.0)
-            .ok()
-            .and_then(|time| time.format(&Rfc3339).ok())
-        {
+        let time = OffsetDateTime::from_unix_timestamp(self.0).ok();
+        match time.and_then(|time| time.format(&Rfc3339).ok()) {
             Some(text) => f.write_str(&text),
             None => write!(f, "@{}", self.0),
         }
@@ -79,7 +71,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A point on the local monotonic clock: milliseconds since the process's clock was made. Negative for
-/// what happened before that, as evidence read from the state database did.
+/// earlier events, such as evidence from the state database.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -87,7 +79,7 @@ impl fmt::Display for Timestamp {
 pub struct Moment(i64);
 
 impl Moment {
-    /// Before everything: what never happened is compared as if it had happened then.
+    /// Before every other moment: stands for an event that never happened in comparisons.
     pub const NEVER: Self = Self(i64::MIN);
 
     /// The moment that many milliseconds after the clock was made.
@@ -113,6 +105,10 @@ impl Moment {
     pub fn shifted(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -12,9 +12,9 @@ use crate::cli::wire;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::views::{AccountView, ReportView, SourceView, UserDetail};
-use root_posture::report::UserFigures;
+use root_posture::report::UserCounts;
 use root_posture::{
-    Evidence, Limits, Metric, Moment, Onset, Record, ReportClaim, ShownKey, Source, SourcesInUse,
+    Evidence, KeyDetail, Limits, Metric, Moment, Onset, Record, ReportClaim, Source, SourcesInUse,
     Timestamp, Values, judge,
 };
 
@@ -51,7 +51,7 @@ pub(in crate::cli) struct CheckedAccount {
 pub(super) struct Key<'a> {
     pub active: bool,
     /// Its row in a report or a root session's list; `None` when neither contains it yet.
-    pub listed: Option<ShownKey<'a>>,
+    pub listed: Option<KeyDetail<'a>>,
 }
 
 impl Checked {
@@ -135,7 +135,7 @@ impl CheckedAccount {
             report: Some(Arc::new(ReportView {
                 generated: date,
                 rows_skipped: report.rows_skipped,
-                users: UserFigures::of(&report.users),
+                users: UserCounts::of(&report.users),
                 detail: UserDetail::Off,
                 root: report.root,
             })),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::checked::{Checked, CheckedAccount};
 use crate::cli::args::CheckFinding;
-use root_posture::ShownKey;
+use root_posture::KeyDetail;
 use root_posture::report::Slot;
 
 const HEADER: &str = "account,name,verdict,\
@@ -78,7 +78,7 @@ fn account(checked: &CheckedAccount, verdict: &str) -> Vec<String> {
     record
 }
 
-fn key(key: Option<ShownKey<'_>>) -> [String; 6] {
+fn key(key: Option<KeyDetail<'_>>) -> [String; 6] {
     [
         text(key.and_then(|key| key.id)),
         text(key.map(|key| key.active)),

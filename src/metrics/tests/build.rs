@@ -9,11 +9,11 @@ use exporter_toolkit::Format;
 
 use crate::metrics::{Options, write};
 use crate::views::{
-    AccountCounts, AccountView, CallKey, Exporter, ExporterView, Left, LeftReason, Outcome,
+    AccountCounts, AccountView, CallKey, Exporter, ExporterView, LastAttempt, Left, LeftReason,
     ReportView, Snapshot, SourceView, UserDetail,
 };
 use root_posture::Source;
-use root_posture::report::{KeySlot, RootRow, UserFigures, UserRow};
+use root_posture::report::{KeySlot, RootRow, UserCounts, UserRow};
 use root_posture::{Metric, Posture};
 use root_posture::{Moment, Timestamp};
 
@@ -56,8 +56,8 @@ pub fn labelled(id: &str, labels: &[(&str, &str)]) -> AccountView {
     view
 }
 
-/// A figure that keeps.
-pub fn figure(value: u8, source: Source) -> Metric {
+/// A metric that does not expire.
+pub fn metric(value: u8, source: Source) -> Metric {
     Metric {
         value,
         source,
@@ -66,11 +66,11 @@ pub fn figure(value: u8, source: Source) -> Metric {
     }
 }
 
-/// A figure that is withdrawn at a moment.
+/// A metric that expires at that moment.
 pub fn fine(value: u8, until: Moment) -> Metric {
     Metric {
         fine_until: Some(until),
-        ..figure(value, Source::AccountSummary)
+        ..metric(value, Source::AccountSummary)
     }
 }
 
@@ -79,7 +79,7 @@ pub fn report(root: Option<RootRow>) -> ReportView {
         generated: Timestamp::from_unix(1_799_990_000),
         root,
         rows_skipped: 0,
-        users: UserFigures::default(),
+        users: UserCounts::default(),
         detail: UserDetail::Off,
     }
 }
@@ -94,9 +94,9 @@ pub fn snapshot(accounts: Vec<AccountView>) -> Snapshot {
     }
 }
 
-/// The figures of three users with one active key each, 1, 100 and 400 days old, last used as
+/// Three users with one active key each, 1, 100 and 400 days old, last used as
 /// long ago.
-pub fn user_figures() -> UserFigures {
+pub fn user_counts() -> UserCounts {
     let days = [400, 100, 1].map(|days| NOW.unix() - days * 86_400);
     serde_json::from_value(serde_json::json!({
         "users": 3,
@@ -131,16 +131,16 @@ pub fn rich_account(id: &str) -> AccountView {
     source.failed(NOW, Failure::new(Reason::Throttled, "slow down"));
     AccountView {
         posture: Posture {
-            keys_active: Some(figure(1, Source::RootSession)),
-            keys_present: Some(figure(2, Source::RootSession)),
-            certificates_active: Some(figure(0, Source::RootSession)),
-            mfa_enabled: Some(figure(1, Source::RootSession)),
-            password_enabled: Some(figure(1, Source::CredentialReport)),
+            keys_active: Some(metric(1, Source::RootSession)),
+            keys_present: Some(metric(2, Source::RootSession)),
+            certificates_active: Some(metric(0, Source::RootSession)),
+            mfa_enabled: Some(metric(1, Source::RootSession)),
+            password_enabled: Some(metric(1, Source::CredentialReport)),
             ..Posture::default()
         },
         report: Some(Arc::new(ReportView {
             rows_skipped: 1,
-            users: user_figures(),
+            users: user_counts(),
             detail: UserDetail::Kept(vec![user]),
             ..report(Some(RootRow {
                 password_last_used: Some(at(1_700_000_002)),
@@ -161,15 +161,11 @@ pub fn rich() -> Snapshot {
         service: "iam",
         operation: "GetAccountSummary",
     };
-    exporter.called(call, Outcome::Success, Duration::from_millis(20));
-    exporter.called(
-        call,
-        Outcome::Failed(Reason::Timeout),
-        Duration::from_secs(31),
-    );
+    exporter.called(call, Ok(()), Duration::from_millis(20));
+    exporter.called(call, Err(Reason::Timeout), Duration::from_secs(31));
     exporter.served("metrics", 200);
     exporter.note(|view| {
-        view.reload = (true, NOW);
+        view.reload.record(true, NOW);
         view.interval = Duration::from_secs(60);
         view.shard = (1, 3);
         view.clock_skew = Some(-2);
@@ -177,8 +173,14 @@ pub fn rich() -> Snapshot {
             credentials_management: true,
             sessions: false,
         });
-        view.discovery = Some((true, Some(at(1_799_999_001))));
-        view.state = Some((false, Some(at(1_799_999_002))));
+        view.discovery = Some(LastAttempt {
+            succeeded: true,
+            last_success: Some(at(1_799_999_001)),
+        });
+        view.state = Some(LastAttempt {
+            succeeded: false,
+            last_success: Some(at(1_799_999_002)),
+        });
         view.accounts = Some(AccountCounts {
             monitored: 1,
             excluded: 2,
@@ -190,7 +192,7 @@ pub fn rich() -> Snapshot {
         until: MOMENT + Duration::from_secs(1),
     };
     exporter.left([("000000000009".parse().unwrap(), left)].into());
-    exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5);
+    exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5, 1);
     Snapshot {
         exporter: exporter.view(MOMENT),
         ..snapshot(vec![rich_account("000000000001")])

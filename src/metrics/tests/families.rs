@@ -1,21 +1,19 @@
-//! What is exposed of which facts, a family at a time.
+//! The series that each family exposes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{
-    MOMENT, account, at, everything, figure, fine, labelled, rendered, report, rich, rich_account,
-    snapshot, user_figures,
+    MOMENT, account, at, everything, fine, labelled, metric, rendered, report, rich, rich_account,
+    snapshot, user_counts,
 };
 use exporter_toolkit::Format;
 
 use crate::metrics::Options;
-use crate::views::{
-    AccountView, CallKey, Exporter, Outcome, ReportView, Snapshot, SourceView, UserDetail,
-};
+use crate::views::{AccountView, CallKey, Exporter, ReportView, Snapshot, SourceView, UserDetail};
+use root_posture::Moment;
 use root_posture::Source;
 use root_posture::report::{KeySlot, RootRow};
-use root_posture::{Moment, Timestamp};
 
 /// The series of one family, as lines.
 fn series(snapshot: &Snapshot, family: &str) -> Vec<String> {
@@ -54,11 +52,11 @@ fn of_an_account_of_which_nothing_is_known_only_its_name_is_exposed() {
 }
 
 #[test]
-fn each_figure_has_its_own_family() {
+fn each_value_has_its_own_family() {
     let mut view = account("000000000001", "");
-    view.posture.keys_active = Some(figure(0, Source::RootSession));
-    view.posture.keys_present = Some(figure(1, Source::RootSession));
-    view.posture.certificates_active = Some(figure(2, Source::RootSession));
+    view.posture.keys_active = Some(metric(0, Source::RootSession));
+    view.posture.keys_present = Some(metric(1, Source::RootSession));
+    view.posture.certificates_active = Some(metric(2, Source::RootSession));
     let snapshot_of_counts = snapshot(vec![view]);
     let value = |snapshot: &Snapshot, family: &str| {
         let [line] = series(snapshot, family).try_into().unwrap();
@@ -79,8 +77,8 @@ fn each_figure_has_its_own_family() {
 
     for (mfa, password) in [(0, 1), (1, 0)] {
         let mut view = account("000000000001", "");
-        view.posture.mfa_enabled = Some(figure(mfa, Source::RootSession));
-        view.posture.password_enabled = Some(figure(password, Source::RootSession));
+        view.posture.mfa_enabled = Some(metric(mfa, Source::RootSession));
+        view.posture.password_enabled = Some(metric(password, Source::RootSession));
         let snapshot = snapshot(vec![view]);
         assert_eq!(value(&snapshot, "aws_root_mfa_enabled"), mfa.to_string());
         assert_eq!(
@@ -94,8 +92,8 @@ fn each_figure_has_its_own_family() {
 fn a_fine_value_is_gone_from_the_moment_it_expires_and_an_alarming_one_stays() {
     let mut view = account("000000000001", "");
     view.posture.keys_active = Some(fine(0, MOMENT));
-    view.posture.mfa_enabled = Some(figure(0, Source::CredentialReport));
-    view.posture.keys_present = Some(figure(1, Source::CredentialReport));
+    view.posture.mfa_enabled = Some(metric(0, Source::CredentialReport));
+    view.posture.keys_present = Some(metric(1, Source::CredentialReport));
     let expired = snapshot(vec![view.clone()]);
     assert!(series(&expired, "aws_root_access_keys_active").is_empty());
     assert_eq!(series(&expired, "aws_root_mfa_enabled").len(), 1);
@@ -109,7 +107,7 @@ fn a_fine_value_is_gone_from_the_moment_it_expires_and_an_alarming_one_stays() {
 }
 
 #[test]
-fn evidence_is_named_only_beside_the_figure_it_supports() {
+fn evidence_is_named_only_beside_the_value_it_supports() {
     let mut view = account("000000000001", "");
     view.posture.keys_active = Some(fine(0, MOMENT + Duration::from_secs(1)));
     let shown = snapshot(vec![view.clone()]);
@@ -135,7 +133,7 @@ fn evidence_is_named_only_beside_the_figure_it_supports() {
 }
 
 #[test]
-fn both_slots_are_told_whenever_there_is_a_root_row() {
+fn both_slots_are_exported_whenever_there_is_a_root_row() {
     let family = "aws_root_access_key_slot_active";
     let root = RootRow {
         access_keys: [
@@ -158,7 +156,7 @@ fn both_slots_are_told_whenever_there_is_a_root_row() {
 }
 
 #[test]
-fn a_slot_tells_the_place_of_its_last_use_when_either_part_is_known() {
+fn the_place_of_a_last_use_is_exported_when_either_part_is_known() {
     let family = "aws_root_access_key_last_used_info";
     let root = |region: Option<&str>, service: Option<&str>| {
         let key = KeySlot {
@@ -186,7 +184,7 @@ fn a_slot_tells_the_place_of_its_last_use_when_either_part_is_known() {
 }
 
 #[test]
-fn times_that_aws_does_not_tell_are_absent() {
+fn times_that_aws_does_not_report_are_absent() {
     let known = RootRow {
         password_last_used: Some(at(1_700_000_000)),
         ..RootRow::default()
@@ -267,7 +265,7 @@ fn accounts_are_counted_once_their_list_is_known() {
 #[test]
 fn users_in_numbers_are_counted_by_each_number_of_days() {
     let snapshot = with_report(ReportView {
-        users: user_figures(),
+        users: user_counts(),
         ..report(None)
     });
     let lines = |family: &str, counted: &[(u32, u32)]| {
@@ -330,7 +328,7 @@ fn users_in_numbers_are_off_unless_asked_for() {
 }
 
 #[test]
-fn detail_that_was_dropped_is_told_and_holds_no_user() {
+fn dropped_detail_is_reported_and_holds_no_user() {
     let dropped = |detail| {
         let snapshot = with_report(ReportView {
             detail,
@@ -347,7 +345,7 @@ fn detail_that_was_dropped_is_told_and_holds_no_user() {
 }
 
 #[test]
-fn users_by_name_are_told_slot_by_slot() {
+fn users_by_name_are_exported_slot_by_slot() {
     let family = "aws_iam_user_access_key_active";
     let line = |key, value| {
         format!(r#"{family}{{account="000000000001",user="ada",key="{key}"}} {value}"#)
@@ -363,30 +361,27 @@ fn users_by_name_are_told_slot_by_slot() {
 }
 
 #[test]
-fn the_histogram_counts_by_the_bounds_of_the_store() {
+fn the_histogram_counts_by_its_bounds() {
     use crate::views::CALL_BUCKETS;
     let call = CallKey {
         service: "sts",
         operation: "AssumeRole",
     };
-    for (index, bound) in CALL_BUCKETS.into_iter().enumerate() {
+    let bounds = CALL_BUCKETS.into_iter().filter(|bound| bound.is_finite());
+    for (index, bound) in bounds.enumerate() {
         let exporter = Exporter::default();
-        exporter.called(call, Outcome::Success, Duration::from_secs_f64(bound));
-        exporter.called(
-            call,
-            Outcome::Success,
-            Duration::from_secs_f64(bound + 0.001),
-        );
-        let counted = &exporter.view(Moment::default()).calls.durations[&call];
-        assert_eq!(counted.buckets.len(), CALL_BUCKETS.len());
+        exporter.called(call, Ok(()), Duration::from_secs_f64(bound));
+        exporter.called(call, Ok(()), Duration::from_secs_f64(bound + 0.001));
+        let counted = &exporter.view(Moment::default()).calls[&call];
         assert_eq!(counted.buckets[index], 1, "up to {bound} s");
+        assert_eq!(counted.buckets[index + 1], 1, "beyond {bound} s");
     }
 }
 
 #[test]
-fn what_the_exporter_does_not_know_of_itself_is_absent() {
+fn unknown_values_of_the_exporter_are_absent() {
     let nothing = snapshot(Vec::new());
-    assert_eq!(nothing.exporter.reload.1, Timestamp::default());
+    assert_eq!(nothing.exporter.reload.last_success, None);
     for family in [
         "aws_root_exporter_clock_skew_seconds",
         "aws_root_exporter_config_last_reload_success_timestamp_seconds",
@@ -402,7 +397,7 @@ fn what_the_exporter_does_not_know_of_itself_is_absent() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_process_is_told_of_in_seconds_and_bytes() {
+fn the_process_is_reported_in_seconds_and_bytes() {
     let value = |family: &str| -> f64 {
         let [line] = series(&rich(), family).try_into().unwrap();
         line.rsplit_once(' ').unwrap().1.parse().unwrap()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use exporter_toolkit::Format;
 use proptest::prelude::*;
 
-use super::build::{account, everything, figure, rendered, rich, rich_account, snapshot};
+use super::build::{account, everything, metric, rendered, rich, rich_account, snapshot};
 use super::parse::parse;
 use crate::metrics::{Options, write};
 use crate::views::{AccountView, Snapshot};
@@ -24,9 +24,9 @@ fn family(text: &str, name: &str) -> String {
 
 fn two_accounts() -> Snapshot {
     let mut one = account("000000000012", "production");
-    one.posture.keys_active = Some(figure(1, Source::AccountSummary));
+    one.posture.keys_active = Some(metric(1, Source::AccountSummary));
     let mut two = account("111122223333", "");
-    two.posture.keys_active = Some(figure(0, Source::CredentialReport));
+    two.posture.keys_active = Some(metric(0, Source::CredentialReport));
     snapshot(vec![one, two])
 }
 
@@ -52,7 +52,7 @@ fn a_gauge_reads_the_same_in_both_formats() {
 }
 
 /// `everything.txt` is what a reader of the contract expects of the snapshot with everything. The
-/// build's and the process's own figures are left out, for they differ from run to run.
+/// build's and the process's own values are left out: they differ from run to run.
 #[test]
 fn everything_reads_the_same_in_both_formats() {
     for format in [Format::OpenMetrics, Format::Text] {
@@ -69,7 +69,7 @@ fn everything_reads_the_same_in_both_formats() {
 }
 
 #[test]
-fn openmetrics_tells_units_and_names_a_counter_without_its_suffix() {
+fn openmetrics_states_units_and_names_a_counter_without_its_suffix() {
     let text = rendered(&rich(), &everything(), Format::OpenMetrics);
     assert_eq!(
         family(&text, "aws_account_refresh_failures"),
@@ -186,7 +186,7 @@ fn a_large_text_goes_out_in_pieces() {
 }
 
 #[test]
-fn the_failure_of_the_stream_is_told_and_ends_the_rendering() {
+fn the_failure_of_the_stream_is_returned_and_ends_the_rendering() {
     for format in [Format::OpenMetrics, Format::Text] {
         let mut out = Pieces {
             sizes: Vec::new(),

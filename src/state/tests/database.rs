@@ -63,7 +63,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn what_was_committed_is_read_again_and_what_was_deleted_is_not() {
+fn committed_accounts_are_read_again_and_deleted_ones_are_not() {
     let (folder, path) = folder();
     let (clock, _hand) = start();
     let (mut database, state) = open(&path, &clock);
@@ -106,7 +106,7 @@ fn a_report_is_stored_when_it_changes_and_deleted_with_it() {
 }
 
 #[test]
-fn moments_go_on_by_the_wall_clock_value_by_value() {
+fn moments_age_by_the_wall_clock_value_by_value() {
     let (_folder, path) = folder();
     let (first, hand) = start();
     hand.advance(Duration::from_secs(500));
@@ -164,7 +164,7 @@ fn a_state_from_the_future_ages_from_now_on() {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_why() {
+fn a_second_process_is_refused_with_the_reason() {
     let (_folder, path) = folder();
     let (clock, _hand) = start();
     let (mut database, _) = open(&path, &clock);
@@ -179,7 +179,7 @@ fn a_second_process_is_refused_and_told_why() {
 }
 
 #[test]
-fn what_is_not_a_regular_file_is_refused_and_left_alone_also_behind_a_link() {
+fn only_a_regular_file_is_opened_also_behind_a_link() {
     let (clock, _hand) = start();
     for behind_a_link in [false, true] {
         let (folder, path) = folder();
@@ -209,7 +209,7 @@ fn what_is_not_a_regular_file_is_refused_and_left_alone_also_behind_a_link() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_set_aside_and_another_is_made() {
+fn an_unusable_file_is_set_aside_and_another_is_made() {
     let (clock, _hand) = start();
     let (_whole_folder, whole_path) = folder();
     holding(&whole_path, &clock, 1);
@@ -270,7 +270,7 @@ fn a_state_of_a_newer_version_is_set_aside() {
 }
 
 #[test]
-fn no_altered_byte_is_read_as_truth_and_none_makes_it_panic() {
+fn no_altered_byte_is_accepted_and_none_makes_it_panic() {
     let (clock, _hand) = start();
     let (_folder, path) = folder();
     holding(&path, &clock, 1);
@@ -306,7 +306,7 @@ fn only_the_owner_may_read_the_file_also_where_an_older_one_was_open() {
 }
 
 #[test]
-fn a_link_at_a_name_of_its_own_making_is_never_followed() {
+fn a_link_at_a_name_that_it_creates_is_never_followed() {
     let (clock, _hand) = start();
     for suffix in [".tmp", ".unusable"] {
         let (folder, path) = folder();
@@ -323,7 +323,7 @@ fn a_link_at_a_name_of_its_own_making_is_never_followed() {
 }
 
 #[test]
-fn a_link_to_a_state_is_followed_and_what_else_it_leads_to_stays_untouched() {
+fn a_link_to_a_state_is_followed_and_stays_a_link() {
     let (folder, path) = folder();
     let (clock, _hand) = start();
     let target = folder.path().join("elsewhere");
@@ -351,7 +351,7 @@ fn a_file_that_cannot_be_read_is_set_aside() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_costs_the_saving_until_it_is() {
+fn a_missing_folder_prevents_saving_until_it_exists() {
     let (folder, _) = folder();
     let (clock, _hand) = start();
     let path = folder.path().join("disk/state.redb");

@@ -58,10 +58,10 @@ fn keys(path: &Path, clock: &Clock) -> Option<u8> {
 }
 
 #[test]
-fn a_disk_that_fills_up_costs_the_saving_and_nothing_that_was_saved() {
+fn a_full_disk_prevents_saving_and_loses_nothing_saved() {
     on_a_disk(
         "512k",
-        "a_disk_that_fills_up_costs_the_saving_and_nothing_that_was_saved",
+        "a_full_disk_prevents_saving_and_loses_nothing_saved",
         fills_up,
     );
 }
@@ -96,10 +96,10 @@ fn fills_up(disk: &Path) {
 }
 
 #[test]
-fn a_read_only_disk_costs_the_saving_and_what_is_on_it_is_read() {
+fn a_read_only_disk_prevents_saving_and_is_still_read() {
     on_a_disk(
         "8m",
-        "a_read_only_disk_costs_the_saving_and_what_is_on_it_is_read",
+        "a_read_only_disk_prevents_saving_and_is_still_read",
         is_read_only,
     );
 }

@@ -97,7 +97,7 @@ impl Bench {
     /// Whether the state is said to be saved, and when it last was.
     fn works(&self) -> Option<bool> {
         let view = self.views.exporter.view(Moment::default());
-        view.state.map(|(works, _)| works)
+        view.state.map(|save| save.succeeded)
     }
 
     /// The next commit, once it has begun.
@@ -153,7 +153,7 @@ fn numbers(changes: &Changes) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_rise_is_on_disk_before_it_is_shown() {
+async fn a_rise_is_on_disk_before_it_is_published() {
     let mut bench = Bench::new().await;
     bench.publish(1, 1);
     assert_eq!(numbers(&bench.commit().await), [1]);
@@ -163,7 +163,7 @@ async fn a_rise_is_on_disk_before_it_is_shown() {
 }
 
 #[tokio::test]
-async fn a_fall_is_shown_at_once_and_committed_within_a_second() {
+async fn a_fall_is_published_at_once_and_committed_within_a_second() {
     let mut bench = Bench::new().await;
     bench.publish(1, 1);
     bench.commit().await;
@@ -177,7 +177,7 @@ async fn a_fall_is_shown_at_once_and_committed_within_a_second() {
 }
 
 #[tokio::test]
-async fn what_was_read_from_disk_is_shown_at_once_also_while_the_disk_hangs() {
+async fn restored_accounts_are_published_at_once_also_while_the_disk_hangs() {
     let mut bench = Bench::fresh();
     bench.commit().await;
     bench.gate.restore(view(1, 2));
@@ -213,7 +213,7 @@ async fn a_rise_that_came_during_a_commit_begins_the_next_as_soon_as_that_ends()
 }
 
 #[tokio::test]
-async fn a_rise_that_ends_while_it_waits_is_never_shown() {
+async fn a_rise_that_ends_while_it_waits_is_never_published() {
     let mut bench = Bench::new().await;
     bench.publish(1, 1);
     bench.commit().await;
@@ -256,7 +256,7 @@ async fn a_change_that_came_during_a_commit_that_fails_is_the_one_that_is_tried_
 }
 
 #[tokio::test]
-async fn a_commit_that_neither_ends_nor_fails_is_reported_and_never_overtaken() {
+async fn a_commit_that_never_ends_is_reported_and_no_other_begins() {
     let mut bench = Bench::new().await;
     bench.publish(1, 1);
     bench.commit().await;
@@ -305,7 +305,7 @@ async fn many_changes_of_an_account_are_one_in_the_next_commit() {
 }
 
 #[tokio::test]
-async fn mere_times_of_an_account_are_committed_every_five_minutes() {
+async fn times_alone_are_committed_every_five_minutes() {
     let mut bench = Bench::new().await;
     let mut commits = 0;
     while bench.clock.moment() < Moment::from_millis(3_600_000) {
@@ -322,7 +322,7 @@ async fn mere_times_of_an_account_are_committed_every_five_minutes() {
 }
 
 #[tokio::test]
-async fn the_end_saves_what_is_left_and_what_is_given_last() {
+async fn the_end_saves_the_remaining_changes() {
     let mut bench = Bench::new().await;
     bench.publish(1, 0);
     bench.gate.save(id(2), saved(&bench.clock, 0));
@@ -346,7 +346,7 @@ async fn the_end_waits_two_seconds_for_a_disk_that_hangs() {
 }
 
 #[tokio::test]
-async fn without_a_disk_everything_is_shown_at_once() {
+async fn without_a_disk_everything_is_published_at_once() {
     let (clock, _hand) = start();
     let views = Arc::new(Views::new(clock.clone()));
     let gate = Gate::new(Arc::clone(&views), clock.clone());

@@ -91,7 +91,7 @@ fn keys(record: &Value) -> Option<Counts> {
 }
 
 #[test]
-fn keys_are_shown_as_version_0_1_showed_them() {
+fn keys_have_the_values_of_version_0_1() {
     let summary = "account_summary";
     let session = "root_session";
     let none = json!("none");
@@ -191,7 +191,7 @@ fn keys_are_shown_as_version_0_1_showed_them() {
 }
 
 #[test]
-fn a_single_none_where_more_was_known_lowers_nothing() {
+fn a_single_none_after_more_lowers_nothing() {
     let mut record = record();
     record["keys"]["look"] = look(80, "account_summary", &json!({ "some": 1 }), false);
     record["keys"]["doubted"] = stamp(20);
@@ -199,7 +199,7 @@ fn a_single_none_where_more_was_known_lowers_nothing() {
 }
 
 #[test]
-fn a_report_that_was_held_back_counts_after_the_one_before() {
+fn a_held_report_counts_after_the_one_before() {
     let mut record = record();
     record["report"] = report(&counts(1, 0), true);
     let mut newer = report(&counts(1, 1), true);
@@ -209,7 +209,7 @@ fn a_report_that_was_held_back_counts_after_the_one_before() {
 }
 
 #[test]
-fn flags_are_shown_as_version_0_1_showed_them() {
+fn flags_have_the_values_of_version_0_1() {
     let said = |source: &str, on: bool| json!({ "stamp": stamp(20), "source": source, "on": on });
     for source in ["account_summary", "root_session"] {
         for (reported, newest) in [(true, false), (false, true)] {
@@ -232,7 +232,7 @@ fn flags_are_shown_as_version_0_1_showed_them() {
 }
 
 #[test]
-fn evidence_keeps_its_age_and_what_is_beside_it_is_kept() {
+fn evidence_keeps_its_age_and_the_rest_is_imported_too() {
     let mut record = record();
     record["keys"]["look"] = look(60, "account_summary", &json!("none"), false);
     record["following"] = json!({ "none_at": 5, "seen": null });
@@ -350,7 +350,7 @@ fn a_json_file_that_cannot_be_read_is_set_aside_at_the_path_and_left_alone_besid
 }
 
 #[test]
-fn an_import_that_cannot_be_written_is_shown_all_the_same_and_tried_again() {
+fn an_import_that_cannot_be_written_is_published_and_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
     let old = path.with_extension("json");

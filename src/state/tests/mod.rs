@@ -1,4 +1,4 @@
-//! Tests of what is kept and of when it is shown.
+//! Tests of the saved state and of when a view is published.
 
 mod database;
 mod disks;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::report::UserFigures;
+use root_posture::report::UserCounts;
 use root_posture::{
     AccountId, Answer, Counts, Evidence, Limits, LiveSource, Metric, Moment, Onset, Posture,
     Record, Source, Timestamp, Topic, Values,
@@ -66,7 +66,7 @@ fn report(users: usize) -> Arc<ReportView> {
         generated: Timestamp::from_unix(1_789_130_000),
         root: None,
         rows_skipped: users,
-        users: UserFigures::default(),
+        users: UserCounts::default(),
         detail: UserDetail::Off,
     })
 }

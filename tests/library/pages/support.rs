@@ -41,7 +41,7 @@ impl Server {
             });
             view.attempted = monitored;
             view.interval = Duration::from_secs(60);
-            view.reload = (true, NOW);
+            view.reload.record(true, NOW);
         });
         let options = metrics::Options::default();
         let site = Site::new(Arc::clone(&store), "/metrics", options);

@@ -1,4 +1,4 @@
-//! Where the columns stand, found by their names: AWS adds columns, and any order is allowed.
+//! The positions of the columns, found by name: AWS adds columns, and any order is allowed.
 //!
 //! Source: IAM User Guide, "Generate credential reports for your AWS account", report format.
 
@@ -9,7 +9,6 @@ use super::error::Flaw;
 /// A column that is in the report.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
-    /// Its name in the header.
     pub name: &'static str,
     /// Its place, counted from 0.
     pub index: usize,
@@ -17,10 +16,10 @@ pub(super) struct Column {
 
 /// The columns that are read.
 ///
-/// Needed are those without which a figure would be a guess: who a row is, MFA, the password, and
-/// of both access keys the status and the rotation (which proves an inactive key). What only adds
-/// a time or a place may be missing and then says nothing; so may the certificates, which newer
-/// tools leave out.
+/// Required are those without which a value would be a guess: the user, MFA, the password, and of
+/// both access keys the status and the rotation, which shows that an inactive key exists. Columns
+/// that only add a time or a place are optional, and so are those of certificates, which newer tools
+/// leave out.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub user: Column,
@@ -39,7 +38,6 @@ pub(super) struct Columns {
     pub last_is_read: bool,
 }
 
-/// The columns of an access key slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyColumns {
     pub active: Column,
@@ -49,7 +47,6 @@ pub(super) struct KeyColumns {
     pub last_used_service: Option<Column>,
 }
 
-/// The columns of a signing certificate slot.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CertificateColumns {
     pub active: Option<Column>,
@@ -57,7 +54,7 @@ pub(super) struct CertificateColumns {
 }
 
 impl Columns {
-    /// Finds the columns in a header. Unknown ones are passed over.
+    /// Finds the columns in a header. Unknown ones are ignored.
     pub fn find(header: &ByteRecord) -> Result<Self, Flaw> {
         if header
             .iter()
@@ -105,7 +102,7 @@ impl Columns {
             ],
             count: header.len(),
             last_is_read: finder.last_is_read,
-            // AWS documents no value for "nothing": empty is one, also at the end of a row.
+            // After `last_is_read`: it may be empty, and so the end of a whole row.
             additional_credentials: finder.optional("additional_credentials_info")?,
         })
     }
@@ -122,15 +119,11 @@ impl Finder<'_> {
     }
 
     fn optional(&mut self, name: &'static str) -> Result<Option<Column>, Flaw> {
-        let mut places = self
-            .header
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| *field == name.as_bytes());
-        let Some((index, _)) = places.next() else {
+        let is_named = |field: &[u8]| field == name.as_bytes();
+        let Some(index) = self.header.iter().position(is_named) else {
             return Ok(None);
         };
-        if places.next().is_some() {
+        if self.header.iter().skip(index + 1).any(is_named) {
             return Err(Flaw::DuplicateColumn(name));
         }
         self.last_is_read |= index + 1 == self.header.len();

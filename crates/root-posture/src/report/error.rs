@@ -1,16 +1,15 @@
-//! Why a credential report cannot be used, in words that say where and what was expected.
+//! Why a credential report cannot be used: where, and what was expected.
 //!
-//! A value is quoted only in part: a report holds no secret, but content that is not a report
-//! might.
+//! An error never quotes a value in full: a report holds no secret, but other content might.
 
 use std::borrow::Cow;
 
-use crate::AccountId;
+use crate::ids::AccountId;
 
-/// Why a report cannot be used. What was known before it stays.
+/// Why a report cannot be used. Earlier evidence stays.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// It cannot be read, or what it says of the root user cannot be believed.
+    /// It cannot be parsed, or its row of the root user cannot.
     #[error("line {line}: {flaw}")]
     Malformed {
         /// The line in the CSV text, counted from 1.
@@ -18,10 +17,10 @@ pub enum ReportError {
         /// What is wrong there.
         flaw: Flaw,
     },
-    /// It is another account's.
+    /// It belongs to another account.
     #[error("the report is of account {found}, not of {expected}")]
     AccountMismatch {
-        /// The account that was asked.
+        /// The account that was polled.
         expected: AccountId,
         /// The account that the report's ARNs name.
         found: AccountId,
@@ -31,31 +30,31 @@ pub enum ReportError {
 /// What is wrong with a report or with a row of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// There is not one byte, or nothing but line ends.
+    /// It has no bytes, or only line ends.
     #[error("the report is empty, expected a header and a row `<root_account>`")]
     Empty,
     /// The first line is not UTF-8, or holds a NUL.
     #[error("this is not text, expected CSV in UTF-8 that starts with a header")]
     NotText,
-    /// There is no header, or one without a column that is needed.
+    /// The header is missing, or lacks a required column.
     #[error("column {0}: it is missing from the header")]
     MissingColumn(&'static str),
-    /// Two columns of one name: nobody can say which of them to believe.
+    /// Two columns have the same name, so neither can be trusted.
     #[error("column {0}: it is in the header twice")]
     DuplicateColumn(&'static str),
-    /// Nothing is said of the root user.
+    /// The row of the root user is missing.
     #[error("column user: there is no row `<root_account>`")]
     NoRootRow,
-    /// Two rows speak of the root user.
+    /// Two rows are of the root user.
     #[error("column user: this is a second row `<root_account>`, the first is on line {first}")]
     SecondRootRow {
         /// The line of the first one.
         first: u64,
     },
-    /// There is no row that says whose report this is.
-    #[error("column arn: no row names the account, and none was asked for")]
+    /// No row names the account of the report.
+    #[error("column arn: no row names the account, and none was expected")]
     NoAccount,
-    /// The row is shorter or longer than the header.
+    /// The row has fewer or more fields than the header.
     #[error("the row has {found} fields, expected {expected} as in the header")]
     FieldCount {
         /// The fields of the row.
@@ -63,13 +62,13 @@ pub enum Flaw {
         /// The fields of the header.
         expected: usize,
     },
-    /// A quote that is never closed, or text after the one that closes.
+    /// A quote is never closed, or text follows the closing one.
     #[error("a quoted field is not closed, expected `\"` and then a comma or the end of the line")]
     Quotes,
     /// The report was cut off within the row.
     #[error("the report ends in the middle of the row")]
     Torn,
-    /// The value is not of its column's kind.
+    /// The value does not have the type of its column.
     #[error("column {column}: {found} is not {expected}")]
     Value {
         /// The name of the column.
@@ -82,7 +81,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// A value that is not of its column's kind.
+    /// A value that does not have the type of its column.
     pub(super) fn value(column: &'static str, found: &[u8], expected: &'static str) -> Self {
         const SHOWN: usize = 40;
         let text = String::from_utf8_lossy(found);

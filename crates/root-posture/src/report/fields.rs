@@ -1,15 +1,14 @@
-//! One row of the report: its fields, by the kind of their columns.
+//! Parses one row of a report, each field by the type of its column.
 //!
-//! Whether a row that cannot be read costs the report (the root user's) or only itself is not
-//! decided here.
+//! It never decides whether a row that cannot be parsed makes the report unusable.
 
 use csv::ByteRecord;
 
 use super::columns::{CertificateColumns, Column, Columns, KeyColumns};
+use super::content::{CertificateSlot, KeySlot, RootRow, UserRow};
 use super::error::Flaw;
-use super::{CertificateSlot, KeySlot, RootRow, UserRow};
-use crate::Timestamp;
-use crate::{AccountId, Partition};
+use crate::ids::{AccountId, Partition};
+use crate::time::Timestamp;
 
 const BOOLEAN: &str = "a boolean (true or false)";
 const OPTIONAL_BOOLEAN: &str = "a boolean (true, false or not_supported)";
@@ -18,49 +17,45 @@ const NAME: &str = "the name of a user (UTF-8, not empty)";
 const ROOT_ARN: &str = "the ARN of a root user (arn:<partition>:iam::<12 digits>:root)";
 const USER_ARN: &str = "the ARN of an IAM user (arn:<partition>:iam::<12 digits>:user/<name>)";
 
-/// Whose row it is, as its ARN says.
+/// The account of a row, by its ARN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     pub account: AccountId,
-    /// `None` for a partition that is not known here: AWS may add one any day.
+    /// `None` for an unknown partition: AWS may add one at any time.
     pub partition: Option<Partition>,
 }
 
-/// Reads the owner of the root user's row.
 pub(super) fn root_owner(record: &ByteRecord, columns: &Columns) -> Result<Owner, Flaw> {
     owner(record, columns.arn, ROOT_ARN, |resource| resource == "root")
 }
 
-/// Reads the rest of the root user's row.
 pub(super) fn root_row(record: &ByteRecord, columns: &Columns) -> Result<RootRow, Flaw> {
     Ok(RootRow {
         created: time(record, columns.created)?,
-        password_enabled: optional_boolean(record, columns.password_enabled)?,
+        password_enabled: optional(
+            record,
+            columns.password_enabled,
+            OPTIONAL_BOOLEAN,
+            as_boolean,
+        )?,
         password_last_used: time(record, columns.password_last_used)?,
         password_last_changed: time(record, columns.password_last_changed)?,
         mfa_active: boolean(record, columns.mfa_active)?,
-        access_keys: both(&columns.access_keys, |slot| key(record, slot))?,
-        certificates: if columns
-            .certificates
-            .iter()
-            .all(|slot| slot.active.is_some())
-        {
-            Some(both(&columns.certificates, |slot| {
-                certificate(record, slot)
-            })?)
-        } else {
-            None
+        access_keys: keys(record, columns)?,
+        certificates: match columns.certificates.map(|slot| slot.active) {
+            [Some(_), Some(_)] => Some(certificates(record, columns)?),
+            _ => None,
         },
         additional_credentials: additional_credentials(record, columns.additional_credentials),
     })
 }
 
-/// What the column says, where it says anything, in any encoding. Cut to what fits a log line, but
-/// not of the word that decides what it means.
+/// The text of the column, unless it is empty, in any encoding. Cut to the length of a log line, around
+/// the word that decides what it means.
 fn additional_credentials(record: &ByteRecord, column: Option<Column>) -> Option<String> {
     const LONGEST: usize = 200;
     let bytes = field(record, column?).trim_ascii();
-    if says_nothing(bytes) {
+    if is_empty(bytes) {
         return None;
     }
     let text = String::from_utf8_lossy(bytes);
@@ -74,7 +69,6 @@ fn additional_credentials(record: &ByteRecord, column: Option<Column>) -> Option
     Some(kept.chars().take(LONGEST).collect())
 }
 
-/// Reads the row of an IAM user, and whose user it is.
 pub(super) fn user_row(record: &ByteRecord, columns: &Columns) -> Result<(Owner, UserRow), Flaw> {
     let owner = owner(record, columns.arn, USER_ARN, |resource| {
         resource
@@ -93,8 +87,8 @@ pub(super) fn user_row(record: &ByteRecord, columns: &Columns) -> Result<(Owner,
         password_last_used: time(record, columns.password_last_used)?,
         password_last_changed: time(record, columns.password_last_changed)?,
         mfa_active: boolean(record, columns.mfa_active)?,
-        access_keys: both(&columns.access_keys, |slot| key(record, slot))?,
-        certificates: both(&columns.certificates, |slot| certificate(record, slot))?,
+        access_keys: keys(record, columns)?,
+        certificates: certificates(record, columns)?,
     };
     Ok((owner, row))
 }
@@ -126,43 +120,40 @@ fn owner(
     parse().ok_or_else(|| Flaw::value(column.name, bytes, expected))
 }
 
-fn both<C, T>(columns: &[C; 2], read: impl Fn(&C) -> Result<T, Flaw>) -> Result<[T; 2], Flaw> {
-    Ok([read(&columns[0])?, read(&columns[1])?])
+fn keys(record: &ByteRecord, columns: &Columns) -> Result<[KeySlot; 2], Flaw> {
+    let key = |slot: KeyColumns| {
+        Ok(KeySlot {
+            active: boolean(record, slot.active)?,
+            last_rotated: time(record, Some(slot.last_rotated))?,
+            last_used: time(record, slot.last_used)?,
+            last_used_region: text(record, slot.last_used_region),
+            last_used_service: text(record, slot.last_used_service),
+        })
+    };
+    let [one, two] = columns.access_keys;
+    Ok([key(one)?, key(two)?])
 }
 
-fn key(record: &ByteRecord, columns: &KeyColumns) -> Result<KeySlot, Flaw> {
-    Ok(KeySlot {
-        active: boolean(record, columns.active)?,
-        last_rotated: time(record, Some(columns.last_rotated))?,
-        last_used: time(record, columns.last_used)?,
-        last_used_region: text(record, columns.last_used_region),
-        last_used_service: text(record, columns.last_used_service),
-    })
+fn certificates(record: &ByteRecord, columns: &Columns) -> Result<[CertificateSlot; 2], Flaw> {
+    let certificate = |slot: CertificateColumns| {
+        let active = slot.active.map(|column| boolean(record, column));
+        Ok(CertificateSlot {
+            active: active.transpose()?.unwrap_or(false),
+            last_rotated: time(record, slot.last_rotated)?,
+        })
+    };
+    let [one, two] = columns.certificates;
+    Ok([certificate(one)?, certificate(two)?])
 }
 
-fn certificate(record: &ByteRecord, columns: &CertificateColumns) -> Result<CertificateSlot, Flaw> {
-    Ok(CertificateSlot {
-        active: match columns.active {
-            Some(column) => boolean(record, column)?,
-            None => false,
-        },
-        last_rotated: time(record, columns.last_rotated)?,
-    })
-}
-
-/// Whether the field says that there is nothing to say.
-fn says_nothing(bytes: &[u8]) -> bool {
+/// Whether AWS writes this for "nothing".
+fn is_empty(bytes: &[u8]) -> bool {
     matches!(bytes, b"" | b"N/A" | b"no_information" | b"not_supported")
 }
 
 fn as_boolean(bytes: &[u8]) -> Option<bool> {
-    if bytes.eq_ignore_ascii_case(b"true") {
-        Some(true)
-    } else if bytes.eq_ignore_ascii_case(b"false") {
-        Some(false)
-    } else {
-        None
-    }
+    let is = |word: &[u8]| bytes.eq_ignore_ascii_case(word);
+    (is(b"true") || is(b"false")).then(|| is(b"true"))
 }
 
 fn boolean(record: &ByteRecord, column: Column) -> Result<bool, Flaw> {
@@ -170,36 +161,33 @@ fn boolean(record: &ByteRecord, column: Column) -> Result<bool, Flaw> {
     as_boolean(bytes).ok_or_else(|| Flaw::value(column.name, bytes, BOOLEAN))
 }
 
-fn optional_boolean(record: &ByteRecord, column: Column) -> Result<Option<bool>, Flaw> {
+/// The value of a field that may be empty.
+fn optional<T>(
+    record: &ByteRecord,
+    column: Column,
+    expected: &'static str,
+    parse: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<Option<T>, Flaw> {
     let bytes = field(record, column);
-    if says_nothing(bytes) {
+    if is_empty(bytes) {
         return Ok(None);
     }
-    as_boolean(bytes)
-        .map(Some)
-        .ok_or_else(|| Flaw::value(column.name, bytes, OPTIONAL_BOOLEAN))
+    let value = parse(bytes).ok_or_else(|| Flaw::value(column.name, bytes, expected))?;
+    Ok(Some(value))
 }
 
 fn time(record: &ByteRecord, column: Option<Column>) -> Result<Option<Timestamp>, Flaw> {
     let Some(column) = column else {
         return Ok(None);
     };
-    let bytes = field(record, column);
-    if says_nothing(bytes) {
-        return Ok(None);
-    }
-    str::from_utf8(bytes)
-        .ok()
-        .and_then(Timestamp::parse)
-        .map(Some)
-        .ok_or_else(|| Flaw::value(column.name, bytes, TIME))
+    optional(record, column, TIME, |bytes| {
+        Timestamp::parse(str::from_utf8(bytes).ok()?)
+    })
 }
 
-/// A text that only informs: what is not UTF-8 says nothing, and costs nothing.
+/// A text for display; one that is not UTF-8 is left out.
 fn text(record: &ByteRecord, column: Option<Column>) -> Option<String> {
     let bytes = field(record, column?);
-    if says_nothing(bytes) {
-        return None;
-    }
-    str::from_utf8(bytes).ok().map(str::to_owned)
+    let text = str::from_utf8(bytes).ok()?;
+    (!is_empty(bytes)).then(|| text.to_owned())
 }

@@ -1,10 +1,11 @@
-//! Bytes of a credential report in, typed rows out.
+//! Parses credential reports, from bytes to typed rows.
 //!
-//! `rows` cuts the text into rows, `columns` finds the columns by their names, `fields` reads one
-//! row, `parse` judges the whole, `users` counts the IAM users. Pure: no I/O, no clock, no
-//! guessing. A root row that cannot be read is an error, never a zero.
+//! `rows` splits the text into rows, `columns` finds the columns by their names, `fields` parses one
+//! row, `parse` checks the whole, `users` counts the IAM users, `content` holds the types. A root row
+//! that cannot be parsed is an error, never a zero.
 
 mod columns;
+mod content;
 mod error;
 mod fields;
 mod parse;
@@ -14,177 +15,7 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use serde::{Deserialize, Serialize};
-
-use crate::Counts;
-use crate::Timestamp;
-use crate::{AccountId, MOST, Partition};
-
+pub use content::{CertificateSlot, CredentialReport, KeySlot, RootRow, Slot, UserRow};
 pub use error::{Flaw, ReportError};
 pub use parse::parse;
-pub use users::UserFigures;
-
-/// A credential report that could be read.
-///
-/// Source: IAM User Guide, "Generate credential reports for your AWS account".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CredentialReport {
-    /// The account, as the ARNs in the report name it.
-    pub account: AccountId,
-    /// The partition, as the ARNs in the report name it.
-    pub partition: Partition,
-    /// The row `<root_account>`; `None` only in aws-cn, where there are no root credentials.
-    pub root: Option<RootRow>,
-    /// The IAM users whose rows could be read, in the report's order.
-    pub users: Vec<UserRow>,
-    /// Rows of IAM users that could not be read.
-    pub rows_skipped: usize,
-}
-
-/// One of the two places an access key or a signing certificate can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Slot {
-    /// The first; it need not hold the older key.
-    One,
-    /// The second.
-    Two,
-}
-
-impl Slot {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::One, Self::Two];
-
-    /// The value of the label `key`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::One => "1",
-            Self::Two => "2",
-        }
-    }
-}
-
-/// What a report says of one access key slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeySlot {
-    /// `access_key_N_active`.
-    pub active: bool,
-    /// `access_key_N_last_rotated`: creation or last change. AWS keeps it for an inactive key.
-    pub last_rotated: Option<Timestamp>,
-    /// `access_key_N_last_used_date`.
-    pub last_used: Option<Timestamp>,
-    /// `access_key_N_last_used_region`.
-    pub last_used_region: Option<String>,
-    /// `access_key_N_last_used_service`.
-    pub last_used_service: Option<String>,
-}
-
-impl KeySlot {
-    /// Whether there is a key, active or not.
-    #[must_use]
-    pub fn present(&self) -> bool {
-        self.active || self.last_rotated.is_some()
-    }
-}
-
-/// What a report says of one signing certificate slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateSlot {
-    /// `cert_N_active`.
-    pub active: bool,
-    /// `cert_N_last_rotated`.
-    pub last_rotated: Option<Timestamp>,
-}
-
-impl CertificateSlot {
-    /// Whether there is a certificate, active or not.
-    #[must_use]
-    pub fn present(&self) -> bool {
-        self.active || self.last_rotated.is_some()
-    }
-}
-
-/// The row of the root user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RootRow {
-    /// `user_creation_time`: when the account was made.
-    pub created: Option<Timestamp>,
-    /// `password_enabled`; `None` for `not_supported`.
-    pub password_enabled: Option<bool>,
-    /// `password_last_used`.
-    pub password_last_used: Option<Timestamp>,
-    /// `password_last_changed`.
-    pub password_last_changed: Option<Timestamp>,
-    /// `mfa_active`.
-    pub mfa_active: bool,
-    /// Both access key slots, in the order of [`Slot::ALL`].
-    pub access_keys: [KeySlot; 2],
-    /// Both signing certificate slots, in the order of [`Slot::ALL`]; `None` where the report has
-    /// no columns for them.
-    pub certificates: Option<[CertificateSlot; 2]>,
-    /// What `additional_credentials_info` says, where it says anything: AWS fills it for a user with
-    /// more than two keys or certificates, in words that it does not document.
-    #[serde(default)]
-    pub additional_credentials: Option<String>,
-}
-
-impl RootRow {
-    /// How many access keys the root user has, active and in all. A row that tells of more than its
-    /// two slots means two of each: root's quota is two, so this guards against a change.
-    #[must_use]
-    pub fn keys(&self) -> Counts {
-        if self.has_more_keys() {
-            return Counts {
-                present: MOST,
-                active: MOST,
-            };
-        }
-        count(&self.access_keys, |slot| slot.active, KeySlot::present)
-    }
-
-    /// Whether the row tells of access keys beyond its two slots. Words about certificates alone do
-    /// not.
-    #[must_use]
-    pub fn has_more_keys(&self) -> bool {
-        self.additional_credentials.as_ref().is_some_and(|info| {
-            let info = info.to_ascii_lowercase();
-            info.contains("key") || !info.contains("cert")
-        })
-    }
-
-    /// How many signing certificates the root user has, active and in all, where the report says.
-    #[must_use]
-    pub fn certificates_count(&self) -> Option<Counts> {
-        self.certificates
-            .as_ref()
-            .map(|slots| count(slots, |slot| slot.active, CertificateSlot::present))
-    }
-}
-
-fn count<T>(slots: &[T; 2], active: impl Fn(&T) -> bool, present: impl Fn(&T) -> bool) -> Counts {
-    Counts {
-        active: slots.iter().map(|slot| u8::from(active(slot))).sum(),
-        present: slots.iter().map(|slot| u8::from(present(slot))).sum(),
-    }
-}
-
-/// The row of an IAM user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserRow {
-    /// `user`.
-    pub name: String,
-    /// `user_creation_time`.
-    pub created: Option<Timestamp>,
-    /// `password_enabled`.
-    pub password_enabled: bool,
-    /// `password_last_used`.
-    pub password_last_used: Option<Timestamp>,
-    /// `password_last_changed`.
-    pub password_last_changed: Option<Timestamp>,
-    /// `mfa_active`.
-    pub mfa_active: bool,
-    /// Both access key slots, in the order of [`Slot::ALL`].
-    pub access_keys: [KeySlot; 2],
-    /// Both signing certificate slots, in the order of [`Slot::ALL`].
-    pub certificates: [CertificateSlot; 2],
-}
+pub use users::UserCounts;

@@ -1,27 +1,27 @@
-//! The whole report: which rows it must have, and what a row that cannot be read costs.
+//! Parses a whole report: which rows it must have, and what follows from a row that cannot be parsed.
 //!
-//! The root user's row is believed whole or not at all. The row of an IAM user is believed or
-//! skipped, and never costs the root user's row, wherever the two stand.
+//! The root user's row is accepted as a whole or not at all. The row of an IAM user is accepted or
+//! skipped, and never affects the root user's row, wherever the two stand.
 
 use super::columns::Columns;
+use super::content::{CredentialReport, RootRow, UserRow};
 use super::error::{Flaw, ReportError};
 use super::fields::{self, Owner};
 use super::rows::{ROOT, Row, Rows, line_at};
-use super::{CredentialReport, RootRow, UserRow};
-use crate::{AccountId, Partition};
+use crate::ids::{AccountId, Partition};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Reads a credential report, given as the CSV that AWS's base64 holds.
+/// Parses a credential report, given as the CSV inside AWS's base64.
 ///
-/// `expected` is the account that was asked, where it is known. `partition` is where it was asked:
-/// in aws-cn there are no root credentials, so there (or where the ARNs say aws-cn) a report
-/// without a root row is whole. A partition that the ARNs name goes before `partition`.
+/// `expected` is the account that was polled, where it is known, and `partition` its partition, which
+/// the one in the ARNs overrides. In aws-cn there are no root credentials, so a report without a root
+/// row is whole there.
 ///
 /// # Errors
 ///
-/// [`ReportError::Malformed`] when there is no header, a needed column is missing or there twice,
-/// there is not exactly one root row, or the root row cannot be read. [`ReportError::AccountMismatch`]
+/// [`ReportError::Malformed`] when there is no header, a required column is missing or there twice,
+/// there is not exactly one root row, or the root row cannot be parsed. [`ReportError::AccountMismatch`]
 /// when the root user's ARN names another account than `expected`; where there is no root row,
 /// when the users' ARNs name only others.
 pub fn parse(
@@ -49,12 +49,9 @@ pub fn parse(
         root = Some(root_of(&row, content, &columns, expected, line)?);
     }
     let last_line = line_at(content, content.len());
-    let Some(owner) = root
-        .as_ref()
-        .map(|root| root.owner)
-        .or_else(|| users.owner(expected))
-    else {
-        // Not one readable row: in aws-cn an account need not have an IAM user either.
+    let root_owner = root.as_ref().map(|root| root.owner);
+    let Some(owner) = root_owner.or_else(|| users.owner(expected)) else {
+        // Not one row could be parsed: in aws-cn an account need not have an IAM user either.
         return match expected {
             _ if partition.has_root_credentials() => Err(Flaw::NoRootRow.on(last_line)),
             None => Err(Flaw::NoAccount.on(last_line)),
@@ -76,10 +73,10 @@ struct Root {
     row: RootRow,
 }
 
-/// The IAM users whose rows could be read, and how many could not.
+/// The IAM users whose rows could be parsed, and how many could not.
 #[derive(Default)]
 struct Users {
-    /// In the order of `rows`. Whose report it is may be known only at its end.
+    /// In the order of `rows`. The account of the report may be known only at its end.
     owners: Vec<Owner>,
     rows: Vec<UserRow>,
     skipped: usize,
@@ -95,13 +92,11 @@ impl Users {
         }
     }
 
-    /// Whose report it is where no root row tells: the expected account's if any user is.
+    /// The account of a report without a root row: the expected one if any user belongs to it.
     fn owner(&self, expected: Option<AccountId>) -> Option<Owner> {
-        self.owners
-            .iter()
-            .find(|owner| Some(owner.account) == expected)
-            .or(self.owners.first())
-            .copied()
+        let mut owners = self.owners.iter();
+        let found = owners.find(|owner| Some(owner.account) == expected);
+        found.or(self.owners.first()).copied()
     }
 
     fn into_report(
@@ -162,8 +157,8 @@ fn check_account(owner: Owner, expected: Option<AccountId>) -> Result<(), Report
     }
 }
 
-/// Whether the row is whole: its fields are those of the header, none is cut off, and what stands
-/// past the last column is empty.
+/// Whether the row is whole: it has the fields of the header, none is cut off, and any beyond them are
+/// empty.
 fn check_shape(row: &Row<'_>, content: &[u8], columns: &Columns) -> Result<(), Flaw> {
     if !row.quotes_in_order {
         return Err(Flaw::Quotes);
@@ -176,7 +171,7 @@ fn check_shape(row: &Row<'_>, content: &[u8], columns: &Columns) -> Result<(), F
         });
     }
     // AWS writes N/A where there is nothing, and no line end after the last row: a last row that
-    // ends with a comma has lost its last field, and that may be the time that proves a key.
+    // ends with a comma has lost its last field, which may be the time that shows an inactive key.
     let at_end = row.span.end == content.len() && content.ends_with(b",");
     if at_end && found == columns.count && columns.last_is_read {
         return Err(Flaw::Torn);

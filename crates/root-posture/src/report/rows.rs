@@ -1,35 +1,32 @@
-//! The text of a report, cut into rows, so that broken quotes in one row never cost another.
+//! Splits the text of a report into rows, so that broken quotes in one row never affect another.
 //!
-//! A quote that is never closed makes a CSV reader take every later line for the inside of one
-//! field, the root user's row with them. So a row of several lines is believed only when its
-//! quotes are in order and no root row is inside its fields; else each of its lines is a row of
-//! its own. (No name in IAM holds a line break or `<`: IAM API Reference, `User`, `UserName`.)
-//! Either way the text is read at most twice.
+//! A quote that is never closed makes a CSV reader take every later line, also the root user's, for the
+//! inside of one field. So a row of several lines is accepted only when its quotes are in order and no
+//! root row is inside its fields; else each of its lines is a row of its own. (No name in IAM holds a
+//! line break or `<`: IAM API Reference, `User`, `UserName`.) Either way the text is read at most twice.
 
 use std::io::{Cursor, Read, SeekFrom};
 use std::ops::Range;
 
 use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 
-/// What the column `user` says of the root user.
+/// The name of the root user in the column `user`.
 pub(super) const ROOT: &[u8] = b"<root_account>";
 
 /// The rows of a text, in order. Blank lines are not rows.
 pub(super) struct Rows<'a> {
     content: &'a [u8],
     reader: Reader<&'a [u8]>,
-    /// Reads single lines. It is kept, for to make a reader takes longer than to read a line.
+    /// Reads single lines. It is reused, because making a reader takes longer than reading a line.
     line_reader: Reader<Cursor<&'a [u8]>>,
     record: ByteRecord,
-    /// What is left of a row that is read line by line.
+    /// The rest of a row that is read line by line.
     lines: Range<usize>,
 }
 
-/// One row.
 pub(super) struct Row<'r> {
-    /// Its fields, without their quotes.
     pub fields: &'r ByteRecord,
-    /// Where it stands in the content, line ends not counted.
+    /// Its position in the content, without line ends.
     pub span: Range<usize>,
     /// Whether every quoted field is closed, and nothing follows its closing quote.
     pub quotes_in_order: bool,
@@ -47,7 +44,6 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The next row, until there is none.
     pub fn next(&mut self) -> Option<Row<'_>> {
         let (span, quotes_in_order) = loop {
             if let Some(line) = self.next_line() {
@@ -76,7 +72,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Takes the next line that is not blank from those to be read one by one.
+    /// Takes the next line that is not blank from a row that is read line by line.
     fn next_line(&mut self) -> Option<Range<usize>> {
         self.lines = trim(self.content, self.lines.clone());
         if self.lines.is_empty() {
@@ -89,14 +85,14 @@ impl<'a> Rows<'a> {
         Some(line)
     }
 
-    /// Whether the row that was just read speaks of the root user without being the root row.
+    /// Whether the row that was just read has the root row inside a field.
     fn hides_root(&self, text: &[u8]) -> bool {
         !self.record.iter().any(|field| field == ROOT)
             && text.windows(ROOT.len()).any(|window| window == ROOT)
     }
 }
 
-/// The line, counted from 1, on which that place of the content is.
+/// The line, counted from 1, of a position in the content.
 pub(super) fn line_at(content: &[u8], place: usize) -> u64 {
     let before = content.get(..place).unwrap_or(content);
     let ends = before.iter().enumerate().filter(|(at, byte)| match byte {
@@ -119,8 +115,8 @@ fn read<R: Read>(reader: &mut Reader<R>, record: &mut ByteRecord) -> bool {
     reader.read_byte_record(record).unwrap_or(false)
 }
 
-/// Makes the reader forget what it has read. Seeking in memory does not fail; if it did, the line
-/// would have no fields and so be a row that cannot be read.
+/// Resets the reader to the start of its line. Seeking in memory does not fail; if it did, the line
+/// would have no fields and so could not be parsed.
 fn rewind(reader: &mut Reader<Cursor<&[u8]>>) {
     let _: csv::Result<()> = reader.seek_raw(SeekFrom::Start(0), Position::new());
 }
@@ -144,8 +140,8 @@ fn trim(content: &[u8], range: Range<usize>) -> Range<usize> {
     }
 }
 
-/// Whether the quotes of a row are as RFC 4180, section 2, wants them. A quote within a field
-/// that does not start with one is let pass in a row of one line, where it can do no harm.
+/// Whether the quotes of a row follow RFC 4180, section 2. In a row of one line, a quote inside a field
+/// that does not start with one is harmless and accepted.
 fn quotes_in_order(text: &[u8]) -> bool {
     enum At {
         FieldStart,

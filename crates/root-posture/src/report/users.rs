@@ -1,18 +1,18 @@
-//! A report's IAM users in numbers.
+//! Counts the IAM users of a report.
 //!
-//! Times are kept, not ages, so that a figure grows older with the clock between two reports. No
-//! name is kept.
+//! It keeps times, not ages, so that the counts by age stay right between two reports. It never keeps
+//! a name.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::UserRow;
-use crate::Timestamp;
+use super::content::UserRow;
+use crate::time::Timestamp;
 
-/// The IAM users of an account in numbers: all that the aggregate metrics need, without a name.
+/// How many IAM users and credentials an account has, for the aggregate metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserFigures {
+pub struct UserCounts {
     /// Users in the report, the root row not counted.
     pub users: u32,
     /// Users with a console password.
@@ -30,45 +30,42 @@ pub struct UserFigures {
     last_uses: Vec<Timestamp>,
 }
 
-impl UserFigures {
+impl UserCounts {
     /// Counts the users of a report.
     ///
-    /// A password that was never used counts from its last change, a key from its rotation; where
-    /// AWS does not tell these, both count from the user's creation. A credential of which no time
-    /// is known is counted, but never as old or unused.
+    /// A password that was never used counts from its last change, a key from its rotation, and both
+    /// from the user's creation where these are unknown. A credential without any known time is
+    /// counted, but never as old or unused.
     #[must_use]
     pub fn of(users: &[UserRow]) -> Self {
-        let mut figures = Self {
+        let mut counts = Self {
             users: u32::try_from(users.len()).unwrap_or(u32::MAX),
             ..Self::default()
         };
         for user in users {
-            figures.add(user);
+            counts.add(user);
         }
-        figures.key_rotations.sort_unstable();
-        figures.last_uses.sort_unstable();
-        figures
+        counts.key_rotations.sort_unstable();
+        counts.last_uses.sort_unstable();
+        counts
     }
 
     fn add(&mut self, user: &UserRow) {
         if user.password_enabled {
             self.password_enabled += 1;
             self.password_enabled_without_mfa += u32::from(!user.mfa_active);
-            self.last_uses.extend(
-                user.password_last_used
-                    .or(user.password_last_changed)
-                    .or(user.created),
-            );
+            let changed = user.password_last_changed.or(user.created);
+            self.last_uses.extend(user.password_last_used.or(changed));
         }
         for key in user.access_keys.iter().filter(|key| key.active) {
             self.access_keys_active += 1;
             self.key_rotations.extend(key.last_rotated);
-            self.last_uses
-                .extend(key.last_used.or(key.last_rotated).or(user.created));
+            let rotated = key.last_rotated.or(user.created);
+            self.last_uses.extend(key.last_used.or(rotated));
         }
-        for certificate in &user.certificates {
-            self.signing_certificates_active += u32::from(certificate.active);
-        }
+        let certificates = user.certificates.iter();
+        self.signing_certificates_active +=
+            certificates.map(|it| u32::from(it.active)).sum::<u32>();
     }
 
     /// Active keys last rotated at least `days` days before `now`.

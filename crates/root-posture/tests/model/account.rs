@@ -21,7 +21,7 @@ pub struct State {
     pub password: bool,
 }
 
-/// What somebody does to the root user.
+/// A change of the root user.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
     /// Makes a key or certificate (`Active`), or deletes or switches one.

@@ -9,14 +9,14 @@ mod must;
 use root_posture::{Evidence, Moment, Posture, Topic};
 
 use crate::claims::Claims;
-use crate::reference::{Heard, World};
+use crate::reference::{Arrival, World};
 use crate::support::Shown;
 
 /// Something that happened, and what is shown before and after.
 pub struct Step<'w> {
     pub world: &'w World,
     /// `None`: time passed, or the process restarted.
-    pub heard: Option<Heard>,
+    pub arrival: Option<Arrival>,
     /// The topics on which it is an answer not older than the newest.
     pub answered: Vec<Topic>,
     /// Judged at the same moment without this evidence; or earlier, where time passed.
@@ -72,7 +72,7 @@ pub fn check(step: &Step) -> Check {
             "a claim counts until it is refuted",
             must::a_claim_counts_until_it_is_refuted,
         ),
-        ("one witness raises at once", must::one_witness_raises),
+        ("one answer raises at once", must::one_answer_raises),
         ("a settled list decides", must::a_settled_list_decides),
         ("a settled none decides", must::a_settled_none_decides),
         (
@@ -119,7 +119,7 @@ impl Step<'_> {
     }
 
     fn evidence(&self) -> Option<Evidence> {
-        self.heard.map(|heard| heard.evidence)
+        self.arrival.map(|arrival| arrival.evidence)
     }
 }
 

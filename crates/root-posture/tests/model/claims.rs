@@ -1,7 +1,7 @@
 //! Which of the things that were said may still stand: a claim that was refuted or superseded beyond
 //! doubt must carry no value. What is left open here is open on purpose: this is no judgement.
 
-use root_posture::{LATE, LiveSource, Moment};
+use root_posture::{LiveSource, MAX_LAG, Moment};
 
 use crate::support::answers::Streak;
 use crate::support::{Answers, Log, Shown};
@@ -101,7 +101,7 @@ impl Claims<'_> {
             && self
                 .log
                 .report(self.shown.topic)
-                .is_some_and(|(report, _)| report.generated - LATE > last)
+                .is_some_and(|(report, _)| report.generated - MAX_LAG > last)
     }
 
     /// Whether a list that stands, or the report, is newer.

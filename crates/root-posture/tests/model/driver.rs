@@ -3,18 +3,18 @@
 
 use std::fmt::Write as _;
 
-use root_posture::{Evidence, LATE, LiveSource, MOST, Posture, Topic};
+use root_posture::{Evidence, LiveSource, MAX_CREDENTIALS, MAX_LAG, Posture, Topic};
 
 use crate::assertions::{Check, Step, check};
 use crate::clock::Clock;
-use crate::reference::{Heard, World};
+use crate::reference::{Arrival, World};
 use crate::strategy::{HOUR, MINUTE, Scenario};
 use crate::support::{Shown, moved};
 use crate::sut::Sut;
 use crate::transition::{Ask, Outcome, Transition, seconds};
 
-/// Runs a scenario. `story` gets a line for each thing that happens.
-pub fn run(scenario: &Scenario, story: Option<&mut String>) -> Check {
+/// Runs a scenario. `trace` gets a line for each thing that happens.
+pub fn run(scenario: &Scenario, trace: Option<&mut String>) -> Check {
     let world = World::new(&scenario.setup);
     let sut = Sut::new(scenario.setup.sources, world.limits);
     let shown = sut.posture(world.now());
@@ -22,14 +22,14 @@ pub fn run(scenario: &Scenario, story: Option<&mut String>) -> Check {
         world,
         sut,
         shown,
-        story,
+        trace,
     };
-    driver.tell(|_| scenario.setup.to_string());
+    driver.log(|_| scenario.setup.to_string());
     for transition in &scenario.transitions {
         let is_ignored = matches!(transition, Transition::Ask(ask)
             if !driver.world.sources.has(ask.source));
         if !is_ignored {
-            driver.tell(|_| format!("-- {transition}"));
+            driver.log(|_| format!("-- {transition}"));
         }
         driver.go(transition)?;
     }
@@ -41,7 +41,7 @@ struct Driver<'s> {
     sut: Sut,
     /// What was shown last.
     shown: Posture,
-    story: Option<&'s mut String>,
+    trace: Option<&'s mut String>,
 }
 
 impl Driver<'_> {
@@ -60,13 +60,13 @@ impl Driver<'_> {
             }
             Transition::Report { age, content_age } => {
                 let report = self.world.report(*age, *content_age);
-                report.map_or(Ok(()), |report| self.hear(report))
+                report.map_or(Ok(()), |report| self.take(report))
             }
             Transition::NoReportYet if self.world.sources.report => self.no_report_yet(),
             Transition::NoReportYet => Ok(()),
             Transition::Duplicate => {
                 let again = self.world.newest;
-                again.map_or(Ok(()), |again| self.hear(again))
+                again.map_or(Ok(()), |again| self.take(again))
             }
             Transition::Restart { down } => self.restart(*down),
             Transition::WallClockSteps(millis) => {
@@ -93,35 +93,40 @@ impl Driver<'_> {
         while let Some(due) = self.world.next(until) {
             self.world.clock.pass(due - self.world.clock.truth());
             self.time_passed()?;
-            let heard = self.world.arrive();
-            self.hear(heard)?;
+            let arrival = self.world.arrive();
+            self.take(arrival)?;
         }
         self.world.clock.pass(until - self.world.clock.truth());
         self.time_passed()
     }
 
-    fn hear(&mut self, heard: Heard) -> Check {
+    fn take(&mut self, arrival: Arrival) -> Check {
         let before = self.sut.posture(self.world.now());
-        let answered = self.world.hear(heard);
-        self.sut.take(heard.evidence);
+        let answered = self.world.take(arrival);
+        self.sut.take(arrival.evidence);
         self.world.clock.write();
-        self.tell(|_| written(&heard.evidence));
-        self.compare(Some(heard), answered, before)
+        self.log(|_| written(&arrival.evidence));
+        self.compare(Some(arrival), answered, before)
     }
 
     fn time_passed(&mut self) -> Check {
         self.compare(None, Vec::new(), self.shown)
     }
 
-    fn compare(&mut self, heard: Option<Heard>, answered: Vec<Topic>, before: Posture) -> Check {
-        let was = self.written(self.story.is_some());
+    fn compare(
+        &mut self,
+        arrival: Option<Arrival>,
+        answered: Vec<Topic>,
+        before: Posture,
+    ) -> Check {
+        let was = self.written(self.trace.is_some());
         self.shown = self.sut.posture(self.world.now());
-        if heard.is_some() || was != self.written(self.story.is_some()) {
-            self.tell(|driver| driver.written(true));
+        if arrival.is_some() || was != self.written(self.trace.is_some()) {
+            self.log(|driver| driver.written(true));
         }
         check(&Step {
             world: &self.world,
-            heard,
+            arrival,
             answered,
             before,
             after: self.shown,
@@ -138,7 +143,7 @@ impl Driver<'_> {
     }
 
     fn no_report_yet(&mut self) -> Check {
-        self.hear(Heard {
+        self.take(Arrival {
             evidence: Evidence::NoReportYet(self.world.now()),
             content_at: None,
         })
@@ -150,9 +155,9 @@ impl Driver<'_> {
         self.world.setup.lags = [0, 0];
         if sources.report && !sources.list {
             // Until AWS makes another, which is also clearly later than all before.
-            self.pass(4 * HOUR + i64::try_from(LATE.as_millis()).unwrap() + 1)?;
+            self.pass(4 * HOUR + i64::try_from(MAX_LAG.as_millis()).unwrap() + 1)?;
             let report = self.world.report(0, 0);
-            report.map_or(Ok(()), |report| self.hear(report))?;
+            report.map_or(Ok(()), |report| self.take(report))?;
         } else if sources.report {
             self.no_report_yet()?;
         }
@@ -182,11 +187,11 @@ impl Driver<'_> {
             let is_reported = sources.report && self.world.setup.columns[shown.topic as usize];
             let is_flag = matches!(shown.topic, Topic::MfaOff | Topic::Password);
             let value = shown.at(&self.shown, self.world.now());
-            let true_value = Some(shown.pick(truth).min(MOST));
+            let true_value = Some(shown.pick(truth).min(MAX_CREDENTIALS));
             let is_true = if sources.list || is_reported || sources.summary && is_flag {
                 value == true_value
             } else if sources.summary {
-                // It tells only whether there is any.
+                // It only shows whether there is any.
                 truth.present > 0 || value == true_value
             } else {
                 true
@@ -200,12 +205,12 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
-        if let Some(story) = self.story.take() {
+    fn log(&mut self, line: impl FnOnce(&Self) -> String) {
+        if let Some(trace) = self.trace.take() {
             let line = line(self);
             let at = seconds(self.world.clock.truth() - Clock::START);
-            let _: Result<_, _> = writeln!(story, "{at:>12} {line}");
-            self.story = Some(story);
+            let _: Result<_, _> = writeln!(trace, "{at:>12} {line}");
+            self.trace = Some(trace);
         }
     }
 

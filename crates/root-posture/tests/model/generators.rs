@@ -67,7 +67,7 @@ fn the_truth_changes_in_every_way() {
 }
 
 #[test]
-fn the_sources_do_everything_that_they_can() {
+fn the_sources_answer_fail_and_lag_in_every_way() {
     let sample = sample();
     for source in LiveSource::ALL {
         let ask = |what: &str, is_such: fn(&Ask) -> bool| {
@@ -140,7 +140,7 @@ fn the_sources_do_everything_that_they_can() {
 }
 
 #[test]
-fn time_passes_beyond_every_limit_and_processes_come_and_go() {
+fn time_passes_every_limit_and_processes_restart() {
     let sample = sample();
     let wait = |what: &str, least: i64| {
         happens(

@@ -34,7 +34,7 @@ const CASES: u32 = 200;
 const SEED: u64 = 16;
 
 #[test]
-fn what_is_shown_is_what_the_truth_and_the_answers_allow() {
+fn every_exported_value_is_allowed_by_the_truth_and_the_answers() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let cases = number("MODEL_CASES").map_or(CASES, |cases: u64| u32::try_from(cases).unwrap());
     let seed = number("MODEL_SEED").unwrap_or(SEED);
@@ -52,9 +52,9 @@ fn what_is_shown_is_what_the_truth_and_the_answers_allow() {
         Ok(()) => {}
         Err(TestError::Abort(reason)) => panic!("{reason}"),
         Err(TestError::Fail(_, scenario)) => {
-            let mut story = String::new();
-            let what = driver::run(&scenario, Some(&mut story));
-            panic!("{what:?}\nMODEL_CASES={cases} MODEL_SEED={seed}\n{story}");
+            let mut trace = String::new();
+            let what = driver::run(&scenario, Some(&mut trace));
+            panic!("{what:?}\nMODEL_CASES={cases} MODEL_SEED={seed}\n{trace}");
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use root_posture::{
-    Answer, COLD_WAIT, Counts, Evidence, LATE, Limits, LiveSource, Moment, ReportClaim, Source,
-    SourcesInUse, Timestamp, Topic, Topics,
+    Answer, Counts, Evidence, FIRST_REPORT_WAIT, Limits, LiveSource, MAX_LAG, Moment, ReportClaim,
+    Source, SourcesInUse, Timestamp, Topic, Topics,
 };
 
 use crate::account::{Account, State};
@@ -18,13 +18,13 @@ const DEADLINE: i64 = 30 * SECOND;
 
 /// A piece of evidence, and the truth behind it.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub struct Arrival {
     pub evidence: Evidence,
-    /// The true time of which an answer or a report tells.
+    /// The true time that an answer or a report describes.
     pub content_at: Option<i64>,
 }
 
-impl Heard {
+impl Arrival {
     /// The source of an answer or a report.
     pub fn source(&self) -> Option<Source> {
         match self.evidence {
@@ -91,9 +91,9 @@ pub struct World {
     /// All evidence, by the process's clock.
     pub log: Log,
     /// All evidence that says something new, in the order in which it arrived.
-    pub heard: Vec<Heard>,
+    pub arrivals: Vec<Arrival>,
     /// The newest of it, since the process started with this configuration.
-    pub newest: Option<Heard>,
+    pub newest: Option<Arrival>,
     /// Sources that have neither answered nor failed since the start.
     pub awaiting: SourcesInUse,
     /// Since when a first report is tried for.
@@ -116,7 +116,7 @@ impl World {
             account: Account::new(setup.state),
             sources: setup.sources,
             log: Log::default(),
-            heard: Vec::new(),
+            arrivals: Vec::new(),
             newest: None,
             awaiting: setup.sources,
             report_started: None,
@@ -144,7 +144,7 @@ impl World {
         if !self.sources.has(ask.source) {
             return;
         }
-        let late = i64::try_from(LATE.as_millis()).unwrap();
+        let late = i64::try_from(MAX_LAG.as_millis()).unwrap();
         let lag = (self.setup.lags[ask.source as usize] + ask.lag).min(late);
         let truth = self.clock.truth();
         let mut arrives = |after: i64, is_answer: bool| {
@@ -178,7 +178,7 @@ impl World {
     }
 
     /// What arrives now.
-    pub fn arrive(&mut self) -> Heard {
+    pub fn arrive(&mut self) -> Arrival {
         let pending = self.pending.remove(0);
         let topics: Vec<Topic> = Topic::ALL
             .into_iter()
@@ -205,7 +205,7 @@ impl World {
                 })
             }
         };
-        Heard {
+        Arrival {
             evidence,
             content_at: pending.content_at,
         }
@@ -213,7 +213,7 @@ impl World {
 
     /// A report that is read now; `None` where none is in use. AWS makes a new one when the last is
     /// four hours old.
-    pub fn report(&mut self, age: i64, content_age: i64) -> Option<Heard> {
+    pub fn report(&mut self, age: i64, content_age: i64) -> Option<Arrival> {
         if !self.sources.report {
             return None;
         }
@@ -231,15 +231,15 @@ impl World {
             date: Clock::date(made_at),
             values: self.account.at(content_at).values(columns),
         });
-        Some(Heard {
+        Some(Arrival {
             evidence,
             content_at: Some(content_at),
         })
     }
 
     /// Takes note of what arrived: the topics on which it is an answer not older than the newest.
-    pub fn hear(&mut self, heard: Heard) -> Vec<Topic> {
-        match heard.evidence {
+    pub fn take(&mut self, arrival: Arrival) -> Vec<Topic> {
+        match arrival.evidence {
             Evidence::Answer(Answer { source, .. }) | Evidence::Failure { source, .. } => {
                 self.stop_awaiting(source);
             }
@@ -252,9 +252,9 @@ impl World {
                 self.report_started.get_or_insert(at);
             }
         }
-        let answered = self.log.take(&heard.evidence, self.limits.interval);
-        self.newest = Some(heard);
-        self.heard.push(heard.only(&answered));
+        let answered = self.log.take(&arrival.evidence, self.limits.interval);
+        self.newest = Some(arrival);
+        self.arrivals.push(arrival.only(&answered));
         answered
     }
 
@@ -300,7 +300,7 @@ impl World {
         let waits = counts && list.newest().is_none() && self.log.reports.is_empty();
         self.report_started
             .filter(|_| waits)
-            .map(|at| at + COLD_WAIT)
+            .map(|at| at + FIRST_REPORT_WAIT)
     }
 
     fn stop_awaiting(&mut self, source: LiveSource) {

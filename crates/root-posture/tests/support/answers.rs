@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use root_posture::{Counts, LATE, Moment};
+use root_posture::{Counts, MAX_LAG, Moment};
 
 /// Answers that agree, with no other in between and no long silence.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Answers {
         }
         match self.0.last_mut() {
             Some(streak)
-                if streak.value == value && asked.since(streak.last) <= LATE + interval * 2 =>
+                if streak.value == value && asked.since(streak.last) <= MAX_LAG + interval * 2 =>
             {
                 streak.last = asked;
                 if streak

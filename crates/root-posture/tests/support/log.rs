@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use root_posture::{
-    Answer, Counts, Evidence, LATE, Limits, LiveSource, Moment, ReportClaim, Topic,
+    Answer, Counts, Evidence, Limits, LiveSource, MAX_LAG, Moment, ReportClaim, Topic,
 };
 
 use super::answers::Streak;
@@ -92,7 +92,7 @@ impl Log {
         self.failed(source, topic) < newest.last
             && self
                 .report(topic)
-                .is_none_or(|(report, _)| report.generated - LATE <= newest.last)
+                .is_none_or(|(report, _)| report.generated - MAX_LAG <= newest.last)
     }
 
     /// The most keys that a list or a report knew of that still explains what a summary counts
@@ -106,14 +106,14 @@ impl Log {
         let none = self.answers(LiveSource::Summary, topic).confirmed_none();
         let none = none.filter(|_| !list_answers);
         let none_since = none.and_then(Streak::twice_since);
-        let start = none.map_or(asked - LATE, |none| none.last.max(asked - LATE));
+        let start = none.map_or(asked - MAX_LAG, |none| none.last.max(asked - MAX_LAG));
         let streaks = &list.0;
         let listed = streaks.iter().enumerate().filter(|(index, streak)| {
             let mut later = streaks.iter().skip(index + 1);
             let confirmed = later.find_map(|streak| streak.counted.get(1));
             let mut reports = self.reports.iter();
             let superseded = reports.find(|report| {
-                report.values.get(topic).is_some() && report.generated - LATE > streak.last
+                report.values.get(topic).is_some() && report.generated - MAX_LAG > streak.last
             });
             let superseded = superseded.map(|report| report.received);
             let ended = superseded.iter().chain(confirmed).min();
@@ -140,14 +140,14 @@ impl Log {
         let [summary, list] = LiveSource::ALL.map(|source| self.answers(source, shown.topic));
         let mut claims = Vec::new();
         if self.failed(LiveSource::List, shown.topic) == Moment::NEVER {
-            let since = self.reports.iter().map(|report| report.generated - LATE);
+            let since = self.reports.iter().map(|report| report.generated - MAX_LAG);
             let since = since.max().unwrap_or(Moment::NEVER);
             let streaks = list.unsettled().iter();
             claims.extend(streaks.filter(|it| it.last >= since).map(|it| it.value));
         }
         if let Some((report, value)) = self.report(shown.topic) {
             let mut streaks = summary.0.iter().chain(&list.0);
-            if streaks.all(|it| !it.is_confirmed() || it.last < report.generated - LATE) {
+            if streaks.all(|it| !it.is_confirmed() || it.last < report.generated - MAX_LAG) {
                 claims.push(value);
             }
         }

@@ -27,7 +27,7 @@ const TWO: Counts = Counts {
 };
 
 #[test]
-fn words_of_more_keys_are_two_active_keys() {
+fn additional_keys_count_as_two_active_keys() {
     for words in [
         "1 additional access key",
         "2 ADDITIONAL ACCESS KEYS; 1 additional certificate",
@@ -43,7 +43,7 @@ fn words_of_more_keys_are_two_active_keys() {
 }
 
 #[test]
-fn words_of_certificates_alone_are_none() {
+fn additional_certificates_alone_are_not_keys() {
     for words in [
         "1 additional certificate",
         "2 Additional Signing Certificates",
@@ -56,7 +56,7 @@ fn words_of_certificates_alone_are_none() {
 }
 
 #[test]
-fn nothing_is_nothing() {
+fn an_empty_column_adds_no_keys() {
     for words in ["", " ", "N/A", "no_information", "not_supported"] {
         let root = saying(words);
         assert_eq!(root.additional_credentials, None, "{words:?}");
@@ -67,15 +67,15 @@ fn nothing_is_nothing() {
 }
 
 #[test]
-fn the_slots_and_the_certificates_stay_what_they_are() {
+fn additional_keys_change_neither_slots_nor_certificates() {
     let (without, with) = (saying("N/A"), saying("2 additional access keys"));
     assert_eq!(with.access_keys, without.access_keys);
-    assert_eq!(with.certificates_count(), without.certificates_count());
+    assert_eq!(with.certificate_counts(), without.certificate_counts());
     assert_eq!(with.mfa_active, without.mfa_active);
 }
 
 #[test]
-fn an_empty_last_column_costs_no_row_also_at_the_end_of_the_text() {
+fn an_empty_last_column_is_accepted_also_at_the_end() {
     let table = Table::usual().with_column(COLUMN, "");
     let usual = Table::usual().parse();
     assert_eq!(table.parse(), usual);
@@ -99,14 +99,14 @@ fn the_column_may_stand_anywhere() {
 }
 
 #[test]
-fn an_iam_user_s_words_are_not_the_root_user_s() {
+fn the_column_of_an_iam_user_does_not_affect_root() {
     let table = Table::usual().with_column(COLUMN, "");
     let report = table.with(ALICE, COLUMN, "3 access keys").parse();
     assert_eq!(report, Table::usual().parse());
 }
 
 #[test]
-fn words_in_any_encoding_and_of_any_length_are_words() {
+fn any_encoding_and_length_is_accepted() {
     let long = "key ".repeat(1000);
     let kept = saying(&long).additional_credentials.unwrap();
     assert_eq!(kept.chars().count(), 200);
@@ -120,7 +120,7 @@ fn words_in_any_encoding_and_of_any_length_are_words() {
 }
 
 #[test]
-fn what_is_cut_off_of_long_words_does_not_change_what_they_mean() {
+fn cutting_a_long_text_does_not_change_its_meaning() {
     let certificates = "more of these: ".repeat(20) + "certificates";
     assert_eq!(saying(&certificates).keys(), ONE);
     let keys = "é certificate ".repeat(20) + "and 1 access key";

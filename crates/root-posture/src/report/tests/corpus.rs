@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 #[test]
-fn every_seed_of_the_fuzz_target_is_judged_as_its_name_says() {
+fn every_seed_of_the_fuzz_target_has_the_result_in_its_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/report");
     let mut seeds = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {

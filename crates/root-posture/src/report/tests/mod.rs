@@ -1,4 +1,4 @@
-//! What the tests of this room build their reports with: a table that is changed cell by cell and
+//! Builds the reports of these tests, from a table that is changed cell by cell and
 //! then written down. It shares no code with what it tests.
 
 mod additional;

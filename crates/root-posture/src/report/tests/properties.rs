@@ -250,7 +250,7 @@ fn junk() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn what_was_written_is_read(known in reports(), style in styles()) {
+    fn a_written_report_is_read_back(known in reports(), style in styles()) {
         let text = style.text(&style.lines(&style.rows(&known)));
         let report = read(&text).unwrap();
         prop_assert_eq!(report.root, Some(known.root));
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_after_a_header_make_it_panic_or_give_a_figure(
+    fn no_bytes_after_a_header_make_it_panic_or_give_a_value(
         content in prop::collection::vec(junk(), 0..80),
     ) {
         let content = [Table::header().text().into_bytes(), content.concat()].join(&b'\n');
@@ -289,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn what_happens_within_a_user_s_row_never_changes_the_root_row(
+    fn damage_in_a_user_s_row_never_changes_the_root_row(
         known in reports_of(1),
         style in styles(),
         damaged in any::<Index>(),
@@ -311,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn a_report_cut_off_anywhere_gives_its_own_root_row_and_users_or_nothing(
+    fn a_report_cut_off_anywhere_gives_its_own_rows_or_an_error(
         known in reports(),
         style in styles(),
         end in any::<Index>(),

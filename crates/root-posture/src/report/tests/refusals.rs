@@ -9,7 +9,7 @@ fn refusal(content: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn content_that_is_no_report_is_malformed() {
+fn other_content_is_malformed() {
     let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
     let utf16: Vec<u8> = Table::usual()
         .text()
@@ -55,7 +55,7 @@ fn a_header_without_rows_is_malformed() {
 }
 
 #[test]
-fn a_needed_column_that_is_missing_is_named() {
+fn a_missing_required_column_is_named() {
     for column in [
         "user",
         "arn",
@@ -72,7 +72,7 @@ fn a_needed_column_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_column_that_is_there_twice_is_named() {
+fn a_duplicate_column_is_named() {
     for column in COLUMNS {
         if column == "password_next_rotation" {
             continue;
@@ -103,7 +103,7 @@ fn no_root_row_is_malformed() {
 }
 
 #[test]
-fn a_second_root_row_is_malformed_even_one_that_cannot_be_read() {
+fn a_second_root_row_is_malformed_even_an_invalid_one() {
     let expected =
         "line 5: column user: this is a second row `<root_account>`, the first is on line 2";
     let table = Table::usual();
@@ -113,7 +113,7 @@ fn a_second_root_row_is_malformed_even_one_that_cannot_be_read() {
 }
 
 #[test]
-fn a_boolean_of_the_root_row_that_is_not_one_is_malformed() {
+fn an_invalid_boolean_of_the_root_row_is_malformed() {
     for column in [
         "password_enabled",
         "mfa_active",
@@ -136,7 +136,7 @@ fn a_boolean_of_the_root_row_that_is_not_one_is_malformed() {
 }
 
 #[test]
-fn a_time_of_the_root_row_that_is_not_one_is_malformed() {
+fn an_invalid_time_of_the_root_row_is_malformed() {
     for column in [
         "user_creation_time",
         "password_last_used",
@@ -286,7 +286,7 @@ fn the_line_is_that_of_the_text_whatever_ends_the_lines() {
 }
 
 #[test]
-fn a_long_or_unprintable_value_is_shown_in_part_and_escaped() {
+fn a_long_or_unprintable_value_is_cut_and_escaped() {
     let table = Table::usual().with(
         ROOT,
         "mfa_active",

@@ -1,4 +1,4 @@
-//! What a report may look like and still be read, and what a bad row of an IAM user costs.
+//! Reports that are accepted although they differ from the usual form, and bad rows of IAM users.
 
 use super::*;
 use crate::Counts;
@@ -73,7 +73,7 @@ fn a_key_exists_when_it_is_active_or_was_ever_rotated() {
         let root = table.parse().unwrap().root.unwrap();
         let counts = Counts { present, active };
         assert_eq!(root.keys(), counts);
-        assert_eq!(root.certificates_count(), Some(counts));
+        assert_eq!(root.certificate_counts(), Some(counts));
     }
 }
 
@@ -94,7 +94,7 @@ fn both_keys_count() {
 }
 
 #[test]
-fn the_same_report_is_read_from_every_way_of_writing_it() {
+fn equivalent_spellings_give_the_same_report() {
     let usual = Table::usual();
     let expected = usual.parse().unwrap();
     let text = usual.text();
@@ -160,7 +160,7 @@ fn the_same_report_is_read_from_every_way_of_writing_it() {
 }
 
 #[test]
-fn an_empty_field_says_nothing_just_as_n_a_does() {
+fn an_empty_field_means_the_same_as_n_a() {
     let usual = Table::usual();
     let text = usual.text().replace("N/A", "") + "\n";
     assert_eq!(read(text), usual.parse());
@@ -314,7 +314,7 @@ fn bad_rows() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn a_bad_row_of_a_user_costs_only_itself_wherever_the_root_row_stands() {
+fn a_bad_row_of_a_user_affects_only_itself() {
     let usual = Table::usual();
     let root = usual.parse().unwrap().root;
     let lines: Vec<Vec<u8>> = usual.lines().into_iter().map(String::into_bytes).collect();
@@ -335,7 +335,7 @@ fn a_bad_row_of_a_user_costs_only_itself_wherever_the_root_row_stands() {
 }
 
 #[test]
-fn two_broken_quotes_with_the_root_row_between_them_do_not_cost_it() {
+fn two_broken_quotes_around_the_root_row_do_not_hide_it() {
     let mut table = Table::usual();
     table.add_user("carol");
     let usual = table.parse().unwrap();
@@ -351,7 +351,7 @@ fn two_broken_quotes_with_the_root_row_between_them_do_not_cost_it() {
 }
 
 #[test]
-fn a_broken_quote_that_a_later_quoted_field_seems_to_close_costs_no_other_row() {
+fn a_broken_quote_before_a_quoted_field_affects_no_other_row() {
     let mut table = Table::usual();
     table.add_user("carol");
     let report = table
@@ -427,9 +427,9 @@ fn times_at_the_edges_of_the_calendar_are_times() {
         let report = report.unwrap();
         let [key, _] = report.root.unwrap().access_keys;
         assert!(!key.last_rotated.unwrap().to_string().is_empty());
-        let figures = crate::report::UserFigures::of(&report.users);
+        let counts = crate::report::UserCounts::of(&report.users);
         for now in [i64::MIN, 0, i64::MAX] {
-            assert!(figures.keys_older_than(u32::MAX, Timestamp::from_unix(now)) <= 2);
+            assert!(counts.keys_older_than(u32::MAX, Timestamp::from_unix(now)) <= 2);
         }
     }
 }

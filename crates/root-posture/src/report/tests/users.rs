@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::Timestamp;
-use crate::report::{CertificateSlot, KeySlot, UserFigures, UserRow};
+use crate::report::{CertificateSlot, KeySlot, UserCounts, UserRow};
 
 const NOW: Timestamp = Timestamp::from_unix(1_000 * 86_400);
 
@@ -39,14 +39,14 @@ fn with_password(used: Option<Timestamp>, changed: Option<Timestamp>) -> UserRow
 }
 
 #[test]
-fn no_users_are_no_figures() {
-    assert_eq!(UserFigures::of(&[]), UserFigures::default());
+fn no_users_count_as_zero() {
+    assert_eq!(UserCounts::of(&[]), UserCounts::default());
 }
 
 #[test]
 fn the_root_row_is_not_counted_as_a_user() {
     assert_eq!(
-        UserFigures::of(&Table::usual().parse().unwrap().users).users,
+        UserCounts::of(&Table::usual().parse().unwrap().users).users,
         2
     );
 }
@@ -58,14 +58,14 @@ fn passwords_count_where_they_are_enabled_and_mfa_only_with_them() {
         ..with_password(None, None)
     };
     let without_password = UserRow::default();
-    let figures = UserFigures::of(&[guarded, with_password(None, None), without_password]);
-    assert_eq!(figures.users, 3);
-    assert_eq!(figures.password_enabled, 2);
-    assert_eq!(figures.password_enabled_without_mfa, 1);
+    let counts = UserCounts::of(&[guarded, with_password(None, None), without_password]);
+    assert_eq!(counts.users, 3);
+    assert_eq!(counts.password_enabled, 2);
+    assert_eq!(counts.password_enabled_without_mfa, 1);
 }
 
 #[test]
-fn only_active_keys_and_certificates_count() {
+fn only_active_keys_and_certificate_counts() {
     let inactive = KeySlot {
         active: false,
         ..key(days_ago(900), days_ago(900))
@@ -75,11 +75,11 @@ fn only_active_keys_and_certificates_count() {
         active,
         last_rotated: days_ago(1),
     });
-    let figures = UserFigures::of(&[user]);
-    assert_eq!(figures.access_keys_active, 1);
-    assert_eq!(figures.signing_certificates_active, 1);
-    assert_eq!(figures.keys_older_than(90, NOW), 0);
-    assert_eq!(figures.credentials_unused_for(90, NOW), 0);
+    let counts = UserCounts::of(&[user]);
+    assert_eq!(counts.access_keys_active, 1);
+    assert_eq!(counts.signing_certificates_active, 1);
+    assert_eq!(counts.keys_older_than(90, NOW), 0);
+    assert_eq!(counts.credentials_unused_for(90, NOW), 0);
 }
 
 #[test]
@@ -88,17 +88,17 @@ fn a_key_is_old_from_exactly_that_many_days_on() {
         with_keys([key(days_ago(89), None), key(days_ago(91), None)]),
         with_keys([key(days_ago(400), None), key(days_ago(90), None)]),
     ];
-    let figures = UserFigures::of(&users);
-    assert_eq!(figures.keys_older_than(90, NOW), 3);
-    assert_eq!(figures.keys_older_than(91, NOW), 2);
-    assert_eq!(figures.keys_older_than(365, NOW), 1);
+    let counts = UserCounts::of(&users);
+    assert_eq!(counts.keys_older_than(90, NOW), 3);
+    assert_eq!(counts.keys_older_than(91, NOW), 2);
+    assert_eq!(counts.keys_older_than(365, NOW), 1);
 }
 
 #[test]
-fn a_key_whose_rotation_is_unknown_is_active_but_of_no_age() {
-    let figures = UserFigures::of(&[with_keys([key(None, None), KeySlot::default()])]);
-    assert_eq!(figures.access_keys_active, 1);
-    assert_eq!(figures.keys_older_than(0, NOW), 0);
+fn a_key_without_a_known_rotation_is_active_but_not_old() {
+    let counts = UserCounts::of(&[with_keys([key(None, None), KeySlot::default()])]);
+    assert_eq!(counts.access_keys_active, 1);
+    assert_eq!(counts.keys_older_than(0, NOW), 0);
 }
 
 #[test]
@@ -131,19 +131,19 @@ fn a_credential_is_unused_since_its_last_use_or_since_it_exists() {
             500,
         ),
     ] {
-        let figures = UserFigures::of(&[user]);
-        assert_eq!(figures.credentials_unused_for(since, NOW), 1, "{rule}");
-        assert_eq!(figures.credentials_unused_for(since + 1, NOW), 0, "{rule}");
+        let counts = UserCounts::of(&[user]);
+        assert_eq!(counts.credentials_unused_for(since, NOW), 1, "{rule}");
+        assert_eq!(counts.credentials_unused_for(since + 1, NOW), 0, "{rule}");
     }
 }
 
 #[test]
-fn a_credential_of_which_no_time_is_known_is_not_called_unused() {
+fn a_credential_without_a_known_time_is_not_unused() {
     let user = UserRow {
         created: None,
         ..with_password(None, None)
     };
-    assert_eq!(UserFigures::of(&[user]).credentials_unused_for(0, NOW), 0);
+    assert_eq!(UserCounts::of(&[user]).credentials_unused_for(0, NOW), 0);
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn passwords_and_keys_are_counted_together_as_credentials() {
     let mut user = with_keys([key(days_ago(100), None), key(days_ago(50), days_ago(2))]);
     user.password_enabled = true;
     user.password_last_used = days_ago(95);
-    let figures = UserFigures::of(&[user]);
-    assert_eq!(figures.credentials_unused_for(90, NOW), 2);
-    assert_eq!(figures.credentials_unused_for(1, NOW), 3);
+    let counts = UserCounts::of(&[user]);
+    assert_eq!(counts.credentials_unused_for(90, NOW), 2);
+    assert_eq!(counts.credentials_unused_for(1, NOW), 3);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn the_order_of_the_users_makes_no_difference() {
     let one = with_keys([key(days_ago(1), None), key(days_ago(300), days_ago(7))]);
     let two = with_password(days_ago(20), None);
     assert_eq!(
-        UserFigures::of(&[one.clone(), two.clone()]),
-        UserFigures::of(&[two, one])
+        UserCounts::of(&[one.clone(), two.clone()]),
+        UserCounts::of(&[two, one])
     );
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, ReportClaim, Source, Topic};
+use root_posture::{
+    Counts, Evidence, LiveSource, MAX_CREDENTIALS, MAX_LAG, ReportClaim, Source, Topic,
+};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::clock::Clock;
-use crate::reference::Heard;
+use crate::reference::Arrival;
 use crate::strategy::MINUTE;
 use crate::support::Shown;
 use crate::support::answers::Streak;
@@ -14,7 +16,7 @@ use crate::support::answers::Streak;
 pub fn values_are_bounded(step: &Step) -> Check {
     for shown in Shown::ALL {
         let most = match shown.topic {
-            Topic::Keys | Topic::Certificates => MOST,
+            Topic::Keys | Topic::Certificates => MAX_CREDENTIALS,
             Topic::MfaOff | Topic::Password => 1,
         };
         let value = shown.alarm(&step.after);
@@ -74,7 +76,11 @@ pub fn a_first_start_is_waited_for(step: &Step) -> Check {
         });
     }
     for shown in Shown::ALL {
-        let is_said = step.world.heard.iter().any(|heard| heard.says(shown.topic));
+        let is_said = step
+            .world
+            .arrivals
+            .iter()
+            .any(|arrival| arrival.says(shown.topic));
         ensure(shown.metric(&step.after).is_some() == is_said, || {
             format!("{shown:?} has a value or not, and was answered: {is_said}")
         })?;
@@ -88,12 +94,12 @@ pub fn the_source_said_so_at_that_time(step: &Step) -> Check {
         let Some(metric) = shown.metric(&step.after) else {
             continue;
         };
-        let is_heard = step.world.heard.iter().any(|heard| {
-            heard.source() == Some(metric.source)
-                && heard.date() == Some(metric.observed)
-                && heard.says(shown.topic)
+        let has_arrived = step.world.arrivals.iter().any(|arrival| {
+            arrival.source() == Some(metric.source)
+                && arrival.date() == Some(metric.observed)
+                && arrival.says(shown.topic)
         });
-        ensure(is_heard, || format!("{shown:?}: {metric:?}"))?;
+        ensure(has_arrived, || format!("{shown:?}: {metric:?}"))?;
     }
     let newest = Clock::date(step.world.clock.truth());
     let dates = Shown::ALL
@@ -112,7 +118,7 @@ pub fn the_keys_are_shown_by_who_knows_them(step: &Step) -> Check {
     }
     let log = &step.world.log;
     let report = log.report(Topic::Keys);
-    let since = report.map(|(report, _)| report.generated - LATE);
+    let since = report.map(|(report, _)| report.generated - MAX_LAG);
     let list = log.answers(LiveSource::List, Topic::Keys).unsettled();
     let list = list.iter().filter(|it| since <= Some(it.last));
     let listed = list.map(|it| it.value).reduce(Counts::max);
@@ -160,22 +166,22 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
         return Ok(());
     }
     let world = step.world;
-    let heard = || world.heard.iter().filter(|it| it.says(Topic::Keys));
-    let is_count = |heard: &&Heard| heard.source() == Some(Source::AccountSummary);
-    let finer = || heard().filter(|heard| !is_count(heard));
-    let count = |heard: &Heard| heard.value(Topic::Keys).map_or(0, |value| value.present);
+    let arrival = || world.arrivals.iter().filter(|it| it.says(Topic::Keys));
+    let is_count = |arrival: &&Arrival| arrival.source() == Some(Source::AccountSummary);
+    let finer = || arrival().filter(|arrival| !is_count(arrival));
+    let count = |arrival: &Arrival| arrival.value(Topic::Keys).map_or(0, |value| value.present);
     // The first, or the second key that a summary counts.
     let is_known_case = |nth: u8| {
-        let mut counted = heard().filter(is_count).rev();
-        let counted = counted.find(|heard| count(heard) >= nth)?.content_at?;
-        let told = finer().filter_map(|heard| heard.content_at);
+        let mut counted = arrival().filter(is_count).rev();
+        let counted = counted.find(|arrival| count(arrival) >= nth)?.content_at?;
+        let told = finer().filter_map(|arrival| arrival.content_at);
         let told_before = told.filter(|told| *told < counted).max();
         let since = told_before.unwrap_or(counted) - 15 * MINUTE;
         let truth = world.clock.truth();
         let was_active = world.account.most_active(Topic::Keys, since, truth) > 0;
         // Nobody knows how a key was of which only a summary tells, from before the first list or
         // report.
-        let is_first = told_before.is_none() && finer().all(|heard| count(heard) < nth);
+        let is_first = told_before.is_none() && finer().all(|arrival| count(arrival) < nth);
         Some(was_active || is_first)
     };
     // A stale "1" of a summary after its own confirmed none, and no list to ask.
@@ -185,19 +191,19 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     // What a list said explains a count for 15 minutes before the summary's newest answer, and what a
     // report said does so until the summary has confirmed a none.
     let is_explained_no_more = |nth: u8| {
-        let explains = |heard: &&Heard| match heard.source() {
+        let explains = |arrival: &&Arrival| match arrival.source() {
             Some(Source::AccountSummary) => false,
-            Some(Source::CredentialReport) => !has_said_none && count(heard) >= nth,
-            _ => count(heard) >= nth,
+            Some(Source::CredentialReport) => !has_said_none && count(arrival) >= nth,
+            _ => count(arrival) >= nth,
         };
-        let told = heard().filter(explains).filter_map(|it| it.content_at);
-        let counted = heard().filter(is_count).filter_map(Heard::date).max()?;
+        let told = arrival().filter(explains).filter_map(|it| it.content_at);
+        let counted = arrival().filter(is_count).filter_map(Arrival::date).max()?;
         // The times on answers are whole seconds, and up to half a minute after the asking.
         let window = Duration::from_secs(15 * 60 - 31);
         let told = told.max().map(|at| Clock::date(at).plus(window));
         Some(told.map_or(has_said_none, |told| told <= counted))
     };
-    let is_known = (1..=MOST)
+    let is_known = (1..=MAX_CREDENTIALS)
         .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
         .flatten()
         .any(|is_known| is_known);
@@ -208,7 +214,7 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
 
 /// Evidence that is true moves no value away from the truth.
 pub fn the_truth_attracts(step: &Step) -> Check {
-    let Some((heard, content_at)) = step.heard.and_then(|it| Some((it, it.content_at?))) else {
+    let Some((arrival, content_at)) = step.arrival.and_then(|it| Some((it, it.content_at?))) else {
         return Ok(());
     };
     let log = &step.world.log;
@@ -219,10 +225,10 @@ pub fn the_truth_attracts(step: &Step) -> Check {
         let (Some(before), Some(after)) = (before, after) else {
             continue;
         };
-        if then != truth || !heard.says(shown.topic) {
+        if then != truth || !arrival.says(shown.topic) {
             continue;
         }
-        let source = match heard.evidence {
+        let source = match arrival.evidence {
             Evidence::Answer(answer) => Some(answer.source),
             _ => None,
         };
@@ -285,7 +291,7 @@ pub fn a_zero_after_a_key_has_a_reason(step: &Step) -> Check {
             .peekable();
         let only_counted = claims.peek().is_none() && log.claimed_in_force(shown) == 0;
         let reported_later = log.report(shown.topic).is_some_and(|(report, value)| {
-            shown.pick(value) == 0 && claims.all(|it| it.last < report.generated - LATE)
+            shown.pick(value) == 0 && claims.all(|it| it.last < report.generated - MAX_LAG)
         });
         ensure(twice || reported_later || only_counted, || {
             format!("{shown:?} was {}, and is 0", shown.alarm(&step.before))
@@ -346,7 +352,7 @@ fn is_held(step: &Step, report: &ReportClaim, topic: Topic) -> bool {
                 .counted
                 .get(1)
                 .is_some_and(|it| *it <= report.received)
-            && newest.last >= report.generated - LATE
+            && newest.last >= report.generated - MAX_LAG
             && failed < newest.last.min(report.received)
     })
 }

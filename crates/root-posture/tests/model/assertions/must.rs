@@ -1,6 +1,6 @@
 //! What must be shown.
 
-use root_posture::{Counts, Evidence, LATE, LiveSource, MOST, Moment, Topic};
+use root_posture::{Counts, Evidence, LiveSource, MAX_CREDENTIALS, MAX_LAG, Moment, Topic};
 
 use super::{Check, Step, ensure, is_empty};
 use crate::support::Shown;
@@ -8,7 +8,7 @@ use crate::support::answers::Streak;
 
 /// What a live source answers is shown at once, and so is what a summary counts beyond all that
 /// was known in the last 15 minutes.
-pub fn one_witness_raises(step: &Step) -> Check {
+pub fn one_answer_raises(step: &Step) -> Check {
     let Some(Evidence::Answer(answer)) = step.evidence() else {
         return Ok(());
     };
@@ -50,7 +50,7 @@ pub fn a_claim_counts_until_it_is_refuted(step: &Step) -> Check {
         let none = summary.confirmed_none().and_then(Streak::twice_since);
         let other = list.confirmed().and_then(Streak::twice_since);
         let report = log.report(shown.topic);
-        let since = report.map(|(report, _)| report.generated - LATE);
+        let since = report.map(|(report, _)| report.generated - MAX_LAG);
         let stands = |source, refuted: Option<Moment>| {
             let unsettled = log.answers(source, shown.topic).unsettled().iter();
             unsettled.filter(move |streak| {
@@ -72,7 +72,7 @@ pub fn a_claim_counts_until_it_is_refuted(step: &Step) -> Check {
                 claims.push(shown.pick(value));
             }
         }
-        let least = claims.into_iter().max().unwrap_or(0).min(MOST);
+        let least = claims.into_iter().max().unwrap_or(0).min(MAX_CREDENTIALS);
         let value = shown.alarm(&step.after);
         ensure(value >= least, || {
             format!("{shown:?} is {value}, not {least}")
@@ -141,7 +141,7 @@ pub fn a_report_clearly_later_decides(step: &Step) -> Check {
     let log = &step.world.log;
     for topic in Topic::ALL {
         if let Some((report, value)) = log.report(topic)
-            && log.last_live(topic) < Some(report.generated - LATE)
+            && log.last_live(topic) < Some(report.generated - MAX_LAG)
             && !step.is_cold()
         {
             expect(step, topic, value)?;
@@ -152,7 +152,10 @@ pub fn a_report_clearly_later_decides(step: &Step) -> Check {
 
 fn expect(step: &Step, topic: Topic, value: Counts) -> Check {
     for shown in Shown::ALL.into_iter().filter(|it| it.topic == topic) {
-        let (found, expected) = (shown.metric(&step.after), shown.pick(value).min(MOST));
+        let (found, expected) = (
+            shown.metric(&step.after),
+            shown.pick(value).min(MAX_CREDENTIALS),
+        );
         ensure(found.is_some_and(|it| it.value == expected), || {
             format!("{shown:?} is {found:?}, not {expected}")
         })?;
@@ -171,7 +174,7 @@ pub fn nothing_new_changes_nothing(step: &Step) -> Check {
         Evidence::Report(report) => step.world.log.reports.last() == Some(&report),
         Evidence::Failure { .. } | Evidence::NoReportYet(_) => true,
     };
-    let [.., previous, newest] = step.world.heard.as_slice() else {
+    let [.., previous, newest] = step.world.arrivals.as_slice() else {
         return Ok(());
     };
     let is_duplicate = previous.evidence == newest.evidence;
@@ -183,7 +186,7 @@ pub fn nothing_new_changes_nothing(step: &Step) -> Check {
 
 /// Time ends a zero, and a hold, and nothing else; nor does a restart.
 pub fn time_changes_only_what_was_announced(step: &Step) -> Check {
-    if step.heard.is_some() || is_empty(&step.before) {
+    if step.arrival.is_some() || is_empty(&step.before) {
         return Ok(());
     }
     let is_reviewed = (step.before.review_at).is_some_and(|at| at <= step.now());

@@ -1,33 +1,32 @@
-//! What the log says when a judgement changes: each change once.
+//! Logs each change of a judged value, once.
 
 use root_posture::{Metric, Posture};
 use tracing::{debug, info, warn};
 
 use crate::account::Account;
 
-/// Logs what is different from the judgement before.
+/// Logs the values that differ from the judgement before.
 pub(super) fn log_changes(account: &Account, before: &Posture, after: &Posture) {
-    let log = |metric, pick: fn(&Posture) -> Option<Metric>, fine| {
-        log_change(account, metric, pick(before), pick(after), fine);
+    let metrics = |it: &Posture| {
+        [
+            ("root_access_keys_active", it.keys_active, 0),
+            ("root_access_keys_present", it.keys_present, 0),
+            (
+                "root_signing_certificates_active",
+                it.certificates_active,
+                0,
+            ),
+            ("root_mfa_enabled", it.mfa_enabled, 1),
+        ]
     };
-    log("root_access_keys_active", |it| it.keys_active, 0);
-    log("root_access_keys_present", |it| it.keys_present, 0);
-    log(
-        "root_signing_certificates_active",
-        |it| it.certificates_active,
-        0,
-    );
-    log("root_mfa_enabled", |it| it.mfa_enabled, 1);
+    for ((metric, after, fine), (_, before, _)) in metrics(after).into_iter().zip(metrics(before)) {
+        if let Some(after) = after {
+            log_change(account, metric, before, after, fine);
+        }
+    }
 }
 
-fn log_change(
-    account: &Account,
-    metric: &str,
-    before: Option<Metric>,
-    after: Option<Metric>,
-    fine: u8,
-) {
-    let Some(after) = after else { return };
+fn log_change(account: &Account, metric: &str, before: Option<Metric>, after: Metric, fine: u8) {
     if before.is_some_and(|before| before.value == after.value) {
         return;
     }
