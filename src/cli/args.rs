@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use root_posture::AccessKeyId;
 
 use crate::account::AccountId;
-use crate::build::{REVISION, RUSTC, VERSION};
+use crate::build::{RUSTC, VERSION, revision};
 use crate::config::{BaseUrl, LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
 use crate::web::ProbeUrl;
 
@@ -24,7 +24,7 @@ pub mod reference;
 mod values;
 
 static LONG_VERSION: LazyLock<String> =
-    LazyLock::new(|| format!("{VERSION} (revision {REVISION}, rustc {RUSTC})"));
+    LazyLock::new(|| format!("{VERSION} (revision {}, rustc {RUSTC})", revision()));
 
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The families of the exporter itself.
 
 use super::family::{Family, Kind, Samples, Section, Stability, Unit};
-use crate::build::{REVISION, RUSTC};
+use crate::build::{RUSTC, revision};
 use crate::views::CALL_BUCKETS;
 use root_posture::Timestamp;
 
@@ -22,7 +22,9 @@ pub(super) static FAMILIES: &[Family] = &[
         name: "aws_root_exporter_build_info",
         help: "Always 1. Names the version, the source revision and the compiler the exporter was built from.",
         labels: &["version", "revision", "rustc"],
-        samples: Samples::Once(|_, out| out.gauge([env!("CARGO_PKG_VERSION"), REVISION, RUSTC], 1)),
+        samples: Samples::Once(|_, out| {
+            out.gauge([env!("CARGO_PKG_VERSION"), revision(), RUSTC], 1)
+        }),
         ..EXPORTER
     },
     Family {

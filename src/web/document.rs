@@ -62,7 +62,7 @@ impl Tag {
     /// program.
     pub fn of(content: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
-        (crate::build::VERSION, crate::build::REVISION).hash(&mut hasher);
+        (crate::build::VERSION, crate::build::revision()).hash(&mut hasher);
         content.hash(&mut hasher);
         Self(hasher.finish())
     }
