@@ -1,4 +1,4 @@
-//! The operations of AWS, by their service and name. Knows nothing of how they are called.
+//! The operations of AWS by service and name. How they are called is not known here.
 
 use std::fmt;
 
@@ -10,23 +10,15 @@ pub(super) struct Operation {
 }
 
 impl Operation {
+    pub const fn new(service: &'static str, name: &'static str) -> Self {
+        Self { service, name }
+    }
+
     pub const fn iam(name: &'static str) -> Self {
-        let service = "iam";
-        Self { service, name }
+        Self::new("iam", name)
     }
 
-    pub const fn sts(name: &'static str) -> Self {
-        let service = "sts";
-        Self { service, name }
-    }
-
-    pub const fn organizations(name: &'static str) -> Self {
-        let service = "organizations";
-        Self { service, name }
-    }
-
-    /// Whether it may be sent twice: reading and opening sessions may. Each deletion must be known
-    /// of.
+    /// Whether it may be sent twice. A deletion may not: the record of each must be exact.
     pub fn may_be_repeated(self) -> bool {
         !self.name.starts_with("Delete")
     }

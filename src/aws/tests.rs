@@ -2,10 +2,13 @@
 
 use root_posture::{Counts, Summary};
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::*;
-use crate::account::{Access, Account, RootFeatures};
-use crate::clock::Hand;
-use crate::failure::Failure;
+use crate::account::{Access, Account, AccountId, RootFeatures};
+use crate::clock::{Clock, Hand, Moment, Timestamp};
+use crate::failure::{Failure, Reason};
 use crate::simulator::{self, Fault, FaultKind, Simulator, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -14,12 +17,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a test waits for anything, by the real clock.
 const BOUND: Duration = Duration::from_secs(20);
-
-struct Uncounted;
-
-impl Observe for Uncounted {
-    fn called(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
-}
 
 /// An organization of two accounts.
 struct Bench {
@@ -37,7 +34,7 @@ async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
         timeout: TIMEOUT,
         stand_in: Some(StandIn { endpoint_url }),
     };
-    Aws::new(&settings, Arc::new(Uncounted), clock).await
+    Aws::new(&settings, Arc::new(()), clock).await
 }
 
 fn hub() -> AccountId {

@@ -4,12 +4,11 @@ use std::sync::OnceLock;
 use std::thread;
 
 use crate::account::{Access, Partition};
-use crate::aws::Machine;
+use crate::aws::machine;
 use crate::config::{Config, FoundRegion, Regions};
 
 /// The machine that this process runs on.
 pub(super) struct Here {
-    machine: Machine,
     /// Whether the instance may be asked.
     asks_instance: bool,
     /// The instance's Region, once it is known: an instance never moves.
@@ -19,26 +18,22 @@ pub(super) struct Here {
 impl Here {
     pub fn new(asks_instance: bool) -> Self {
         Self {
-            machine: Machine::of_process(),
             asks_instance,
             of_instance: OnceLock::new(),
         }
     }
 
     /// What is wrong with the CA bundle, where one is named.
-    pub fn wrong_bundle(&self, config: &Config) -> Option<String> {
-        self.machine.wrong_bundle(config.aws.profile.as_deref())
+    pub fn wrong_bundle(config: &Config) -> Option<String> {
+        machine::wrong_bundle(config.aws.profile.as_deref())
     }
 
     /// What is wrong with the profiles and Regions by which accounts are reached, as far as this machine
     /// knows without AWS.
-    pub fn wrong_reach(&self, config: &Config) -> Vec<String> {
+    pub fn wrong_reach(config: &Config) -> Vec<String> {
         let of_caller = match &config.aws.profile {
-            Some(profile) => Some(("aws.profile", profile.as_str())),
-            None => self
-                .machine
-                .named_profile()
-                .map(|name| ("AWS_PROFILE", name)),
+            Some(profile) => Some(("aws.profile", profile.clone())),
+            None => machine::named_profile().map(|name| ("AWS_PROFILE", name)),
         };
         let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
         let mut profiles: Vec<_> = of_caller.into_iter().collect();
@@ -46,13 +41,13 @@ impl Here {
         for account in &config.accounts {
             let place = format!("account {}", account.id);
             if let Some(Access::Profile(profile)) = &account.access {
-                profiles.push((place.clone(), profile));
+                profiles.push((place.clone(), profile.clone()));
             }
             if account.region != config.aws.region {
                 regions.push((place, &account.region));
             }
         }
-        let mut wrong = self.machine.wrong_profiles(&profiles);
+        let mut wrong = machine::wrong_profiles(&profiles);
         let unknown = regions
             .iter()
             .filter(|(_, region)| !Partition::knows_region(region));
@@ -63,11 +58,11 @@ impl Here {
     }
 
     /// On a thread and a runtime of its own: there may be none yet, or this one must not wait.
-    fn ask_instance(&self) -> Option<String> {
+    fn ask_instance() -> Option<String> {
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let runtime = super::runtime().ok()?;
-                runtime.block_on(self.machine.region_of_instance())
+                runtime.block_on(machine::region_of_instance())
             });
             asking.join().ok().flatten()
         })
@@ -76,7 +71,7 @@ impl Here {
 
 impl Regions for Here {
     fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion> {
-        let (name, place) = self.machine.region_of_profile(profile)?;
+        let (name, place) = machine::region_of_profile(profile)?;
         Some(FoundRegion { name, place })
     }
 
@@ -84,7 +79,7 @@ impl Regions for Here {
         let name = match self.of_instance.get() {
             Some(name) => name.clone(),
             None if self.asks_instance => {
-                let asked = self.ask_instance()?;
+                let asked = Self::ask_instance()?;
                 self.of_instance.get_or_init(|| asked).clone()
             }
             None => return None,

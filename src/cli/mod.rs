@@ -138,12 +138,12 @@ fn check_config(invocation: &Invocation, machine: &Here, online: bool) -> ExitCo
                 eprintln!("{error}");
                 return ExitCode::from(USAGE);
             }
-            let wrong = machine.wrong_reach(&config);
+            let wrong = Here::wrong_reach(&config);
             if !wrong.is_empty() {
                 eprintln!("{}", wrong.join("\n"));
                 return ExitCode::from(USAGE);
             }
-            if let Some(problem) = machine.wrong_bundle(&config) {
+            if let Some(problem) = Here::wrong_bundle(&config) {
                 eprintln!("warning: {problem}; make sure that it is there where the exporter runs");
             }
             let file = config

@@ -12,11 +12,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::check::shown;
 use crate::account::{Access, Account};
-use crate::aws::{self, Aws, Observe};
+use crate::aws::{self, Aws};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 use crate::schedule::{self, Absent, AccountList};
 use root_posture::Source;
 
@@ -44,7 +44,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
         timeout: config.refresh.timeout,
         stand_in: None,
     };
-    let aws = Aws::new(&settings, Arc::new(Unheard), clock.clone()).await;
+    let aws = Aws::new(&settings, Arc::new(()), clock.clone()).await;
     let mut report = String::new();
     let (region, from) = (&config.aws.region, &config.aws.region_from);
     let _ = writeln!(report, "Region    {} ({})", shown(region), shown(from));
@@ -96,13 +96,6 @@ pub(super) async fn run(config: Config) -> ExitCode {
     } else {
         ExitCode::from(MISSING)
     }
-}
-
-/// The calls of a preflight are nobody's metrics.
-struct Unheard;
-
-impl Observe for Unheard {
-    fn called(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
 }
 
 /// What came of an account; a source is `None` where it is not in use.
@@ -301,6 +294,7 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Reason;
 
     fn list(count: u64, access: Option<&Access>, root_session: bool) -> AccountList {
         AccountList {

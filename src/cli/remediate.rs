@@ -77,7 +77,7 @@ pub(super) async fn run(arguments: &RemediateArgs, config: &Config) -> ExitCode 
             timeout: config.refresh.timeout,
             stand_in: None,
         },
-        Arc::new(check::live::Uncounted),
+        Arc::new(()),
         clock.clone(),
     )
     .await;

@@ -12,7 +12,7 @@ use tracing::{error, info};
 
 use super::reload::{Hangups, Load, Reloader};
 use super::supervise::{Stopped, Tasks};
-use crate::aws::{self, Aws, Observe};
+use crate::aws::{self, Aws, CallObserver};
 use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -308,8 +308,8 @@ pub(super) fn metrics_options(config: &Config) -> metrics::Options {
 /// Books the calls to AWS where the metrics find them; the two rooms do not know each other.
 struct CallBook(Arc<Views>);
 
-impl Observe for CallBook {
-    fn called(
+impl CallObserver for CallBook {
+    fn record(
         &self,
         service: &'static str,
         operation: &'static str,

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::account::{Access, Account};
-use crate::aws::{Observe, StandIn};
+use crate::aws::StandIn;
 use crate::clock::{Hand, Timestamp};
 use crate::config::Organization;
 use crate::schedule::{Settings, Sources};
@@ -22,12 +22,6 @@ const NOW: i64 = 1_789_132_492;
 
 /// How long a test waits for anything, by the real clock.
 const BOUND: Duration = Duration::from_secs(30);
-
-struct Uncounted;
-
-impl Observe for Uncounted {
-    fn called(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
-}
 
 /// A discovery that runs against a simulated AWS.
 struct Bench {
@@ -74,7 +68,7 @@ impl Bench {
                 endpoint_url: simulator.url(),
             }),
         };
-        let aws = Aws::new(&settings, Arc::new(Uncounted), clock.clone()).await;
+        let aws = Aws::new(&settings, Arc::new(()), clock.clone()).await;
         let (wanted, changes) = watch::channel(wanted(0, config));
         let exporter = Arc::<Exporter>::default();
         let (discovery, orders) = Discovery::new(

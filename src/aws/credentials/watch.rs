@@ -1,4 +1,4 @@
-//! Notices that the shared files change, without ever waiting for the disk they are on.
+//! Notices changes of the shared files, and never waits for their disk.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::files::{Paths, Stamp};
 use crate::clock::Moment;
 
-/// How often the files are looked at, while credentials are used.
+/// The time between two checks of the files, while credentials are used.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Counts the changes of the shared files.
@@ -18,17 +18,17 @@ pub(in crate::aws) struct Watch {
 
 #[derive(Debug)]
 struct Seen {
-    stamp: Stamp,
+    stamps: [Stamp; 2],
     changes: u64,
-    /// When the next look is due; `None` while one is under way.
+    /// When the next check is due; `None` during one.
     next: Option<Moment>,
 }
 
 impl Watch {
-    /// Begins with the files as they are now.
-    pub fn new(paths: Paths) -> Self {
+    /// Starts with the files as they are now.
+    pub(super) fn new(paths: Paths) -> Self {
         let seen = Seen {
-            stamp: paths.stamp(),
+            stamps: paths.stamps(),
             changes: 0,
             next: Some(Moment::default()),
         };
@@ -39,22 +39,22 @@ impl Watch {
     }
 
     /// Where the files are.
-    pub fn paths(&self) -> &Paths {
+    pub(super) fn paths(&self) -> &Paths {
         &self.paths
     }
 
-    /// How often the files have changed, as far as that has been noticed: within a second or so.
+    /// How often the files have changed. A change counts within about a second.
     pub fn changes(self: &Arc<Self>, now: Moment) -> u64 {
         let mut seen = self.seen();
         if seen.next.is_some_and(|next| now >= next) {
             seen.next = None;
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || {
-                let stamp = this.paths.stamp();
+                let stamps = this.paths.stamps();
                 let mut seen = this.seen();
                 seen.next = Some(now + PAUSE);
-                if stamp != seen.stamp {
-                    seen.stamp = stamp;
+                if stamps != seen.stamps {
+                    seen.stamps = stamps;
                     seen.changes += 1;
                 }
             });

@@ -36,7 +36,7 @@ impl Bench {
                     credentials: Credentials::new(nth.to_string(), "", None, None, "test"),
                     account: None,
                     ends: None,
-                    files: 0,
+                    file_changes: 0,
                 })
             }
         };

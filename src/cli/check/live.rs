@@ -2,18 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::seen::{Checked, Seen};
 use crate::account::Account;
-use crate::aws::{self, Aws, Observe};
+use crate::aws::{self, Aws};
 use crate::cli::serve;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery;
-use crate::failure::Reason;
 use crate::schedule::{self, Settings};
 use crate::views::AccountView;
 
@@ -27,7 +25,7 @@ pub(super) async fn look(config: &Config, clock: &Clock) -> Vec<Checked> {
             timeout: config.refresh.timeout,
             stand_in: None,
         },
-        Arc::new(Uncounted),
+        Arc::new(()),
         clock.clone(),
     )
     .await;
@@ -157,19 +155,5 @@ impl Progress {
     fn write(line: &str) {
         let mut err = std::io::stderr();
         let _ = err.write_all(line.as_bytes()).and_then(|()| err.flush());
-    }
-}
-
-/// A command has no metrics to count its calls in.
-pub(in crate::cli) struct Uncounted;
-
-impl Observe for Uncounted {
-    fn called(
-        &self,
-        _service: &'static str,
-        _operation: &'static str,
-        _outcome: Result<(), Reason>,
-        _took: Duration,
-    ) {
     }
 }
