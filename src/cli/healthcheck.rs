@@ -53,7 +53,7 @@ pub(super) fn url(config: &Config) -> Result<ProbeUrl, ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, load_without_file};
+    use crate::config::{Overrides, parse};
 
     #[test]
     fn a_daemon_is_asked_where_it_listens() {
@@ -75,7 +75,7 @@ mod tests {
                 health_listen_address: health.map(str::to_owned),
                 ..Overrides::default()
             };
-            let config = load_without_file([], &overrides).unwrap();
+            let config = parse(None, [], &overrides, &()).unwrap();
             assert_eq!(url(&config).unwrap().to_string(), expected);
         }
     }
@@ -96,7 +96,7 @@ mod tests {
                 health_listen_address: health.map(str::to_owned),
                 ..Overrides::default()
             };
-            let config = load_without_file([], &overrides).unwrap();
+            let config = parse(None, [], &overrides, &()).unwrap();
             url(&config).map(|url| url.to_string())
         };
         assert_eq!(of(None).unwrap(), "https://127.0.0.1:10057/-/healthy");

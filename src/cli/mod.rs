@@ -49,7 +49,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Command::CheckConfig { online } => check_config(&invocation, &machine, *online),
         Command::Demo(demo) => {
-            match config::load_without_file(std::env::vars_os(), &invocation.overrides) {
+            match config::parse(None, std::env::vars_os(), &invocation.overrides, &()) {
                 Ok(config) => {
                     let log = config.log.clone();
                     daemon(&log, FAILED, demo::run(config, demo.clone()))
@@ -108,11 +108,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
-    config::load_on(
-        machine,
+    config::load(
         invocation.config_file.as_deref(),
         std::env::vars_os(),
         &invocation.overrides,
+        machine,
     )
 }
 
@@ -120,7 +120,7 @@ fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors>
 /// not hide the address for probes where the environment or a flag says it: these beat the file.
 fn load_for_probe(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
     load(invocation, machine).or_else(|errors| {
-        let beside = config::load_without_file(std::env::vars_os(), &invocation.overrides);
+        let beside = config::parse(None, std::env::vars_os(), &invocation.overrides, &());
         let is_named = |config: &Config| config.web.health_listen_address.is_some();
         beside.ok().filter(is_named).ok_or(errors)
     })
