@@ -15,7 +15,7 @@ use tracing::{error, info};
 use super::serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
-use crate::discovery::Wanted;
+use crate::discovery::Desired;
 use crate::files;
 use crate::views::Views;
 use crate::web::{ReloadRequests, Reloaded, Site};
@@ -48,7 +48,7 @@ pub(super) type Load = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Syn
 /// Owns the configuration that runs.
 pub(super) struct Reloader {
     pub load: Load,
-    pub wanted: watch::Sender<Wanted>,
+    pub wanted: watch::Sender<Desired>,
     pub follows: watch::Receiver<u64>,
     pub site: Arc<Site>,
     pub store: Arc<Views>,
@@ -132,7 +132,7 @@ impl Reloader {
             self.site.set_metrics(serve::metrics_options(&config));
             let shard = (config.shard.index, config.shard.total);
             self.store.exporter.note(|view| view.shard = shard);
-            self.wanted.send_replace(Wanted {
+            self.wanted.send_replace(Desired {
                 generation,
                 settings: serve::settings(&config),
                 config: Arc::new(config),
@@ -289,7 +289,7 @@ mod tests {
             limits: web::Limits::default(),
             reloads: Some(reloads.clone()),
         };
-        let (wanted, wants) = watch::channel(Wanted {
+        let (wanted, wants) = watch::channel(Desired {
             generation: 0,
             settings: serve::settings(&config),
             config,

@@ -16,7 +16,7 @@ use crate::aws::{self, Aws, CallObserver};
 use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::discovery::{Discovery, Wanted};
+use crate::discovery::{Desired, Discovery};
 use crate::failure::Reason;
 use crate::schedule::{self, Schedule};
 use root_posture::Limits;
@@ -86,7 +86,7 @@ pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> 
     .await;
 
     let config = Arc::new(config);
-    let (wanted, wants) = watch::channel(Wanted {
+    let (wanted, wants) = watch::channel(Desired {
         generation: 0,
         settings: settings(&config),
         config: Arc::clone(&config),
