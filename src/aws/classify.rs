@@ -7,6 +7,7 @@
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -27,7 +28,6 @@ where
             Reason::Timeout,
             "no answer within refresh.timeout".to_owned(),
         ),
-        SdkError::ConstructionFailure(_) => (of_causes(error, Reason::Other), causes(error)),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             (Reason::Timeout, "no connection in time".to_owned())
         }
@@ -42,19 +42,16 @@ where
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             let code = answer.err().code();
+            let reason = code.and_then(of_code).or_else(|| of_status(status));
             let message = answer.err().message().unwrap_or("no message");
+            let code = code.unwrap_or("without code");
             (
-                code.and_then(of_code)
-                    .or_else(|| of_status(status))
-                    .unwrap_or(Reason::Other),
-                format!(
-                    "HTTP {status} {}: {message}",
-                    code.unwrap_or("without code")
-                ),
+                reason.unwrap_or(Reason::Other),
+                format!("HTTP {status} {code}: {message}"),
             )
         }
-        // SdkError may get more variants.
-        _ => (Reason::Other, causes(error)),
+        // A request that cannot be built, or a variant that a later SDK adds.
+        _ => (of_causes(error, Reason::Other), causes(error)),
     };
     Failure::new(reason, format!("{operation}: {}", shortened(&words)))
 }
@@ -82,20 +79,10 @@ fn has_hung_up(error: &(dyn Error + 'static)) -> bool {
 
 /// The reason of a code that means the same for every operation.
 ///
-/// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those of the
-/// AWS SDKs' retry rules. Failures of the service itself are classified by their status.
+/// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those that the SDK
+/// retries. Failures of the service itself are classified by their status.
 fn of_code(code: &str) -> Option<Reason> {
     Some(match code {
-        "BandwidthLimitExceeded"
-        | "PriorRequestNotComplete"
-        | "RequestLimitExceeded"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "SlowDown"
-        | "Throttling"
-        | "ThrottledException"
-        | "ThrottlingException"
-        | "TooManyRequestsException" => Reason::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
         | "AccountNotManagementOrDelegatedAdministratorException"
@@ -127,6 +114,7 @@ fn of_code(code: &str) -> Option<Reason> {
         | "UnknownOperationException"
         | "UnsupportedOperation" => Reason::Unsupported,
         "RequestTimeout" | "RequestTimeoutException" => Reason::Timeout,
+        _ if THROTTLING_ERRORS.contains(&code) => Reason::Throttled,
         _ => return None,
     })
 }

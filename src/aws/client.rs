@@ -52,16 +52,9 @@ pub struct Settings {
     pub profile: Option<String>,
     /// The deadline of a probe, and of opening a session.
     pub timeout: Duration,
-    /// The server that answers in place of AWS.
-    pub stand_in: Option<StandIn>,
-}
-
-/// A stand-in for AWS, for the demo and the tests. It accepts any credentials, and the environment
-/// of the process has no effect on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StandIn {
-    /// The URL of all its services.
-    pub endpoint_url: String,
+    /// The URL of a simulated AWS, for the demo and the tests. It accepts any credentials, and the
+    /// environment of the process has no effect on it.
+    pub stand_in: Option<String>,
 }
 
 /// AWS, with the operations that this program uses. Clones share their sessions.
@@ -113,9 +106,9 @@ impl Aws {
                 let (sources, config) = Sources::load(settings.profile.as_deref(), region).await;
                 (Some(sources), config.into_builder())
             }
-            Some(stand_in) => {
+            Some(url) => {
                 let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
-                (None, config.endpoint_url(&stand_in.endpoint_url))
+                (None, config.region(region).endpoint_url(url))
             }
         };
         let mut config = config

@@ -25,7 +25,7 @@ mod slot;
 mod tests;
 
 pub use call::Answer;
-pub use client::{Aws, CallObserver, Settings, StandIn};
+pub use client::{Aws, CallObserver, Settings};
 pub use credentials::{end_processes, machine};
 pub use organization::{AccountPage, Member};
 pub use questions::{Fetched, ReportState};

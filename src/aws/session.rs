@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::types::PolicyDescriptorType;
@@ -20,7 +20,7 @@ use super::hint::is_explained_by_region;
 use super::operation::Operation;
 use super::slot::{Previous, Session, SessionKind, Slot};
 use crate::account::{Access, Account, AccountId, Partition, Secret};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, timestamp};
 use crate::failure::{Failure, Reason};
 
 /// `RoleSessionName`, by which an account's CloudTrail shows these calls.
@@ -296,12 +296,8 @@ impl Aws {
                 (Credentials::new(key, secret, None, None, "StandIn"), 0)
             }
         };
-        let lifetime = credentials.expiry().map(|end| {
-            let end = end.duration_since(UNIX_EPOCH).map_or(0, |since| {
-                i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-            });
-            Timestamp::from_unix(end).since(clock.now())
-        });
+        let lifetime = credentials.expiry();
+        let lifetime = lifetime.map(|end| timestamp(end).since(clock.now()));
         if lifetime == Some(Duration::ZERO) {
             return Err(Failure::new(
                 Reason::Credentials,

@@ -32,7 +32,7 @@ async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
         region_from: "a test".to_owned(),
         profile: None,
         timeout: TIMEOUT,
-        stand_in: Some(StandIn { endpoint_url }),
+        stand_in: Some(endpoint_url),
     };
     Aws::new(&settings, Arc::new(()), clock).await
 }

@@ -12,7 +12,6 @@ use tracing::info;
 use super::args::DemoArgs;
 use super::serve;
 use crate::account::AccountId;
-use crate::aws::StandIn;
 use crate::clock::Clock;
 use crate::config::{Config, MemberAccess, Organization};
 use crate::simulator::{ROLE, Simulator, World};
@@ -75,9 +74,7 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     };
     announce(&config, &world, hero, start);
     let story = tokio::spawn(tell(world, hero, clock));
-    let stand_in = StandIn {
-        endpoint_url: simulator.url(),
-    };
+    let stand_in = simulator.url();
     let again = config.clone();
     let exit = serve::run(config, Arc::new(move || Ok(again.clone())), Some(stand_in)).await;
     story.abort();

@@ -30,7 +30,7 @@ const END_WITHIN: Duration = Duration::from_millis(4_700);
 
 /// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration again; `stand_in`
 /// replaces AWS, for the demo.
-pub async fn run(config: Config, load: Load, stand_in: Option<aws::StandIn>) -> ExitCode {
+pub async fn run(config: Config, load: Load, stand_in: Option<String>) -> ExitCode {
     // Before anything else, so that no signal is missed from here on.
     let (signals, hangups) = match Signals::new().and_then(|stop| Ok((stop, Hangups::new()?))) {
         Ok(signals) => signals,

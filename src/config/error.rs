@@ -2,7 +2,7 @@
 //! what to write instead. The value of a secret never appears in one.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One error, printed as one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,17 +27,10 @@ impl ConfigError {
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigErrors {
-    /// The named file does not exist, or is not a file.
-    #[error("{}: {source}; name an existing file with --config.file", path.display())]
-    NotFound {
-        /// The path as it was given.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
     /// The file cannot be read.
     #[error(
-        "{}: cannot be read: {source}; make it a file that the exporter's user can read",
+        "{}: cannot be read: {source}; --config.file must name a file that exists, and that the \
+         exporter's user can read",
         path.display()
     )]
     Unreadable {
@@ -57,21 +50,12 @@ fn lines(errors: &[ConfigError]) -> String {
 }
 
 impl ConfigErrors {
-    pub(super) fn of_file(path: &Path, source: io::Error) -> Self {
-        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
-        let path = path.to_owned();
-        match source.kind() {
-            NotFound | NotADirectory | IsADirectory => Self::NotFound { path, source },
-            _ => Self::Unreadable { path, source },
-        }
-    }
-
     /// The exit code of a daemon that does not start because of this: 1 for a file that cannot be
     /// read, 2 for wrong settings.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotFound { .. } | Self::Unreadable { .. } => 1,
+            Self::Unreadable { .. } => 1,
             Self::Invalid(_) => 2,
         }
     }

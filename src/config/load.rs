@@ -32,7 +32,10 @@ pub fn load(
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => {
             parse(None, environment, overrides, regions)
         }
-        Err(source) => Err(ConfigErrors::of_file(path, source)),
+        Err(source) => {
+            let path = path.to_owned();
+            Err(ConfigErrors::Unreadable { path, source })
+        }
     }
 }
 

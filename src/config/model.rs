@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use smart_default::SmartDefault;
+use tracing::Level;
 
 use super::base_url::BaseUrl;
 use crate::account::{Account, AccountId, Secret};
@@ -72,8 +73,8 @@ pub struct Web {
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault)]
 pub struct Log {
     /// The least important level that is logged.
-    #[default(tracing::Level::INFO)]
-    pub level: tracing::Level,
+    #[default(Level::INFO)]
+    pub level: Level,
     /// The format of a line.
     #[default(LogFormat::Logfmt)]
     pub format: LogFormat,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use figment::value::Value;
+use tracing::Level;
 
 use super::base_url::{BaseUrl, BaseUrlError};
 use super::model::{LOG_FORMATS, LOG_LEVELS, LogFormat, MemberAccess};
@@ -184,13 +185,13 @@ pub(super) fn base_url(value: &Value) -> Parsed<BaseUrl> {
         .map_err(|error: BaseUrlError| error.to_string())
 }
 
-pub(super) fn log_level(value: &Value) -> Parsed<tracing::Level> {
+pub(super) fn log_level(value: &Value) -> Parsed<Level> {
     let levels = [
-        tracing::Level::ERROR,
-        tracing::Level::WARN,
-        tracing::Level::INFO,
-        tracing::Level::DEBUG,
-        tracing::Level::TRACE,
+        Level::ERROR,
+        Level::WARN,
+        Level::INFO,
+        Level::DEBUG,
+        Level::TRACE,
     ];
     one_of(value, LOG_LEVELS, levels)
 }

@@ -8,7 +8,6 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::account::{Access, Account};
-use crate::aws::StandIn;
 use crate::clock::{Hand, Timestamp};
 use crate::config::Organization;
 use crate::schedule::{Settings, Sources};
@@ -63,9 +62,7 @@ impl Bench {
             profile: None,
             // By the clock that the tests move.
             timeout: INTERVAL * 100,
-            stand_in: Some(StandIn {
-                endpoint_url: simulator.url(),
-            }),
+            stand_in: Some(simulator.url()),
         };
         let aws = Aws::new(&settings, Arc::new(()), clock.clone()).await;
         let (desired, changes) = watch::channel(desired(0, config));

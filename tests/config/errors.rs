@@ -1,7 +1,6 @@
 //! The places of errors, and files that cannot be read.
 
 use std::fs;
-use std::path::PathBuf;
 
 use aws_root_exporter::config::{ConfigErrors, Overrides, load, parse};
 
@@ -103,29 +102,22 @@ fn a_setting_that_the_environment_has_twice_is_refused() {
 }
 
 #[test]
-fn a_missing_file_ends_the_start_with_exit_code_1() {
+fn a_file_that_cannot_be_read_ends_the_start_with_exit_code_1() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path().join("nowhere.toml"), folder.path().to_owned()] {
         let errors = load(Some(&path), [], &Overrides::default(), &()).unwrap_err();
-        assert!(matches!(errors, ConfigErrors::NotFound { .. }), "{errors}");
+        assert!(
+            matches!(errors, ConfigErrors::Unreadable { .. }),
+            "{errors}"
+        );
         assert_eq!(errors.exit_code(), 1);
         let text = errors.to_string();
-        assert!(text.starts_with(&path.display().to_string()), "{text}");
+        let start = format!("{}: cannot be read: ", path.display());
+        assert!(text.starts_with(&start), "{text}");
+        let end =
+            "; --config.file must name a file that exists, and that the exporter's user can read";
+        assert!(text.ends_with(end), "{text}");
     }
-}
-
-#[test]
-fn an_unreadable_file_ends_the_start_with_exit_code_1() {
-    let errors = ConfigErrors::Unreadable {
-        path: PathBuf::from("config.toml"),
-        source: std::io::ErrorKind::PermissionDenied.into(),
-    };
-    assert_eq!(errors.exit_code(), 1);
-    assert_eq!(
-        errors.to_string(),
-        "config.toml: cannot be read: permission denied; make it a file that the exporter's \
-         user can read"
-    );
 }
 
 #[test]
