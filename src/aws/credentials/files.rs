@@ -53,43 +53,37 @@ pub(super) fn stamp(path: &Path) -> Stamp {
     Some((metadata.modified().ok()?, metadata.len(), inode))
 }
 
-/// Where the shared files are.
+/// The paths of the shared files: config, then credentials.
 ///
 /// Source: AWS SDKs and Tools Reference Guide, "Location of the shared config and credentials
 /// files".
-#[derive(Clone, Debug)]
-pub(super) struct Paths {
-    config: PathBuf,
-    credentials: PathBuf,
+fn paths() -> [PathBuf; 2] {
+    [
+        ("AWS_CONFIG_FILE", "~/.aws/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ]
+    .map(|(name, default)| expanded(&variable(name).unwrap_or(default.to_owned())))
 }
 
-impl Paths {
-    pub fn of_process() -> Self {
-        let path = |name, default: &str| expanded(&variable(name).unwrap_or(default.to_owned()));
-        Self {
-            config: path("AWS_CONFIG_FILE", "~/.aws/config"),
-            credentials: path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        }
-    }
+/// The stamps of both shared files.
+pub(super) fn stamps() -> [Stamp; 2] {
+    paths().map(|path| stamp(&path))
+}
 
-    pub fn stamps(&self) -> [Stamp; 2] {
-        [stamp(&self.config), stamp(&self.credentials)]
-    }
-
+impl SharedFiles {
     /// Reads both files. One that does not exist is empty.
     ///
     /// # Errors
     ///
     /// A text with the file, the line where there is one, and the problem.
-    pub fn read(&self) -> Result<SharedFiles, String> {
-        Ok(SharedFiles {
-            config: SharedFile::read(Config, &self.config)?,
-            credentials: SharedFile::read(Credentials, &self.credentials)?,
+    pub fn read() -> Result<Self, String> {
+        let [config, credentials] = paths();
+        Ok(Self {
+            config: SharedFile::read(Config, config)?,
+            credentials: SharedFile::read(Credentials, credentials)?,
         })
     }
-}
 
-impl SharedFiles {
     /// The value of a profile's key, and the file that has it.
     pub fn get(&self, profile: &str, key: &str) -> Option<(&str, &Path)> {
         // The credentials file overrides the other, and a later line an earlier one.
@@ -139,9 +133,9 @@ pub(super) fn sdk_files(config: String, credentials: String) -> EnvConfigFiles {
 }
 
 impl SharedFile {
-    fn read(kind: EnvConfigFileKind, path: &Path) -> Result<Self, String> {
+    fn read(kind: EnvConfigFileKind, path: PathBuf) -> Result<Self, String> {
         let named = path.display();
-        let text = match crate::files::read(path) {
+        let text = match crate::files::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(format!("{named} cannot be read: {error}")),
             Ok(bytes) => String::from_utf8(bytes)
@@ -149,7 +143,6 @@ impl SharedFile {
         };
         let sections = sections(kind, &text)
             .map_err(|(line, problem)| format!("{named}, line {line}: {problem}"))?;
-        let path = path.to_owned();
         Ok(Self { path, sections })
     }
 

@@ -4,7 +4,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
 
 use super::environment::{DEFAULT_PROFILE, profile_or_default, variable};
-use super::files::Paths;
+use super::files::SharedFiles;
 use super::network::{CaBundle, client, metadata};
 
 /// The path of the Region in the instance's metadata.
@@ -21,7 +21,7 @@ pub fn named_profile() -> Option<String> {
 /// The problems of these profiles. Each comes with the place that names it.
 #[must_use]
 pub fn wrong_profiles(named: &[(String, String)]) -> Vec<String> {
-    let files = match Paths::of_process().read() {
+    let files = match SharedFiles::read() {
         Ok(files) => files,
         Err(problem) => return vec![problem],
     };
@@ -34,7 +34,7 @@ pub fn wrong_profiles(named: &[(String, String)]) -> Vec<String> {
 /// The problem of the CA bundle that is named for the caller's profile; `None` where there is none.
 #[must_use]
 pub fn wrong_bundle(profile: Option<&str>) -> Option<String> {
-    let files = Paths::of_process().read().ok();
+    let files = SharedFiles::read().ok();
     let bundle = CaBundle::find(files.as_ref(), &profile_or_default(profile))?;
     bundle.read().err()
 }
@@ -45,7 +45,7 @@ pub fn wrong_bundle(profile: Option<&str>) -> Option<String> {
 pub fn region_of_profile(profile: Option<&str>) -> Option<(String, String)> {
     let profile = profile_or_default(profile);
     // A file that cannot be read is reported when credentials are read.
-    let files = Paths::of_process().read().ok()?;
+    let files = SharedFiles::read().ok()?;
     let (region, file) = files.get(&profile, "region")?;
     let place = format!("region of profile '{profile}' in {}", file.display());
     Some((region.to_owned(), place))

@@ -21,7 +21,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::environment::{profile_or_default, variable};
-use super::files::{Paths, SharedFiles, sdk_files, sdk_name};
+use super::files::{SharedFiles, sdk_files, sdk_name};
 use super::machine::named_profile;
 use super::network::{CaBundle, client, metadata};
 use super::process::Run;
@@ -46,9 +46,9 @@ impl Sources {
     /// Reads the environment, and the shared files for the caller's profile. Returns the SDK's
     /// settings as well.
     pub async fn load(profile: Option<&str>, region: Region) -> (Self, SdkConfig) {
-        let paths = Paths::of_process();
+        let watch = Arc::new(Watch::new());
         // A problem with a file is reported when credentials are read.
-        let files = paths.read().ok();
+        let files = SharedFiles::read().ok();
         let profile = profile_or_default(profile);
         let bundle = CaBundle::find(files.as_ref(), &profile);
         // Without contents the SDK would read the files itself, and hang where they do.
@@ -66,7 +66,7 @@ impl Sources {
         }
         let config = loader.load().await;
         let sources = Self {
-            watch: Arc::new(Watch::new(paths)),
+            watch,
             http: client(bundle.as_ref(), ProxyConfig::from_env()),
             local_http: client(bundle.as_ref(), ProxyConfig::disabled()),
             fips: config.use_fips(),
@@ -86,7 +86,7 @@ impl Sources {
             return self.read_chain(region).await;
         };
         let owner = format!("profile '{profile}'");
-        let files = self.files(&owner).await?;
+        let files = shared_files(&owner).await?;
         if !files.has(profile) {
             return Err(Failure::new(Reason::Credentials, files.missing(profile)));
         }
@@ -118,7 +118,7 @@ impl Sources {
             return Ok(found);
         }
         let profile = profile_or_default(None);
-        let files = self.files(CALLER).await?;
+        let files = shared_files(CALLER).await?;
         if files.has(&profile) {
             let provided = self.provide(region, CALLER, &files, &profile).await?;
             if let Some(found) = accept(&format!("profile '{profile}'"), provided)? {
@@ -193,16 +193,6 @@ impl Sources {
         Ok(provided)
     }
 
-    async fn files(&self, owner: &str) -> Result<SharedFiles, Failure> {
-        let watch = Arc::clone(&self.watch);
-        // On a thread of its own: the disk may hang.
-        let read = tokio::task::spawn_blocking(move || watch.paths().read());
-        let read = read
-            .await
-            .unwrap_or_else(|_| Err("reading the shared files was aborted".into()));
-        read.map_err(|problem| failed(owner, &problem))
-    }
-
     /// The settings of one provider. They are made anew, for they keep what they read from files.
     fn config(&self, region: &str, http: &SharedHttpClient) -> ProviderConfig {
         ProviderConfig::without_region()
@@ -211,6 +201,13 @@ impl Sources {
             .with_use_fips(self.fips)
             .with_use_dual_stack(self.dual_stack)
     }
+}
+
+async fn shared_files(owner: &str) -> Result<SharedFiles, Failure> {
+    // On a thread of its own: the disk may hang.
+    let read = tokio::task::spawn_blocking(SharedFiles::read).await;
+    read.unwrap_or_else(|_| Err("reading the shared files was aborted".to_owned()))
+        .map_err(|problem| failed(owner, &problem))
 }
 
 fn instance(local: &ProviderConfig) -> ImdsCredentialsProvider {

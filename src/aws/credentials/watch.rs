@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::files::{Paths, Stamp};
+use super::files::{Stamp, stamps};
 use crate::clock::Moment;
 
 /// The time between two checks of the files, while credentials are used.
@@ -11,10 +11,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Counts the changes of the shared files.
 #[derive(Debug)]
-pub(in crate::aws) struct Watch {
-    paths: Paths,
-    seen: Mutex<Seen>,
-}
+pub(in crate::aws) struct Watch(Mutex<Seen>);
 
 #[derive(Debug)]
 struct Seen {
@@ -26,21 +23,12 @@ struct Seen {
 
 impl Watch {
     /// Starts with the files as they are now.
-    pub(super) fn new(paths: Paths) -> Self {
-        let seen = Seen {
-            stamps: paths.stamps(),
+    pub fn new() -> Self {
+        Self(Mutex::new(Seen {
+            stamps: stamps(),
             changes: 0,
             next: Some(Moment::default()),
-        };
-        Self {
-            paths,
-            seen: Mutex::new(seen),
-        }
-    }
-
-    /// Where the files are.
-    pub(super) fn paths(&self) -> &Paths {
-        &self.paths
+        }))
     }
 
     /// How often the files have changed. A change counts within about a second.
@@ -50,7 +38,7 @@ impl Watch {
             seen.next = None;
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || {
-                let stamps = this.paths.stamps();
+                let stamps = stamps();
                 let mut seen = this.seen();
                 seen.next = Some(now + PAUSE);
                 if stamps != seen.stamps {
@@ -63,6 +51,6 @@ impl Watch {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
