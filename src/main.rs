@@ -11,12 +11,13 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The source revision: the build's variable, for images and packages, which have no git; else git's.
-const REVISION: &str = match option_env!("AWS_ROOT_EXPORTER_REVISION") {
-    Some(revision) => revision,
-    None => git_version!(
+const REVISION: &str = if let Some(revision) = option_env!("AWS_ROOT_EXPORTER_REVISION") {
+    revision
+} else {
+    git_version!(
         args = ["--always", "--exclude=*", "--abbrev=12"],
         fallback = "unknown"
-    ),
+    )
 };
 
 fn main() -> ExitCode {

@@ -157,7 +157,7 @@ mod tests {
         </IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>";
 
     #[test]
-    fn xml_is_whole_at_its_end_and_nowhere_before() {
+    fn xml_is_complete_at_its_end_and_nowhere_before() {
         for before in ["", "<?xml version=\"1.0\"?>\n", "\n<!-- of AWS -->"] {
             for after in ["", "\n"] {
                 let whole = format!("{before}{LIST}{after}");

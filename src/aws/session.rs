@@ -285,16 +285,14 @@ impl Aws {
         profile: Option<&str>,
     ) -> Result<Session, Failure> {
         let clock = &self.0.clock;
-        let (credentials, file_changes) = match &self.0.sources {
-            Some(sources) => {
-                // Counted before they are read, so that no change is missed.
-                let changes = sources.watch().changes(clock.moment());
-                (sources.read(region, profile).await?, changes)
-            }
-            None => {
-                let (key, secret) = ("AKIAIOSFODNN7EXAMPLE", "no-secret-for-a-stand-in");
-                (Credentials::new(key, secret, None, None, "StandIn"), 0)
-            }
+        // Counted before the files are read, so that no change is missed.
+        let watch = self.0.sources.as_ref().map(Sources::watch);
+        let file_changes = watch.map_or(0, |watch| watch.changes(clock.moment()));
+        let credentials = if let Some(sources) = &self.0.sources {
+            sources.read(region, profile).await?
+        } else {
+            let (key, secret) = ("AKIAIOSFODNN7EXAMPLE", "no-secret-for-a-stand-in");
+            Credentials::new(key, secret, None, None, "StandIn")
         };
         let lifetime = credentials.expiry();
         let lifetime = lifetime.map(|end| timestamp(end).since(clock.now()));

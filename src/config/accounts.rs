@@ -155,34 +155,26 @@ fn check_role(
 }
 
 fn labels(entry: &Table<'_>) -> BTreeMap<String, String> {
-    let labels = match entry.get("labels") {
-        None => return BTreeMap::new(),
-        Some(Value::Dict(_, labels)) => labels,
-        Some(value) => {
-            let kind = values::kind(value);
-            entry.fail(
-                "labels",
-                format!("is {kind}; write {{ team = \"payments\" }}"),
-            );
-            return BTreeMap::new();
-        }
+    let labels = entry.read("labels", |value| {
+        let kind = values::kind(value);
+        let problem = || format!("is {kind}; write {{ team = \"payments\" }}");
+        value.as_dict().cloned().ok_or_else(problem)
+    });
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let check = |(name, value): (String, Value)| {
+        let checked = if !name.is_empty() && name.bytes().all(valid) {
+            values::any_text(&value)
+        } else {
+            Err(format!(
+                "{name:?} is not a label name; use letters, digits and underscores"
+            ))
+        };
+        let text = checked.map_err(|problem| entry.fail_below(&["labels", &name], problem));
+        Some((name, text.ok()?))
     };
-    let mut read = BTreeMap::new();
-    for (name, value) in labels {
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if name.is_empty() || !name.bytes().all(valid) {
-            entry.fail_below(
-                &["labels", name],
-                format!("{name:?} is not a label name; use letters, digits and underscores"),
-            );
-            continue;
-        }
-        match values::any_text(value) {
-            Ok(text) => {
-                read.insert(name.clone(), text);
-            }
-            Err(problem) => entry.fail_below(&["labels", name], problem),
-        }
-    }
-    read
+    labels
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(check)
+        .collect()
 }

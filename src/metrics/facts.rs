@@ -9,7 +9,6 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::process::ProcessFigures;
 use super::{Options, catalogue};
-use crate::account::label_name;
 use crate::views::{AccountView, ExporterView, ReportView, Snapshot, UserDetail};
 use root_posture::Metric;
 use root_posture::Timestamp;
@@ -185,4 +184,10 @@ fn info_labels(accounts: &[Arc<AccountView>]) -> Vec<InfoLabel> {
         .into_iter()
         .map(|(name, keys)| InfoLabel { name, keys })
         .collect()
+}
+
+/// A label or tag as a label's name: what a label name may not hold becomes `_`.
+fn label_name(key: &str) -> String {
+    let sane = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("label_{}", key.chars().map(sane).collect::<String>())
 }

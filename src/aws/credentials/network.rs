@@ -57,15 +57,13 @@ impl CaBundle {
     /// The file in `AWS_CA_BUNDLE`, else in the `ca_bundle` of the profile.
     pub fn find(files: Option<&SharedFiles>, profile: &str) -> Option<Self> {
         const VARIABLE: &str = "AWS_CA_BUNDLE";
-        let (path, from) = match variable(VARIABLE) {
-            Some(path) => (path, VARIABLE.to_owned()),
-            None => {
-                let (path, file) = files?.get(profile, "ca_bundle")?;
-                let from = format!("ca_bundle of profile '{profile}' in {}", file.display());
-                (path.to_owned(), from)
-            }
-        };
-        let path = expanded(&path);
+        if let Some(path) = variable(VARIABLE) {
+            let (path, from) = (expanded(&path), VARIABLE.to_owned());
+            return Some(Self { path, from });
+        }
+        let (path, file) = files?.get(profile, "ca_bundle")?;
+        let from = format!("ca_bundle of profile '{profile}' in {}", file.display());
+        let path = expanded(path);
         Some(Self { path, from })
     }
 

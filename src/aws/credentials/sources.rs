@@ -188,9 +188,9 @@ impl Sources {
             .with_custom_provider("Ec2InstanceMetadata", instance(&local))
             .with_custom_provider("EcsContainer", container(&local))
             .build();
-        let provided = provider.provide_credentials().await;
+        let result = provider.provide_credentials().await;
         run.finished();
-        Ok(provided)
+        Ok(result)
     }
 
     /// The settings of one provider. They are made anew, for they keep what they read from files.
