@@ -2,7 +2,7 @@
 //! that the SDK does not return.
 //!
 //! All accounts share the clients. Credentials and interceptors given with each call would make the
-//! SDK build its configuration anew each time, a good part of the cost of a call. The clients take
+//! SDK build its configuration again each time, a good part of the cost of a call. The clients take
 //! both from the task that they run in.
 //!
 //! The SDK reads XML that ends too soon as if the rest were not there: a list of keys that breaks

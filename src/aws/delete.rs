@@ -33,7 +33,7 @@ pub enum Deleted {
 pub enum DeleteError {
     /// It was not sent, or AWS refused it: the key is as it was.
     Refused(Failure),
-    /// It was sent, and nobody knows whether AWS did it.
+    /// It was sent, and it is unknown whether AWS did it.
     Unanswered(Failure),
 }
 

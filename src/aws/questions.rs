@@ -39,7 +39,7 @@ pub enum Fetched {
         /// `GeneratedTime`; `None` when AWS left it out.
         generated: Option<Timestamp>,
     },
-    /// There is none, or it has expired: one must be generated.
+    /// No report exists, or it has expired: one must be generated.
     Missing,
     /// AWS is making it.
     Pending,

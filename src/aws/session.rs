@@ -129,12 +129,12 @@ impl Aws {
         let sessions = &self.0.sessions;
         let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = sessions.entry((account.id, kind)).or_insert_with(|| {
-            let (name, depends_on_files) = match (kind, &account.access) {
-                (SessionKind::Root, _) => ("the root session", false),
-                (SessionKind::Own, Some(Access::Caller | Access::Profile(_))) => {
-                    ("the account's session", true)
-                }
-                (SessionKind::Own, _) => ("the account's session", false),
+            let (name, depends_on_files) = match kind {
+                SessionKind::Root => ("the root session", false),
+                SessionKind::Own => (
+                    "the account's session",
+                    !matches!(account.access, Some(Access::Role { .. })),
+                ),
             };
             let sources = self.0.sources.as_ref().filter(|_| depends_on_files);
             let slot = Slot::new(name, self.0.clock.clone(), self.0.settings.timeout);

@@ -25,7 +25,7 @@ pub enum BaseUrlError {
     Scheme,
     /// It has a user or a password.
     #[error(
-        "has a user or a password in it, which everybody who reads an alert would see; leave them out"
+        "has a user or a password, which everyone who reads an alert would see; leave them out"
     )]
     Credentials,
     /// It has a query or a fragment.

@@ -2,7 +2,7 @@
 //! where, what and what to do.
 //!
 //! Only this module has defaults. It reads its own file and nothing else: environment, flags and the
-//! machine's Regions are arguments. It opens no other file, binds no address and asks nobody.
+//! machine's Regions are arguments. It opens no other file, binds no address and makes no request.
 
 mod accounts;
 mod base_url;

@@ -212,7 +212,7 @@ fn one_of<T, const N: usize>(value: &Value, names: [&str; N], meanings: [T; N]) 
         .into_iter()
         .zip(meanings)
         .find_map(|(name, meaning)| (name == text).then_some(meaning))
-        .ok_or_else(|| format!("{text:?} is none of {}", names.join(", ")))
+        .ok_or_else(|| format!("{text:?} is not one of {}", names.join(", ")))
 }
 
 pub(super) fn account_id(value: &Value) -> Parsed<AccountId> {

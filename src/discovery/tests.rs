@@ -112,7 +112,7 @@ impl Bench {
         tokio::time::timeout(BOUND, wait).await.expect(what);
     }
 
-    /// Waits until an operation was called so often.
+    /// Waits until an operation was called this many times.
     async fn until_called(&self, operation: &str, times: u64) {
         self.until_so(operation, |bench| bench.world.total(operation) >= times)
             .await;

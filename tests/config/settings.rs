@@ -198,8 +198,8 @@ fn errors_about_the_process_have_place_value_and_fix() {
         ),
         (
             "web.external_url = \"https://ada:hush@exporter.example.com\"",
-            "web.external_url: has a user or a password in it, which everybody who reads an alert \
-             would see; leave them out",
+            "web.external_url: has a user or a password, which everyone who reads an alert would \
+             see; leave them out",
         ),
         (
             "web.external_url = \"https://exporter.example.com/?a=b\"",
@@ -212,11 +212,11 @@ fn errors_about_the_process_have_place_value_and_fix() {
         ),
         (
             "log.level = \"loud\"",
-            "log.level: \"loud\" is none of error, warn, info, debug, trace",
+            "log.level: \"loud\" is not one of error, warn, info, debug, trace",
         ),
         (
             "log.format = \"xml\"",
-            "log.format: \"xml\" is none of logfmt, json",
+            "log.format: \"xml\" is not one of logfmt, json",
         ),
         (
             "reload.auto = \"false\"",
@@ -257,7 +257,7 @@ fn errors_about_aws_have_place_value_and_fix() {
         ),
         (
             "organization.access = \"admin\"",
-            "organization.access: \"admin\" is none of role, root, both",
+            "organization.access: \"admin\" is not one of role, root, both",
         ),
         (
             "organization.role_name = \"a b\"",

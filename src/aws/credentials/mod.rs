@@ -1,7 +1,7 @@
 //! Where credentials come from: the SDK's own providers, and what they lack.
 //!
-//! A provider is made anew whenever credentials are read, so that changed files count. No message
-//! holds more of an access key than its last four characters, nor what a program printed.
+//! Each reading of credentials makes a new provider, so that changed files count. No message holds
+//! more of an access key than its last four characters, nor what a program printed.
 
 mod environment;
 mod files;

@@ -193,7 +193,7 @@ impl Sources {
         Ok(result)
     }
 
-    /// The settings of one provider. They are made anew, for they keep what they read from files.
+    /// The settings of one provider. They are made for one reading, for they keep the contents of files.
     fn config(&self, region: &str, http: &SharedHttpClient) -> ProviderConfig {
         ProviderConfig::without_region()
             .with_region(Some(Region::new(region.to_owned())))
