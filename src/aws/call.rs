@@ -14,7 +14,7 @@ use super::hint::{self, FailedCall};
 use super::operation::Operation;
 use super::slot::Session;
 use crate::clock::{Moment, Timestamp};
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 
 /// An answer of AWS, with its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,10 +114,9 @@ impl<T, E: ProvideErrorMetadata + Error + 'static> Sent<T, E> {
     pub fn finish(self) -> Result<Answer<T>, Failure> {
         let Self { call, result } = self;
         let result = match result {
-            Ok(_) if call.response.is_cut_off => Err(Failure::new(
-                Reason::Other,
-                format!("{}: the answer breaks off in the middle", call.operation),
-            )),
+            Ok(_) if call.response.is_cut_off => Err(call
+                .operation
+                .bad_answer("the answer breaks off in the middle")),
             Ok(value) => Ok(value),
             Err(error) => Err(call.failure(&error)),
         };

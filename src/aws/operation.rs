@@ -1,6 +1,8 @@
-//! The operations of AWS by service and name. How they are called is not known here.
+//! The operations of AWS by service and name. Nothing here calls them.
 
 use std::fmt;
+
+use crate::failure::{Failure, Reason};
 
 /// An operation of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,11 @@ impl Operation {
 
     pub const fn iam(name: &'static str) -> Self {
         Self::new("iam", name)
+    }
+
+    /// The failure of an answer that cannot be used.
+    pub fn bad_answer(self, problem: &str) -> Failure {
+        Failure::new(Reason::Other, format!("{self}: {problem}"))
     }
 
     /// Whether it may be sent twice. A deletion may not: the record of each must be exact.

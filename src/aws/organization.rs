@@ -12,7 +12,7 @@ use super::client::{Aws, Clients};
 use super::operation::Operation;
 use super::session::{Denial, Signer, account_of_arn};
 use crate::account::{AccountId, RootFeatures};
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 
 const DESCRIBE_ORGANIZATION: Operation = Operation::new("organizations", "DescribeOrganization");
 const LIST_ACCOUNTS: Operation = Operation::new("organizations", "ListAccounts");
@@ -45,7 +45,7 @@ pub struct AccountPage {
 impl Aws {
     /// organizations:DescribeOrganization: the management account of the caller's organization.
     ///
-    /// Fails with [`Reason::Unsupported`] where the caller is in no organization.
+    /// Fails with the reason `unsupported` where the caller is in no organization.
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
         let signer = Signer::caller(region);
         let request = |aws: &Clients| aws.organizations.describe_organization().send();
@@ -55,16 +55,13 @@ impl Aws {
             .and_then(|it| it.master_account_id)
             .and_then(|id| id.parse().ok())
             .ok_or_else(|| {
-                Failure::new(
-                    Reason::Other,
-                    format!("{DESCRIBE_ORGANIZATION}: the answer names no management account"),
-                )
+                DESCRIBE_ORGANIZATION.bad_answer("the answer names no management account")
             })
     }
 
     /// organizations:ListAccounts: one page of the organization's accounts.
     ///
-    /// Fails with [`Reason::Unsupported`] where the caller is in no organization.
+    /// Fails with the reason `unsupported` where the caller is in no organization.
     pub async fn list_accounts(
         &self,
         region: &str,
@@ -126,10 +123,7 @@ impl Aws {
 fn member(account: &Account) -> Result<Member, Failure> {
     let Some(id) = account.id.as_deref().and_then(|id| id.parse().ok()) else {
         // A list with a gap is not complete.
-        return Err(Failure::new(
-            Reason::Other,
-            format!("{LIST_ACCOUNTS}: an entry has no account id of 12 digits"),
-        ));
+        return Err(LIST_ACCOUNTS.bad_answer("an entry has no account id of 12 digits"));
     };
     Ok(Member {
         id,

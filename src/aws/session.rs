@@ -266,12 +266,7 @@ impl Aws {
             .account
             .as_deref()
             .and_then(|account| account.parse().ok())
-            .ok_or_else(|| {
-                Failure::new(
-                    Reason::Other,
-                    format!("{GET_CALLER_IDENTITY}: the answer names no account"),
-                )
-            })?;
+            .ok_or_else(|| GET_CALLER_IDENTITY.bad_answer("the answer names no account"))?;
         Ok(Identity {
             account,
             arn: output.arn.unwrap_or_default(),

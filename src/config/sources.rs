@@ -267,17 +267,13 @@ fn is_toml_list(text: &str) -> bool {
 }
 
 fn toml_list(text: &str) -> Result<Value, String> {
-    let problem = || {
+    let parsed = <Toml as Format>::from_str::<Dict>(&format!("list = {}", text.trim())).ok();
+    let only = parsed.filter(|dict| dict.len() == 1);
+    only.and_then(|mut dict| dict.remove("list")).ok_or_else(|| {
         format!(
             r#"{text:?} is not a TOML list; write ["a", "b"], or the values with commas between"#
         )
-    };
-    let mut dict = <Toml as Format>::from_str::<Dict>(&format!("list = {}", text.trim()))
-        .map_err(|_| problem())?;
-    match dict.remove("list") {
-        Some(list) if dict.is_empty() => Ok(list),
-        _ => Err(problem()),
-    }
+    })
 }
 
 /// The settings on the command line.

@@ -29,17 +29,10 @@ pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
     let organization = organization.filter(|_| settings.enabled);
     let mut accounts = Vec::new();
     let mut absent = HashMap::new();
-    let mut take = |id, account: Result<Account, Absent>| {
-        let is_ours = shard::holds(&config.shard, id);
-        let account = if is_ours {
-            account
-        } else {
-            Err(Absent::OtherShard)
-        };
-        match account {
-            Ok(account) => accounts.push(Arc::new(account)),
-            Err(why) => drop(absent.insert(id, why)),
-        }
+    let mut take = |id, account: Result<Account, Absent>| match account {
+        _ if !shard::holds(&config.shard, id) => drop(absent.insert(id, Absent::OtherShard)),
+        Ok(account) => accounts.push(Arc::new(account)),
+        Err(reason) => drop(absent.insert(id, reason)),
     };
     for account in &config.accounts {
         let mut account = account.clone();

@@ -244,10 +244,8 @@ impl Discovery {
     fn apply_change(&mut self) {
         let desired = self.changes.borrow_and_update().clone();
         let before = std::mem::replace(&mut self.desired, desired);
-        let (old, new) = (
-            &before.config.organization,
-            &self.desired.config.organization,
-        );
+        let old = &before.config.organization;
+        let new = &self.desired.config.organization;
         let is_organization_changed = old != new;
         if old.enabled && !new.enabled {
             // Drops the questions too, so that no answer is taken for one of a later list.
@@ -323,10 +321,8 @@ impl Discovery {
             }
             Step::Failed(failure) => {
                 *reader = None;
-                list.failed(
-                    Backoff::slow(self.desired.config.organization.interval),
-                    now,
-                );
+                let interval = self.desired.config.organization.interval;
+                list.failed(Backoff::slow(interval), now);
                 self.report_list(&failure);
             }
         }
