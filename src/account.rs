@@ -1,7 +1,6 @@
-//! Who is watched: account ids, partitions, and what the configuration or the organization says
-//! of an account.
+//! Accounts: their ids and partitions, their labels, and how each is read.
 //!
-//! This room knows nothing of the others; every room may use it.
+//! This module uses no other of the program.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,12 +8,12 @@ use std::sync::Arc;
 
 pub use root_posture::{AccountId, AccountIdError, Partition};
 
-/// A text that must never be logged, saved or shown: an external id, a token.
+/// A text that must never be logged, saved or shown, such as an external id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text so that it cannot be printed by accident.
+    /// Wraps a text, so that it cannot be printed by accident.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -33,48 +32,48 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whose credentials an account is read with.
+/// The credentials with which an account is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The caller's own: what the SDK's standard chain finds.
+    /// The caller's own credentials.
     Caller,
     /// A role that the caller assumes.
     Role {
-        /// The ARN of the role, in the account that is read.
+        /// The ARN of the role.
         arn: String,
-        /// What the role's trust policy asks for besides the caller's identity.
+        /// The external id in the role's trust policy.
         external_id: Option<Secret>,
     },
-    /// A named profile of the shared AWS configuration files.
+    /// A profile of the shared AWS files.
     Profile(String),
 }
 
-/// An account to watch.
+/// An account to monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
-    /// Its name for people; empty when nobody gave it one.
+    /// Its name for people; empty where it has none.
     pub name: String,
-    /// The Region whose endpoints are asked, which decides the partition.
+    /// The Region that is asked. The partition follows from it.
     pub region: String,
-    /// Whose credentials its report and summary are read with; `None` where it is read by root
-    /// sessions alone.
+    /// The credentials with which its report and summary are read; `None` where only root sessions
+    /// read it.
     pub access: Option<Access>,
-    /// Whether it is read by root sessions, which centralized root access gives.
+    /// Whether root sessions read it, which need centralized root access.
     pub root_session: bool,
     /// Labels of `aws_account_info`, without their `label_` prefix.
     pub labels: Arc<BTreeMap<String, String>>,
 }
 
 impl Account {
-    /// The partition the account lives in.
+    /// The partition of the account.
     #[must_use]
     pub fn partition(&self) -> Partition {
         Partition::of_region(&self.region)
     }
 
-    /// Whether the sessions of the one serve for the other.
+    /// Whether sessions opened for one can be used for the other.
     #[must_use]
     pub fn is_read_like(&self, other: &Self) -> bool {
         self.id == other.id
@@ -84,8 +83,8 @@ impl Account {
     }
 }
 
-/// Which features of centralized root access an organization has enabled. Neither removes a
-/// credential that exists.
+/// The features of centralized root access that an organization has enabled. Neither removes an
+/// existing credential.
 ///
 /// Source: IAM API Reference, `ListOrganizationsFeatures`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +95,22 @@ pub struct RootFeatures {
     pub sessions: bool,
 }
 
+/// The label of a tag or of a configured label: `label_`, and each character that a Prometheus label
+/// cannot have as an underscore.
+///
+/// Source: Prometheus data model, "Metric names and labels".
+#[must_use]
+pub fn label_name(key: &str) -> String {
+    let replaced = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("label_{}", key.chars().map(replaced).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_does_not_print_itself() {
+    fn debug_hides_a_secret() {
         assert!(!format!("{:?}", Secret::new("hunter2")).contains("hunter2"));
     }
 }

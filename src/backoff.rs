@@ -1,14 +1,14 @@
-//! How long to wait after a failure: exponential with full jitter, one kind for each kind of
-//! question. It never sleeps; whoever asks keeps the due time.
+//! How long to wait after a failure: exponential backoff with full jitter, with limits for each kind
+//! of question. Nothing here sleeps: the caller keeps the due time.
 //!
 //! Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
 
 use std::time::Duration;
 
-/// The shortest pause, whatever the draw.
+/// The shortest pause.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// A backoff: its ceiling doubles with each failure in a row, from `first` to `most`.
+/// Pauses whose ceiling doubles with each failure in a row, from `first` to `most`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,
@@ -16,8 +16,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// For live probes: from one interval to ten, five minutes at most. Throttling IAM must not
-    /// hide an account for longer.
+    /// For live probes: from one interval to ten, at most five minutes. A throttled account must not
+    /// go unpolled for longer.
     #[must_use]
     pub fn live(interval: Duration) -> Self {
         Self {
@@ -28,8 +28,8 @@ impl Backoff {
         }
     }
 
-    /// For reports and lists of accounts, which change slowly: up to 15 intervals, 15 minutes at
-    /// most.
+    /// For reports and lists of accounts, which change slowly: up to 15 intervals, at most 15
+    /// minutes.
     #[must_use]
     pub fn slow(interval: Duration) -> Self {
         let most = (interval * 15).min(Duration::from_secs(15 * 60));
@@ -39,8 +39,8 @@ impl Backoff {
         }
     }
 
-    /// For the caller's identity, the renewal of sessions and single pages of a list: from one
-    /// second to one minute, never more than `most`.
+    /// For the caller's identity and the renewal of sessions: from one second to one minute, but not
+    /// more than `most`.
     #[must_use]
     pub fn quick(most: Duration) -> Self {
         Self {
@@ -49,14 +49,14 @@ impl Backoff {
         }
     }
 
-    /// The longest pause after so many failures in a row.
+    /// The longest pause after this many failures in a row.
     #[must_use]
     pub fn ceiling(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(20);
         self.first.saturating_mul(1 << doublings).min(self.most)
     }
 
-    /// The pause after so many failures in a row; `draw` is a random number from 0 to 1.
+    /// The pause after this many failures in a row. `draw` is a random number from 0 to 1.
     #[must_use]
     pub fn pause(&self, failures: u32, draw: f64) -> Duration {
         let ceiling = self.ceiling(failures);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_backs_off_from_a_second_to_a_minute_but_not_past_the_interval() {
+    fn the_identity_backs_off_from_a_second_to_a_minute_and_within_the_interval() {
         let ceilings =
             |most| [1, 2, 3, 7, 9].map(|nth| Backoff::quick(most).ceiling(nth).as_secs());
         assert_eq!(ceilings(SECOND * 3600), [1, 2, 4, 60, 60]);
@@ -100,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pause_is_jittered_below_its_ceiling_and_never_a_hammer(
+        fn a_pause_is_at_least_a_second_and_at_most_its_ceiling(
             interval in 1u32..3600, failures in 1u32..100, draw in 0.0..=1.0f64,
         ) {
             let interval = SECOND * interval;

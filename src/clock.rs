@@ -1,9 +1,9 @@
-//! The one clock. Time enters the program here and nowhere else, so that a test can move it.
+//! The clock of the program. Time enters here and nowhere else, so that a test can move it.
 //!
-//! There are two kinds of time and they are different types. A [`Timestamp`] is a point on the
-//! calendar, for comparing with what AWS says and for showing to people. A [`Moment`] is a point
-//! on the process's monotonic clock, for ages and for the schedule: nobody can set it back, and it
-//! must never stand still while the machine is suspended, or old evidence would look fresh.
+//! There are two kinds of time, with a type each. A [`Timestamp`] is a point on the calendar, to
+//! compare with AWS's times and to show to people. A [`Moment`] is a point on the monotonic clock, for
+//! ages and for the schedule. Nothing sets that clock back, and it goes on while the machine is
+//! suspended: otherwise old evidence would seem fresh.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,22 +11,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use root_posture::{Moment, Timestamp};
 use tokio::sync::watch;
 
-/// How long a sleeper may be late after the machine was suspended. The runtime's timers stand still
-/// in a suspended machine, so a longer sleep is made of pieces of this length.
+/// How late a sleep may end after the machine was suspended. The runtime's timers stop meanwhile, so
+/// a longer sleep is made of pieces of this length.
 const LATE_AFTER_RESUME: Duration = Duration::from_secs(10);
 
-/// The clock: the system's, or one that a test moves by its [`Hand`]. Clones are the same clock.
+/// The system's clock, or one that a test moves by its [`Hand`]. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct Clock(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// What [`since_boot`] said when the clock was made.
+    /// The value of [`since_boot`] when the clock was made.
     System(Duration),
     Manual(watch::Receiver<Reading>),
 }
 
-/// What a manual clock shows.
+/// The times of a manual clock.
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     wall: Timestamp,
@@ -38,13 +38,13 @@ struct Reading {
 pub struct Hand(Arc<watch::Sender<Reading>>);
 
 impl Clock {
-    /// The system's clock; its moments count from now.
+    /// The system's clock. Its moments count from now.
     #[must_use]
     pub fn system() -> Self {
         Self(Kind::System(since_boot()))
     }
 
-    /// A clock that stands at `wall` and moment 0 until its hand is moved.
+    /// A clock that starts at `wall` and moment 0, and stops until its hand is moved.
     #[must_use]
     pub fn manual(wall: Timestamp) -> (Self, Hand) {
         let (sender, receiver) = watch::channel(Reading {
@@ -59,19 +59,12 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             #[allow(clippy::disallowed_methods, reason = "this is the clock")]
-            Kind::System(_) => {
-                Timestamp::from_unix(match SystemTime::now().duration_since(UNIX_EPOCH) {
-                    Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-                    Err(before) => {
-                        i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |s| -s)
-                    }
-                })
-            }
+            Kind::System(_) => timestamp(SystemTime::now()),
             Kind::Manual(reading) => reading.borrow().wall,
         }
     }
 
-    /// The moment by the monotonic clock, which counts the time of a suspended machine.
+    /// The moment by the monotonic clock, which goes on while the machine is suspended.
     #[must_use]
     pub fn moment(&self) -> Moment {
         match &self.0 {
@@ -80,8 +73,8 @@ impl Clock {
         }
     }
 
-    /// Waits until the clock has reached `moment`; after the machine was suspended, at most ten
-    /// seconds longer. Cancel safe.
+    /// Waits until the clock has reached `moment`, and up to ten seconds longer after the machine was
+    /// suspended. Cancel safe.
     pub async fn sleep_until(&self, moment: Moment) {
         match &self.0 {
             Kind::System(_) => loop {
@@ -93,12 +86,9 @@ impl Clock {
             },
             Kind::Manual(reading) => {
                 let mut reading = reading.clone();
-                if reading
-                    .wait_for(|reading| reading.moment >= moment)
-                    .await
-                    .is_err()
-                {
-                    // The hand is gone, so this clock stands still for ever.
+                let reached = |reading: &Reading| reading.moment >= moment;
+                if reading.wait_for(reached).await.is_err() {
+                    // The hand was dropped, so this clock has stopped for ever.
                     std::future::pending::<()>().await;
                 }
             }
@@ -107,7 +97,7 @@ impl Clock {
 }
 
 impl Hand {
-    /// Lets time pass: the wall clock and the monotonic one go on by `duration`.
+    /// Lets time pass, by both clocks.
     pub fn advance(&self, duration: Duration) {
         self.0.send_modify(|reading| {
             reading.wall = reading.wall.plus(duration);
@@ -115,10 +105,16 @@ impl Hand {
         });
     }
 
-    /// Sets the wall clock, as an operator or NTP does; the monotonic one does not notice.
+    /// Sets the wall clock alone, as an operator or NTP does.
     pub fn set_wall(&self, wall: Timestamp) {
         self.0.send_modify(|reading| reading.wall = wall);
     }
+}
+
+/// The timestamp of a system time. One before 1970 becomes 1970.
+pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// The time since the machine started, suspended or not.
@@ -131,8 +127,8 @@ fn since_boot() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
-/// The time since the process first asked. Whether the time of a suspended machine counts depends
-/// on the system.
+/// The time since the first call. It depends on the system whether the time of a suspended machine
+/// counts.
 #[cfg(not(target_os = "linux"))]
 fn since_boot() -> Duration {
     use std::sync::OnceLock;
@@ -146,7 +142,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_sleeper_wakes_when_the_hand_passes_its_moment() {
+    async fn a_sleep_ends_when_the_hand_reaches_its_moment() {
         let (clock, hand) = Clock::manual(Timestamp::from_unix(1_000));
         let sleeper = tokio::spawn({
             let clock = clock.clone();
@@ -161,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_the_wall_clock_back_does_not_move_the_monotonic_one() {
+    fn the_monotonic_clock_ignores_changes_of_the_wall_clock() {
         let (clock, hand) = Clock::manual(Timestamp::from_unix(1_000));
         hand.advance(Duration::from_secs(60));
         hand.set_wall(Timestamp::from_unix(5));
@@ -180,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sleeper_of_the_system_does_not_wake_before_its_moment() {
+    async fn a_sleep_of_the_system_clock_does_not_end_before_its_moment() {
         let clock = Clock::system();
         let moment = clock.moment() + Duration::from_millis(5);
         clock.sleep_until(moment).await;

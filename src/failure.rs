@@ -1,4 +1,4 @@
-//! What went wrong with a question to AWS: a reason of a fixed list, and a message for people.
+//! The failure of a call to AWS: a reason from a fixed list, and a message for people.
 //!
 //! A message never holds a secret, a request or a response.
 
@@ -6,11 +6,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a call or a probe failed. The fixed list of values of the label `reason`.
+/// Why a call or a probe failed. These are the values of the label `reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// AWS asked us to slow down.
+    /// AWS throttled the call.
     Throttled,
     /// The credentials work but lack the permission.
     AccessDenied,
@@ -24,22 +24,22 @@ pub enum Reason {
     Network,
     /// AWS failed (HTTP 5xx).
     Service,
-    /// AWS has no capacity to make another report.
+    /// AWS has no capacity to generate another report.
     LimitExceeded,
-    /// The report was not ready within `refresh.report_timeout`.
+    /// AWS did not generate the report within `refresh.report_timeout`.
     ReportPending,
     /// The report could not be read.
     ReportMalformed,
-    /// The answer is another account's.
+    /// The answer is about another account.
     AccountMismatch,
-    /// The feature is off, or the operation is unknown there.
+    /// The feature is off, or the operation does not exist there.
     Unsupported,
     /// Anything else.
     Other,
 }
 
 impl Reason {
-    /// The whole list.
+    /// All reasons.
     pub const ALL: [Self; 13] = [
         Self::Throttled,
         Self::AccessDenied,
@@ -103,7 +103,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, classed by its caller, who knows what to do next.
+    /// The same failure with another reason, and with what to do next.
     #[must_use]
     pub fn explained(self, reason: Reason, what_to_do: impl fmt::Display) -> Self {
         Self::new(reason, format!("{}; {what_to_do}", self.message))

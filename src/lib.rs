@@ -1,6 +1,4 @@
-//! The rooms of `aws-root-exporter`.
-//!
-//! `ARCHITECTURE.md` says how they hang together.
+//! The modules of `aws-root-exporter`. `ARCHITECTURE.md` describes them and their order.
 
 pub mod account;
 mod advice;

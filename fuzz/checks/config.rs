@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use aws_root_exporter::config::{Config, ConfigErrors, Overrides, load_bytes};
+use aws_root_exporter::config::{Config, ConfigErrors, Overrides, parse};
 
 /// An external id as nobody else writes it.
 const SECRET: &str = "hunter2-hunter2";
@@ -39,7 +39,8 @@ pub fn check(bytes: &[u8]) -> bool {
 }
 
 fn load(bytes: &[u8]) -> Result<Config, ConfigErrors> {
-    load_bytes(Path::new("config.toml"), bytes, [], &Overrides::default())
+    let file = (Path::new("config.toml"), bytes);
+    parse(Some(file), [], &Overrides::default(), &())
 }
 
 /// What the rest of the program takes for granted.

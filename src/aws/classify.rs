@@ -1,23 +1,25 @@
-//! Gives a failed call its reason of the fixed list, and a message.
+//! Gives a failed call a reason from the fixed list, and a message.
 //!
-//! Codes that the service models do not name arrive as "unhandled"; they are classed by the code on
-//! the wire and the HTTP status. The message is AWS's code and message and the chain of causes,
-//! never a request or a response: those hold credentials.
+//! Codes that are missing in the SDK's service models arrive as "unhandled"; they are classified by
+//! the code in the response and the HTTP status. The message is AWS's code and message and the chain
+//! of causes, never a request or a response: those hold credentials.
 
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::operation::Operation;
 use crate::failure::{Failure, Reason};
 
-/// Longer texts from a server are cut: they go into logs and onto pages.
+/// The longest text from a server, in characters: it goes into logs and onto pages.
 const LONGEST_MESSAGE: usize = 500;
 
-/// Classes a failed call and says what happened. `what` names the call.
-pub(super) fn classify<E>(what: &str, error: &SdkError<E, HttpResponse>) -> Failure
+/// Classifies a failed call, and says what happened.
+pub(super) fn classify<E>(operation: Operation, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -26,7 +28,6 @@ where
             Reason::Timeout,
             "no answer within refresh.timeout".to_owned(),
         ),
-        SdkError::ConstructionFailure(_) => (of_causes(error, Reason::Other), causes(error)),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             (Reason::Timeout, "no connection in time".to_owned())
         }
@@ -41,24 +42,21 @@ where
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             let code = answer.err().code();
+            let reason = code.and_then(of_code).or_else(|| of_status(status));
             let message = answer.err().message().unwrap_or("no message");
+            let code = code.unwrap_or("without code");
             (
-                code.and_then(of_code)
-                    .or_else(|| of_status(status))
-                    .unwrap_or(Reason::Other),
-                format!(
-                    "HTTP {status} {}: {message}",
-                    code.unwrap_or("without code")
-                ),
+                reason.unwrap_or(Reason::Other),
+                format!("HTTP {status} {code}: {message}"),
             )
         }
-        // SdkError may grow.
-        _ => (Reason::Other, causes(error)),
+        // A request that cannot be built, or a variant that a later SDK adds.
+        _ => (of_causes(error, Reason::Other), causes(error)),
     };
-    Failure::new(reason, format!("{what}: {}", shortened(&words)))
+    Failure::new(reason, format!("{operation}: {}", shortened(&words)))
 }
 
-/// Whether the other side closed the connection without an answer.
+/// Whether the server closed the connection without an answer.
 pub(super) fn is_hung_up<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: Error + 'static,
@@ -79,22 +77,12 @@ fn has_hung_up(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// What a code on the wire means, where it means the same for every operation.
+/// The reason of a code that means the same for every operation.
 ///
-/// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those of the
-/// AWS SDKs' retry rules. Failures of the service itself have a status of their own.
-pub(super) fn of_code(code: &str) -> Option<Reason> {
+/// Sources: IAM and STS API References, "Common Errors"; the throttling codes are those that the SDK
+/// retries. Failures of the service itself are classified by their status.
+fn of_code(code: &str) -> Option<Reason> {
     Some(match code {
-        "BandwidthLimitExceeded"
-        | "PriorRequestNotComplete"
-        | "RequestLimitExceeded"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "SlowDown"
-        | "Throttling"
-        | "ThrottledException"
-        | "ThrottlingException"
-        | "TooManyRequestsException" => Reason::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
         | "AccountNotManagementOrDelegatedAdministratorException"
@@ -126,6 +114,7 @@ pub(super) fn of_code(code: &str) -> Option<Reason> {
         | "UnknownOperationException"
         | "UnsupportedOperation" => Reason::Unsupported,
         "RequestTimeout" | "RequestTimeoutException" => Reason::Timeout,
+        _ if THROTTLING_ERRORS.contains(&code) => Reason::Throttled,
         _ => return None,
     })
 }
@@ -142,20 +131,19 @@ fn of_status(status: u16) -> Option<Reason> {
     }
 }
 
-/// What the causes behind an error say; `otherwise` when they say nothing.
+/// The reason that the causes of an error give; `otherwise` where they give none.
 fn of_causes(error: &(dyn Error + 'static), otherwise: Reason) -> Reason {
-    let mut reasons = chain(error).filter_map(|error| {
+    let reason = |error: &(dyn Error + 'static)| {
         if error.is::<CredentialsError>() {
-            Some(Reason::Credentials)
-        } else {
-            let is_network = error.is::<std::io::Error>() || error.is::<hyper::Error>();
-            is_network.then_some(Reason::Network)
+            return Some(Reason::Credentials);
         }
-    });
-    reasons.next().unwrap_or(otherwise)
+        let is_network = error.is::<std::io::Error>() || error.is::<hyper::Error>();
+        is_network.then_some(Reason::Network)
+    };
+    chain(error).find_map(reason).unwrap_or(otherwise)
 }
 
-/// The chain of causes as text, each named once.
+/// An error and its causes as text, each once.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut words: Vec<String> = Vec::new();
     for text in chain(error).map(|error| without_request(error.to_string())) {
@@ -166,8 +154,8 @@ pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     words.join(": ")
 }
 
-/// A text without the request that the SDK writes into some of its errors: its body holds tokens
-/// and external ids.
+/// Removes the request that the SDK writes into some of its errors: its body holds tokens and
+/// external ids.
 fn without_request(text: String) -> String {
     const REQUEST: &str = " to request `Request {";
     match text.split_once(REQUEST) {
@@ -179,12 +167,12 @@ fn without_request(text: String) -> String {
     }
 }
 
-/// An error and the causes behind it.
+/// An error and its causes.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// Cuts a text from a server to a length fit for a log line.
+/// Cuts a text from a server to the length that a log line can have.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -197,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_that_no_model_names_have_their_class() {
+    fn codes_that_the_service_models_lack_are_classified() {
         let table = [
             ("Throttling", Reason::Throttled),
             ("LimitExceeded", Reason::LimitExceeded),
@@ -213,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_known_code_the_status_speaks() {
+    fn an_unknown_code_is_classified_by_the_status() {
         assert_eq!(of_status(503), Some(Reason::Service));
         assert_eq!(of_status(429), Some(Reason::Throttled));
         assert_eq!(of_status(403), Some(Reason::AccessDenied));
@@ -221,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_connection_is_told_by_its_cause() {
+    fn a_broken_connection_is_classified_by_its_cause() {
         let torn = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         assert_eq!(of_causes(&torn, Reason::Other), Reason::Network);
         let none = CredentialsError::not_loaded("no provider");
@@ -229,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_closed_is_told_from_one_that_never_was() {
+    fn only_a_connection_that_existed_can_hang_up() {
         use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, TimedOut};
         for (kind, hung_up) in [
             (ConnectionReset, true),

@@ -1,15 +1,15 @@
-//! The one call of this program that changes anything: deleting an access key of a root user.
+//! The only call of this program that changes anything: deleting an access key of a root user.
 //!
-//! Only the command `remediate` may use this module, which a test checks; the daemon never does,
-//! and its role may not. The session is opened for the one deletion, with the task policy that
-//! allows it, is verified to be the account's like any other, and has no slot.
+//! Only the command `remediate` may use this module, which a test checks. The daemon never does, and
+//! its role may not. The session is opened for one deletion, with the task policy that allows it. Its
+//! account is verified as that of any other session, and it is not kept.
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 
 use aws_sdk_iam::operation::delete_access_key::DeleteAccessKeyError;
 use root_posture::AccessKeyId;
 
-use super::Aws;
+use super::client::Aws;
 use super::operation::Operation;
 use crate::account::Account;
 use crate::failure::{Failure, Reason};
@@ -17,21 +17,23 @@ use crate::failure::{Failure, Reason};
 /// The task policy that lets a root session delete the root user's credentials.
 const TASK: &str = "IAMDeleteRootUserCredentials";
 
-/// What became of a key.
+const DELETE_KEY: Operation = Operation::iam("DeleteAccessKey");
+
+/// The result of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
     /// It is deleted now.
     Now,
-    /// There was no such key any more.
+    /// It was gone before.
     Before,
 }
 
-/// Why a deletion is not known to have worked.
+/// Why a deletion may not have worked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteError {
     /// It was not sent, or AWS refused it: the key is as it was.
     Refused(Failure),
-    /// It was sent, and whether AWS did it is not known.
+    /// It was sent, and it is unknown whether AWS did it.
     Unanswered(Failure),
 }
 
@@ -39,7 +41,7 @@ pub enum DeleteError {
 ///
 /// # Errors
 ///
-/// A [`DeleteError`]; then the key may still be there.
+/// A [`DeleteError`]: the key may still be there.
 pub async fn root_key(
     aws: &Aws,
     account: &Account,
@@ -48,17 +50,16 @@ pub async fn root_key(
     let session = aws.open_root(account, TASK).await;
     let session = session.map_err(DeleteError::Refused)?;
     let clients = aws.clients(&account.region);
-    let operation = Operation::iam("DeleteAccessKey");
-    let sent = aws.send(operation, &account.region, &session, || {
+    let sent = aws.send(DELETE_KEY, &account.region, &session, || {
         let request = clients.iam.delete_access_key();
         request.access_key_id(key.as_str()).send()
     });
     let sent = sent.await;
     let error = sent.service_error();
     if error.is_some_and(DeleteAccessKeyError::is_no_such_entity_exception) {
-        return Ok(sent.book_as(Deleted::Before).value);
+        return Ok(sent.finish_as(Deleted::Before).value);
     }
-    match sent.book() {
+    match sent.finish() {
         Ok(_) => Ok(Deleted::Now),
         Err(failure) => Err(match failure.reason {
             Reason::Timeout | Reason::Network | Reason::Service | Reason::Other => {

@@ -1,66 +1,62 @@
-//! What to do about a failed call where AWS's own words lead astray: the Region, the clock, a CA.
+//! What to do about a failed call where AWS's own words mislead: the Region, the clock, a CA.
 //!
 //! No hint shows more of an access key than its last four characters.
 
-use std::time::Duration;
-
-use super::Settings;
 use super::operation::Operation;
 use crate::account::Partition;
 use crate::failure::{Failure, Reason};
 
-/// What a hint about the Region says. Others do not explain such a failure otherwise.
-const OF_REGION: &str = "the likely cause is the Region";
+/// The start of every hint about the Region. A failure with one gets no other hint.
+const REGION_HINT: &str = "the likely cause is the Region";
 
-/// AWS takes signatures that are this old.
+/// The largest difference of the clocks, in seconds, with which AWS accepts a signature.
 ///
 /// Source: AWS General Reference, "Signature Version 4", `RequestTimeTooSkewed`.
-const LARGEST_SKEW: Duration = Duration::from_secs(5 * 60);
+const LARGEST_SKEW: u64 = 5 * 60;
 
 /// How a call that failed was made.
-pub(super) struct Made<'a> {
+pub(super) struct FailedCall<'a> {
     pub operation: Operation,
     pub region: &'a str,
-    /// The end of the access key that it bore.
+    /// The setting or variable that names the Region.
+    pub region_from: &'a str,
+    /// The last four characters of the access key.
     pub key: &'a str,
-    /// How far AWS's clock is ahead of ours, in seconds, where it said.
+    /// How far AWS's clock is ahead of the local one, in seconds.
     pub skew: Option<i64>,
     pub uses_fips: bool,
 }
 
-/// The failure, with what to do next where AWS's words do not say it. `code` is AWS's own.
-pub(super) fn explain(
-    failure: Failure,
-    code: Option<&str>,
-    made: &Made<'_>,
-    settings: &Settings,
-) -> Failure {
-    let Made { operation, key, .. } = made;
-    let region = Place {
-        region: made.region,
-        settings,
-    };
-    let what_to_do = match code {
-        _ if failure.reason == Reason::Credentials && is_skewed(made.skew) => {
-            let skew = made.skew.unwrap_or_default();
-            let (seconds, where_to) = (skew.unsigned_abs(), if skew > 0 { "behind" } else { "ahead of" });
-            format!("this machine's clock is {seconds} s {where_to} AWS's; set it right")
+/// Adds what to do next where AWS's words do not say it. `code` is AWS's own.
+pub(super) fn explain(failure: Failure, code: Option<&str>, call: &FailedCall<'_>) -> Failure {
+    let FailedCall { operation, key, .. } = call;
+    let skew = call.skew.filter(|skew| skew.unsigned_abs() > LARGEST_SKEW);
+    let region = format!(
+        "{REGION_HINT}, {} ({}) of partition {}",
+        call.region,
+        call.region_from,
+        Partition::of_region(call.region)
+    );
+    let what_to_do = match (code, skew) {
+        (_, Some(skew)) if failure.reason == Reason::Credentials => {
+            let direction = if skew > 0 { "behind" } else { "ahead of" };
+            let seconds = skew.unsigned_abs();
+            format!("this machine's clock is {seconds} s {direction} AWS's; set it right")
         }
-        Some("InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId") => {
+        (Some("InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId"), _) => {
             format!(
-                "access key {key} is not known there: {OF_REGION}, {region}, for the key is of \
-                 another partition or the account has not enabled that Region; else the key was \
-                 deleted, or its session token is missing"
+                "access key {key} is not known there: {region}, for the key is of another partition \
+                 or the account has not enabled that Region; else the key was deleted, or its session \
+                 token is missing"
             )
         }
-        Some("RegionDisabledException") => format!(
-            "{OF_REGION}, {region}: STS is not active in it; activate it in the account settings of \
-             IAM, or name another Region"
+        (Some("RegionDisabledException"), _) => format!(
+            "{region}: STS is not active in it; activate it in the account settings of IAM, or name \
+             another Region"
         ),
-        Some("InvalidAction" | "UnknownOperationException") => format!(
-            "{operation} is not known there: {OF_REGION}, {region}, or an AWS_ENDPOINT_URL that leads \
-             to another; sts:AssumeRoot is known to Regional endpoints only, and not in every \
-             partition"
+        (Some("InvalidAction" | "UnknownOperationException"), _) => format!(
+            "{operation} is not known there: {region}, or an AWS_ENDPOINT_URL that leads to another; \
+             sts:AssumeRoot is known to Regional endpoints only, and not in every partition"
         ),
         _ if failure.reason != Reason::Network => return failure,
         _ if failure.message.contains("invalid peer certificate") => {
@@ -71,9 +67,9 @@ pub(super) fn explain(
         _ if failure.message.contains("unsupported scheme socks") => {
             "a SOCKS proxy cannot be used: name an http:// or https:// one in HTTPS_PROXY".to_owned()
         }
-        _ if made.uses_fips && failure.message.contains("dns error") => format!(
-            "FIPS endpoints are on (AWS_USE_FIPS_ENDPOINT or use_fips_endpoint): {OF_REGION}, {region}, \
-             which may have none"
+        _ if call.uses_fips && failure.message.contains("dns error") => format!(
+            "FIPS endpoints are on (AWS_USE_FIPS_ENDPOINT or use_fips_endpoint): {region}, which may \
+             have none"
         ),
         _ => return failure,
     };
@@ -84,32 +80,9 @@ pub(super) fn explain(
     failure.explained(reason, what_to_do)
 }
 
-/// Whether a failure is explained by its Region already.
-pub(super) fn is_of_region(failure: &Failure) -> bool {
-    failure.message.contains(OF_REGION)
-}
-
-fn is_skewed(skew: Option<i64>) -> bool {
-    skew.is_some_and(|skew| skew.unsigned_abs() > LARGEST_SKEW.as_secs())
-}
-
-/// A Region, with what named it and its partition.
-struct Place<'a> {
-    region: &'a str,
-    settings: &'a Settings,
-}
-
-impl std::fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { region, settings } = self;
-        let from = if *region == settings.region {
-            &settings.region_from
-        } else {
-            "the account's own"
-        };
-        let partition = Partition::of_region(region);
-        write!(f, "{region} ({from}) of partition {partition}")
-    }
+/// Whether the Region explains a failure already.
+pub(super) fn is_explained_by_region(failure: &Failure) -> bool {
+    failure.message.contains(REGION_HINT)
 }
 
 #[cfg(test)]
@@ -117,25 +90,19 @@ mod tests {
     use super::*;
 
     fn explained(reason: Reason, code: Option<&str>, message: &str, skew: i64) -> Failure {
-        let settings = Settings {
-            region: "us-east-1".to_owned(),
-            region_from: "AWS_REGION".to_owned(),
-            profile: None,
-            timeout: Duration::from_secs(30),
-            stand_in: None,
-        };
-        let made = Made {
-            operation: Operation::sts("AssumeRoot"),
+        let call = FailedCall {
+            operation: Operation::new("sts", "AssumeRoot"),
             region: "us-east-1",
+            region_from: "AWS_REGION",
             key: "…MPLE",
             skew: Some(skew),
             uses_fips: true,
         };
-        explain(Failure::new(reason, message), code, &made, &settings)
+        explain(Failure::new(reason, message), code, &call)
     }
 
     #[test]
-    fn the_region_is_named_with_where_it_came_from_and_its_partition() {
+    fn the_region_is_named_with_its_source_and_its_partition() {
         for (reason, code, becomes) in [
             (
                 Reason::Credentials,
@@ -151,14 +118,14 @@ mod tests {
         ] {
             let failure = explained(reason, Some(code), "HTTP 403", 0);
             assert_eq!(failure.reason, becomes, "{failure}");
-            assert!(is_of_region(&failure), "{failure}");
+            assert!(is_explained_by_region(&failure), "{failure}");
             let place = "us-east-1 (AWS_REGION) of partition aws";
             assert!(failure.message.contains(place), "{failure}");
         }
     }
 
     #[test]
-    fn a_clock_that_is_off_is_the_cause() {
+    fn a_wrong_clock_is_named_as_the_cause() {
         for (skew, words) in [(3600, "3600 s behind"), (-3600, "3600 s ahead of")] {
             let code = Some("SignatureDoesNotMatch");
             let failure = explained(Reason::Credentials, code, "Signature expired", skew);
@@ -167,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_and_a_name_that_is_missing_have_a_hint_and_the_rest_none() {
+    fn network_failures_with_a_known_fix_have_a_hint_and_others_none() {
         for (message, hint) in [
             (
                 "invalid peer certificate: UnknownIssuer",
@@ -178,8 +145,8 @@ mod tests {
             ("connection refused", None),
         ] {
             let failure = explained(Reason::Network, None, message, 0);
-            let is_there = hint.map(|hint| failure.message.contains(hint));
-            assert_eq!(is_there, hint.map(|_| true), "{failure}");
+            let is_named = hint.map(|hint| failure.message.contains(hint));
+            assert_eq!(is_named, hint.map(|_| true), "{failure}");
             assert_eq!(failure.message == message, hint.is_none());
         }
     }

@@ -1,6 +1,8 @@
-//! The operations of AWS, by their service and name. Knows nothing of how they are called.
+//! The operations of AWS by service and name. Nothing here calls them.
 
 use std::fmt;
+
+use crate::failure::{Failure, Reason};
 
 /// An operation of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,23 +12,20 @@ pub(super) struct Operation {
 }
 
 impl Operation {
+    pub const fn new(service: &'static str, name: &'static str) -> Self {
+        Self { service, name }
+    }
+
     pub const fn iam(name: &'static str) -> Self {
-        let service = "iam";
-        Self { service, name }
+        Self::new("iam", name)
     }
 
-    pub const fn sts(name: &'static str) -> Self {
-        let service = "sts";
-        Self { service, name }
+    /// The failure of an answer that cannot be used.
+    pub fn bad_answer(self, problem: &str) -> Failure {
+        Failure::new(Reason::Other, format!("{self}: {problem}"))
     }
 
-    pub const fn organizations(name: &'static str) -> Self {
-        let service = "organizations";
-        Self { service, name }
-    }
-
-    /// Whether it may be sent twice: reading and opening sessions may. Each deletion must be known
-    /// of.
+    /// Whether it may be sent twice. A deletion may not: the record of each must be exact.
     pub fn may_be_repeated(self) -> bool {
         !self.name.starts_with("Delete")
     }

@@ -1,21 +1,22 @@
-//! The organization: its accounts, a page at a time, their tags, and its root access features.
+//! The organization: its accounts, page by page, their tags, and its root access features.
 //!
 //! Names of accounts and e-mail addresses are never logged.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::FeatureType;
-use aws_sdk_organizations::types::{AccountState, AccountStatus};
+use aws_sdk_organizations::types::{Account, AccountState, AccountStatus};
 
-use super::Aws;
+use super::call::Sent;
+use super::client::{Aws, Clients};
 use super::operation::Operation;
-use super::session::{Denial, account_of_arn};
+use super::session::{Denial, Signer, account_of_arn};
 use crate::account::{AccountId, RootFeatures};
-use crate::failure::{Failure, Reason};
+use crate::failure::Failure;
 
-const DESCRIBE_ORGANIZATION: Operation = Operation::organizations("DescribeOrganization");
-const LIST_ACCOUNTS: Operation = Operation::organizations("ListAccounts");
-const LIST_TAGS: Operation = Operation::organizations("ListTagsForResource");
+const DESCRIBE_ORGANIZATION: Operation = Operation::new("organizations", "DescribeOrganization");
+const LIST_ACCOUNTS: Operation = Operation::new("organizations", "ListAccounts");
+const LIST_TAGS: Operation = Operation::new("organizations", "ListTagsForResource");
 const LIST_FEATURES: Operation = Operation::iam("ListOrganizationsFeatures");
 
 /// An account of an organization.
@@ -25,60 +26,52 @@ pub struct Member {
     pub id: AccountId,
     /// Its name in the organization.
     pub name: String,
-    /// Whether its credentials work, so that a root key would matter: it is active, or its closure
-    /// is pending.
+    /// Whether its credentials work, so that a root key would matter: it is active, or is about to
+    /// be closed.
     pub living: bool,
-    /// The organization's management account, as the account's ARN names it.
+    /// The organization's management account, from the account's ARN.
     pub management: Option<AccountId>,
 }
 
 /// A page of the organization's accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountPage {
-    /// The accounts; a page may hold none and not be the last.
+    /// The accounts; an empty page may not be the last.
     pub members: Vec<Member>,
-    /// What to ask for the next page with; `None` on the last.
+    /// The token of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
 impl Aws {
     /// organizations:DescribeOrganization: the management account of the caller's organization.
     ///
-    /// # Errors
-    ///
-    /// A [`Failure`]; [`Reason::Unsupported`] where the caller is in no organization.
+    /// Fails with the reason `unsupported` where the caller is in no organization.
     pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
-        let organizations = &self.clients(region).organizations;
-        let request = || organizations.describe_organization().send();
-        let answer = self.ask_as_caller(DESCRIBE_ORGANIZATION, region, Denial::OfSession, request);
+        let signer = Signer::caller(region);
+        let request = |aws: &Clients| aws.organizations.describe_organization().send();
+        let answer = self.ask(signer, DESCRIBE_ORGANIZATION, request, Sent::finish);
         let organization = answer.await?.value.organization;
         organization
             .and_then(|it| it.master_account_id)
             .and_then(|id| id.parse().ok())
             .ok_or_else(|| {
-                Failure::new(
-                    Reason::Other,
-                    format!("{DESCRIBE_ORGANIZATION}: the answer names no management account"),
-                )
+                DESCRIBE_ORGANIZATION.bad_answer("the answer names no management account")
             })
     }
 
     /// organizations:ListAccounts: one page of the organization's accounts.
     ///
-    /// # Errors
-    ///
-    /// A [`Failure`]; [`Reason::Unsupported`] where the caller is in no organization.
+    /// Fails with the reason `unsupported` where the caller is in no organization.
     pub async fn list_accounts(
         &self,
         region: &str,
         token: Option<&str>,
     ) -> Result<AccountPage, Failure> {
-        let organizations = &self.clients(region).organizations;
-        let request = || {
-            let request = organizations.list_accounts();
+        let request = |aws: &Clients| {
+            let request = aws.organizations.list_accounts();
             request.set_next_token(token.map(str::to_owned)).send()
         };
-        let answer = self.ask_as_caller(LIST_ACCOUNTS, region, Denial::OfSession, request);
+        let answer = self.ask(Signer::caller(region), LIST_ACCOUNTS, request, Sent::finish);
         let output = answer.await?.value;
         let members = output.accounts.iter().flatten().map(member);
         Ok(AccountPage {
@@ -88,46 +81,37 @@ impl Aws {
     }
 
     /// organizations:ListTagsForResource: all tags of an account.
-    ///
-    /// # Errors
-    ///
-    /// A [`Failure`].
     pub async fn account_tags(
         &self,
         region: &str,
         account: AccountId,
     ) -> Result<BTreeMap<String, String>, Failure> {
-        let organizations = &self.clients(region).organizations;
+        let denial = Denial::OfTarget;
+        let signer = Signer::Caller { region, denial };
         let mut tags = BTreeMap::new();
         let mut next: Option<String> = None;
         loop {
-            let request = || {
-                let request = organizations.list_tags_for_resource();
+            let request = |aws: &Clients| {
+                let request = aws.organizations.list_tags_for_resource();
                 let request = request.resource_id(account.to_string());
                 request.set_next_token(next.clone()).send()
             };
-            let page = self.ask_as_caller(LIST_TAGS, region, Denial::OfTarget, request);
-            let page = page.await?.value;
+            let page = self.ask(signer, LIST_TAGS, request, Sent::finish).await?;
             let known = tags.len();
-            let read = page.tags.unwrap_or_default();
+            let read = page.value.tags.unwrap_or_default();
             tags.extend(read.into_iter().map(|tag| (tag.key, tag.value)));
-            next = page.next_token.filter(|next| !next.is_empty());
-            // AWS allows an account 50 tags; pages that bring nothing new must not go on for ever.
+            next = page.value.next_token.filter(|next| !next.is_empty());
+            // An account has at most 50 tags; pages without a new one must not go on for ever.
             if next.is_none() || tags.len() == known {
                 return Ok(tags);
             }
         }
     }
 
-    /// iam:ListOrganizationsFeatures: which features of centralized root access are enabled.
-    ///
-    /// # Errors
-    ///
-    /// A [`Failure`]; then nothing is known of the features.
+    /// iam:ListOrganizationsFeatures: the enabled features of centralized root access.
     pub async fn organizations_features(&self, region: &str) -> Result<RootFeatures, Failure> {
-        let iam = &self.clients(region).iam;
-        let request = || iam.list_organizations_features().send();
-        let answer = self.ask_as_caller(LIST_FEATURES, region, Denial::OfSession, request);
+        let request = |aws: &Clients| aws.iam.list_organizations_features().send();
+        let answer = self.ask(Signer::caller(region), LIST_FEATURES, request, Sent::finish);
         let enabled = answer.await?.value.enabled_features.unwrap_or_default();
         Ok(RootFeatures {
             credentials_management: enabled.contains(&FeatureType::RootCredentialsManagement),
@@ -136,14 +120,10 @@ impl Aws {
     }
 }
 
-fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Failure> {
-    let id = account.id.as_deref().and_then(|id| id.parse().ok());
-    let Some(id) = id else {
-        // A list with a hole is no complete list.
-        return Err(Failure::new(
-            Reason::Other,
-            "organizations:ListAccounts: an entry has no account id of 12 digits",
-        ));
+fn member(account: &Account) -> Result<Member, Failure> {
+    let Some(id) = account.id.as_deref().and_then(|id| id.parse().ok()) else {
+        // A list with a gap is not complete.
+        return Err(LIST_ACCOUNTS.bad_answer("an entry has no account id of 12 digits"));
     };
     Ok(Member {
         id,
@@ -154,8 +134,8 @@ fn member(account: &aws_sdk_organizations::types::Account) -> Result<Member, Fai
     })
 }
 
-/// What `State` says, or the `Status` it replaced. An account with neither, or with an unknown
-/// one, is watched: to leave one out needs a reason.
+/// Whether an account is in use, by its `State`, or the `Status` that it replaced. One with neither,
+/// or with an unknown value, is in use: it is left out only for a reason.
 ///
 /// Source: Organizations API Reference, `Account`; `Status` is retired since 2026-09-09.
 fn is_living(state: Option<&AccountState>, status: Option<&AccountStatus>) -> bool {
@@ -171,8 +151,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_state_beats_the_retired_status_and_neither_is_active() {
-        let table = [
+    fn the_state_overrides_the_status_and_neither_means_active() {
+        let cases = [
             (Some("ACTIVE"), None, true),
             (Some("PENDING_CLOSURE"), Some("SUSPENDED"), true),
             (Some("SUSPENDED"), Some("ACTIVE"), false),
@@ -184,7 +164,7 @@ mod tests {
             (None, Some("SUSPENDED"), false),
             (None, None, true),
         ];
-        for (state, status, expected) in table {
+        for (state, status, expected) in cases {
             let found = is_living(
                 state.map(AccountState::from).as_ref(),
                 status.map(AccountStatus::from).as_ref(),
@@ -195,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_management_account_is_in_the_arn() {
-        let account = aws_sdk_organizations::types::Account::builder()
+        let account = Account::builder()
             .id("000000000012")
             .arn("arn:aws:organizations::111122223333:account/o-x/000000000012")
             .build();

@@ -1,9 +1,9 @@
-//! A session slot: holds one session, opens it when it is needed, and renews it in the background.
+//! A session slot: opens a session when it is needed, keeps it, and renews it in the background.
 //!
-//! Opening runs in a task of its own with a deadline, one at a time; everybody who needs the
-//! session shares the result, and a waiter that goes away does not cancel it. A session that is
-//! valid is returned at once, also while it is renewed. The slot never decides by itself that a
-//! session is refused: whoever calls AWS reports that.
+//! A session is opened in a task of its own with a deadline, one at a time. All that need it share
+//! the result, and a waiter that goes away does not cancel it. A valid session is returned at once,
+//! also while it is renewed. The slot never decides that a session is refused: the caller of AWS
+//! reports that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,70 +18,79 @@ use crate::backoff::Backoff;
 use crate::clock::{Clock, Moment};
 use crate::failure::{Failure, Reason};
 
-/// How long credentials that name no end are used before they are read again: files change.
-const UNDATED: Duration = Duration::from_secs(5 * 60);
+/// How long credentials without an end are used before they are read again: files change.
+const UNDATED_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// How long a failure to open a session is the answer for everybody: thousands of accounts may
-/// depend on the one provider that is down.
+/// How long a failure is the answer to everyone who needs the session: thousands of accounts may
+/// depend on one provider that is down.
 const FAILURE_LASTS: Duration = Duration::from_millis(500);
 
 /// The longest pause between two attempts to renew a session that is still valid.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 
-/// Credentials that work, and for how long.
+/// The kind of session that a call about an account is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionKind {
+    /// The account's role or profile, or the caller's own credentials.
+    Own,
+    /// A root session that may read the root user's credentials and nothing else.
+    Root,
+}
+
+/// Credentials that work, and until when.
 #[derive(Clone)]
 pub(super) struct Session {
     pub credentials: Credentials,
-    /// The account they belong to; `None` where that is not verified.
+    /// The account they belong to; `None` before that is verified.
     pub account: Option<AccountId>,
-    /// Until when they are valid; `None` where they name no end.
+    /// When they end; `None` where they do not say.
     pub ends: Option<Moment>,
     /// How often the shared files had changed before they were read, as [`Watch`] counts.
-    pub files: u64,
+    pub file_changes: u64,
 }
 
 impl Session {
-    /// Whether these are the very same credentials.
+    /// Whether both hold the same credentials.
     pub fn is(&self, other: &Self) -> bool {
         self.credentials.access_key_id() == other.credentials.access_key_id()
             && self.credentials.session_token() == other.credentials.session_token()
     }
 }
 
-/// What is known when a session is opened.
+/// The state of a slot when a session is opened.
 #[derive(Clone, Default)]
-pub(super) struct Before {
-    /// The session it replaces, if one is held.
+pub(super) struct Previous {
+    /// The session that is replaced.
     pub session: Option<Session>,
-    /// Whether it is opened because AWS denies that one something.
+    /// Whether it is replaced because AWS denied a call with it.
     pub is_denied: bool,
-    /// Whether the last opening worked.
-    pub opened: bool,
+    /// Whether the last attempt to open one worked.
+    pub worked: bool,
 }
 
 /// Holds one session.
 pub(super) struct Slot {
     state: Mutex<State>,
-    /// Whose session it is, for messages.
-    whose: &'static str,
+    /// The session's name in messages.
+    name: &'static str,
     clock: Clock,
     /// How long opening may take.
     deadline: Duration,
-    /// What says that a session is out of date; `None` where it does not come from files.
+    /// Notices changes of the shared files; `None` where the session does not depend on them.
     watch: Option<Arc<Watch>>,
 }
 
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    /// Where the opening under way leaves its result.
+    /// Receives the session that is being opened.
     opening: Option<watch::Receiver<Option<Opened>>>,
-    /// The openings that failed since one last worked.
+    /// The attempts to open one that failed since one last worked.
     failed: Option<Failed>,
-    /// Operations that worked the last time. Empty once a session was replaced because of a
-    /// denial, so that one that stays denied replaces no more.
-    works: Vec<Operation>,
-    opened: bool,
+    /// Operations that worked the last time. Emptied when a session is replaced because of a
+    /// denial, so that a denial that stays replaces no second one.
+    working: Vec<Operation>,
+    last_worked: bool,
 }
 
 type Opened = Result<Session, Failure>;
@@ -98,19 +107,19 @@ struct Failed {
 }
 
 impl Slot {
-    pub fn new(whose: &'static str, clock: Clock, deadline: Duration) -> Self {
+    pub fn new(name: &'static str, clock: Clock, deadline: Duration) -> Self {
         Self {
             state: Mutex::default(),
-            whose,
+            name,
             clock,
             deadline,
             watch: None,
         }
     }
 
-    /// One whose session is renewed as soon as the shared files change.
-    pub fn watching(self, watch: &Arc<Watch>) -> Self {
-        let watch = Some(Arc::clone(watch));
+    /// Renews the session as soon as the shared files change.
+    pub fn watching(self, watch: Option<&Arc<Watch>>) -> Self {
+        let watch = watch.cloned();
         Self { watch, ..self }
     }
 
@@ -118,24 +127,16 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session. `open` is called where there is none, or it is due for renewal.
+    /// The session. `open` is called where there is none, where it is due for renewal, and where it
+    /// is the one to which AWS `denied` a call. That one stays when no other can be opened.
     ///
     /// # Errors
     ///
-    /// What opening failed with; for a moment also to those who come after.
-    pub async fn get<F>(self: &Arc<Self>, open: impl FnOnce(Before) -> F) -> Opened
-    where
-        F: Future<Output = Opened> + Send + 'static,
-    {
-        self.get_other_than(None, open).await
-    }
-
-    /// A session in place of one to which AWS denies something. That one stays where no other can
-    /// be opened.
-    pub async fn get_other_than<F>(
+    /// The failure to open one, for a moment also to those who ask later.
+    pub async fn get<F>(
         self: &Arc<Self>,
         denied: Option<&Session>,
-        open: impl FnOnce(Before) -> F,
+        open: impl FnOnce(Previous) -> F,
     ) -> Opened
     where
         F: Future<Output = Opened> + Send + 'static,
@@ -165,14 +166,14 @@ impl Slot {
         opened
             .ok()
             .and_then(|opened| opened.clone())
-            .unwrap_or_else(|| Err(broken_off()))
+            .unwrap_or_else(|| Err(aborted()))
     }
 
     fn begin<F>(
         self: &Arc<Self>,
         state: &mut State,
         is_denied: bool,
-        open: impl FnOnce(Before) -> F,
+        open: impl FnOnce(Previous) -> F,
     ) -> watch::Receiver<Option<Opened>>
     where
         F: Future<Output = Opened> + Send + 'static,
@@ -180,24 +181,22 @@ impl Slot {
         let (sender, receiver) = watch::channel(None);
         state.opening = Some(receiver.clone());
         // A task of its own, so that a panic in a provider is a failure like any other.
-        let mut task = tokio::spawn(open(Before {
+        let mut task = tokio::spawn(open(Previous {
             session: state.held.as_ref().map(|held| held.session.clone()),
             is_denied,
-            opened: state.opened,
+            worked: state.last_worked,
         }));
         let slot = Arc::clone(self);
         tokio::spawn(async move {
             let deadline = slot.clock.moment() + slot.deadline;
             let opened = tokio::select! {
-                opened = &mut task => opened.unwrap_or_else(|_| Err(broken_off())),
+                opened = &mut task => opened.unwrap_or_else(|_| Err(aborted())),
                 () = slot.clock.sleep_until(deadline) => {
                     task.abort();
+                    let (name, deadline) = (slot.name, slot.deadline);
                     Err(Failure::new(
                         Reason::Timeout,
-                        format!(
-                            "opening {} took longer than refresh.timeout ({:?})",
-                            slot.whose, slot.deadline
-                        ),
+                        format!("opening {name} took longer than refresh.timeout ({deadline:?})"),
                     ))
                 }
             };
@@ -211,15 +210,15 @@ impl Slot {
         let mut state = self.lock();
         let now = self.clock.moment();
         state.opening = None;
-        state.opened = opened.is_ok();
+        state.last_worked = opened.is_ok();
         match opened {
             Ok(session) => {
                 if was_denied {
-                    state.works.clear();
+                    state.working.clear();
                 }
                 let lifetime = session.ends.map(|ends| ends.since(now));
                 state.held = Some(Held {
-                    renew: now + lifetime.map_or(UNDATED, |lifetime| lifetime * 2 / 3),
+                    renew: now + lifetime.map_or(UNDATED_LIFETIME, |lifetime| lifetime * 2 / 3),
                     session: session.clone(),
                 });
                 state.failed = None;
@@ -235,28 +234,28 @@ impl Slot {
         }
     }
 
-    /// Drops a session that AWS takes for no session any more, unless it was replaced since.
+    /// Drops a session that AWS no longer accepts, unless it was replaced since.
     pub fn refuse(&self, refused: &Session) {
         let mut state = self.lock();
         state.held.take_if(|held| held.session.is(refused));
     }
 
-    /// Notes that an operation worked.
-    pub fn works(&self, operation: Operation) {
+    /// Records that an operation worked.
+    pub fn record_success(&self, operation: Operation) {
         let mut state = self.lock();
-        if !state.works.contains(&operation) {
-            state.works.push(operation);
+        if !state.working.contains(&operation) {
+            state.working.push(operation);
         }
     }
 
-    /// Notes that an operation is denied with a fresh session too.
-    pub fn is_denied(&self, operation: Operation) {
-        self.lock().works.retain(|works| *works != operation);
+    /// Records that an operation is denied with a new session too.
+    pub fn record_denial(&self, operation: Operation) {
+        self.lock().working.retain(|working| *working != operation);
     }
 
-    /// Whether an operation worked the last time, as far as a denial now is a surprise.
+    /// Whether an operation worked the last time, so that a denial may mean a revoked session.
     pub fn used_to_work(&self, operation: Operation) -> bool {
-        self.lock().works.contains(&operation)
+        self.lock().working.contains(&operation)
     }
 }
 
@@ -268,7 +267,7 @@ impl State {
 
     fn is_renewal_due(&self, now: Moment, changes: Option<u64>) -> bool {
         let is_due = |held: &Held| {
-            now >= held.renew || changes.is_some_and(|changes| changes != held.session.files)
+            now >= held.renew || changes.is_some_and(|changes| changes != held.session.file_changes)
         };
         let pause = |failed: &Failed| Backoff::quick(RENEWAL_PAUSE).ceiling(failed.in_a_row);
         let failed = self.failed.as_ref();
@@ -278,10 +277,10 @@ impl State {
     }
 }
 
-fn broken_off() -> Failure {
+fn aborted() -> Failure {
     Failure::new(
         Reason::Other,
-        "opening a session broke off; please report this",
+        "opening a session was aborted; please report this",
     )
 }
 
@@ -297,7 +296,7 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(30);
     const READ: Operation = Operation::iam("GetAccountSummary");
 
-    /// A slot whose openings the test counts and answers.
+    /// A slot for which the test opens the sessions, and counts them.
     struct Bench {
         slot: Arc<Slot>,
         clock: Clock,
@@ -321,18 +320,18 @@ mod tests {
                 credentials: Credentials::new(name, "secret", None, None, "test"),
                 account: None,
                 ends: lifetime.map(|lifetime| self.clock.moment() + lifetime),
-                files: 0,
+                file_changes: 0,
             }
         }
 
         async fn get(&self, result: Opened) -> Result<String, Reason> {
-            name(self.slot.get(|_| self.open(result)).await)
+            name(self.slot.get(None, |_| self.open(result)).await)
         }
 
-        /// As [`Self::get`] with an opening that never ends, and none that is waited for.
+        /// As [`Self::get`], where opening never ends.
         async fn get_while_hanging(&self) -> Result<String, Reason> {
             let opened = Arc::clone(&self.opened);
-            let get = self.slot.get(|_| async move {
+            let get = self.slot.get(None, |_| async move {
                 opened.fetch_add(1, Ordering::SeqCst);
                 std::future::pending().await
             });
@@ -351,7 +350,7 @@ mod tests {
             self.opened.load(Ordering::SeqCst)
         }
 
-        /// Waits until no opening is under way.
+        /// Waits until no session is being opened.
         async fn settle(&self) {
             let opening = self.slot.lock().opening.clone();
             if let Some(mut opening) = opening {
@@ -386,7 +385,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_renewal_that_hangs() {
+    async fn a_renewal_that_hangs_delays_no_call() {
         let bench = Bench::new();
         let first = bench.session("first", Some(HOUR));
         bench.get(Ok(first)).await.unwrap();
@@ -404,7 +403,7 @@ mod tests {
         let first = bench.session("first", Some(HOUR));
         bench.get(Ok(first)).await.unwrap();
         bench.hand.advance(40 * 60 * SECOND);
-        // Somebody asks five times a second for the rest of the session.
+        // Five calls a second for the rest of the session.
         for _ in 0..20 * 60 * 5 - 1 {
             assert_eq!(bench.get(throttled()).await.unwrap(), "first");
             bench.settle().await;
@@ -417,7 +416,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_opening_has_a_deadline_and_its_failure_is_shared_for_a_moment() {
+    async fn opening_has_a_deadline_and_its_failure_is_shared_for_a_moment() {
         let bench = Arc::new(Bench::new());
         let waiters: Vec<_> = (0..20)
             .map(|_| {
@@ -440,7 +439,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiter_that_goes_away_does_not_cancel_the_opening() {
+    async fn a_waiter_that_goes_away_cancels_nothing() {
         let bench = Bench::new();
         let (release, released) = tokio::sync::oneshot::channel::<()>();
         let session = bench.session("only", Some(HOUR));
@@ -450,7 +449,7 @@ mod tests {
                 released.await.unwrap();
                 Ok(session)
             };
-            slot.get(open).await.map(|_| ())
+            slot.get(None, open).await.map(|_| ())
         });
         while bench.slot.lock().opening.is_none() {
             tokio::task::yield_now().await;
@@ -464,15 +463,15 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_provider_is_a_failure() {
         let bench = Bench::new();
-        let open = |_| async { panic!("in a provider, as this test wants") };
-        assert_eq!(name(bench.slot.get(open).await), Err(Reason::Other));
+        let open = |_| async { panic!("a provider panics") };
+        assert_eq!(name(bench.slot.get(None, open).await), Err(Reason::Other));
         bench.hand.advance(FAILURE_LASTS);
         let works = bench.session("works", None);
         assert_eq!(bench.get(Ok(works)).await.unwrap(), "works");
     }
 
     #[tokio::test]
-    async fn a_refused_session_goes_and_its_successor_stays() {
+    async fn only_the_refused_session_is_dropped() {
         let bench = Bench::new();
         let [old, new, newer] = ["old", "new", "newer"].map(|name| bench.session(name, None));
         bench.get(Ok(old.clone())).await.unwrap();
@@ -483,23 +482,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_denied_session_is_replaced_and_stays_where_that_fails() {
+    async fn a_denied_session_is_replaced_once_another_can_be_opened() {
         let bench = Bench::new();
         let [old, new] = ["old", "new"].map(|name| bench.session(name, Some(HOUR)));
         bench.get(Ok(old.clone())).await.unwrap();
-        bench.slot.works(READ);
-        let other = |result| {
-            bench
-                .slot
-                .get_other_than(Some(&old), |_| bench.open(result))
-        };
+        bench.slot.record_success(READ);
+        let other = |result| bench.slot.get(Some(&old), |_| bench.open(result));
         assert_eq!(name(other(throttled()).await), Err(Reason::Throttled));
         assert_eq!(bench.get(throttled()).await.unwrap(), "old");
         assert!(bench.slot.used_to_work(READ));
         bench.hand.advance(FAILURE_LASTS);
         assert_eq!(name(other(Ok(new)).await).unwrap(), "new");
         assert!(!bench.slot.used_to_work(READ));
-        // Whoever comes later with the old one takes the new one.
+        // A later denial of the old one is answered with the new one.
         assert_eq!(name(other(throttled()).await).unwrap(), "new");
     }
 }

@@ -1,12 +1,15 @@
-//! Sessions and calls over the simulated AWS, with a clock that the tests move.
+//! Sessions and calls against the simulated AWS, with a clock that the tests move.
 
-use aws_simulator::{Fault, FaultKind, Simulator, World};
 use root_posture::{Counts, Summary};
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::account::{Access, Account, RootFeatures};
-use crate::clock::Hand;
-use crate::failure::Failure;
+use crate::clock::{Clock, Hand, Moment, Timestamp};
+use crate::failure::{Failure, Reason};
+use aws_simulator::{Fault, FaultKind, Simulator, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -14,12 +17,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a test waits for anything, by the real clock.
 const BOUND: Duration = Duration::from_secs(20);
-
-struct Uncounted;
-
-impl Observe for Uncounted {
-    fn called(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
-}
 
 /// An organization of two accounts.
 struct Bench {
@@ -35,9 +32,9 @@ async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
         region_from: "a test".to_owned(),
         profile: None,
         timeout: TIMEOUT,
-        stand_in: Some(StandIn { endpoint_url }),
+        stand_in: Some(endpoint_url),
     };
-    Aws::new(&settings, Arc::new(Uncounted), clock).await
+    Aws::new(&settings, Arc::new(()), clock).await
 }
 
 fn hub() -> aws_simulator::AccountId {
@@ -71,7 +68,7 @@ impl Bench {
         value(self.aws.account_summary(&account(), kind)).await
     }
 
-    /// Waits until an operation was called so often.
+    /// Waits until an operation was called this many times.
     async fn until_called(&self, operation: &str, times: u64) {
         let wait = async {
             while self.world.total(operation) < times {
@@ -96,7 +93,7 @@ fn account() -> Account {
     }
 }
 
-/// The value of an answer, which must come in time.
+/// The value of an answer, or the reason of the failure.
 async fn value<T>(asked: impl Future<Output = Result<Answer<T>, Failure>>) -> Result<T, Reason> {
     let answer = tokio::time::timeout(BOUND, asked).await.expect("in time");
     answer
@@ -105,7 +102,7 @@ async fn value<T>(asked: impl Future<Output = Result<Answer<T>, Failure>>) -> Re
 }
 
 #[tokio::test]
-async fn no_probe_waits_while_sts_hangs_in_the_last_third_of_a_session() {
+async fn sts_that_hangs_in_the_last_third_of_a_session_delays_no_probe() {
     let bench = Bench::start().await;
     for kind in [SessionKind::Own, SessionKind::Root] {
         bench.summary(kind).await.unwrap();
@@ -157,7 +154,7 @@ async fn a_session_that_has_expired_is_opened_again_at_once() {
 }
 
 #[tokio::test]
-async fn the_caller_s_own_account_is_verified_once() {
+async fn the_account_of_the_caller_is_verified_once() {
     let bench = Bench::start().await;
     let mut own = Account {
         id: hub().to_string().parse().unwrap(),
@@ -189,7 +186,7 @@ async fn a_session_of_another_account_answers_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_says_when_it_was_asked_for_and_when_it_came() {
+async fn an_answer_has_the_times_of_its_request_and_receipt() {
     let bench = Bench::start().await;
     bench.summary(SessionKind::Own).await.unwrap();
     bench.hand.advance(MINUTE);
@@ -207,7 +204,7 @@ async fn an_answer_says_when_it_was_asked_for_and_when_it_came() {
 }
 
 #[tokio::test]
-async fn each_question_of_a_root_session_stands_alone() {
+async fn a_failed_operation_of_a_root_session_has_no_effect_on_the_others() {
     let bench = Bench::start().await;
     bench.world.edit(member(), |account| {
         account.root.create_key(1_000);

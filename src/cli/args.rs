@@ -14,7 +14,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcom
 use root_posture::AccessKeyId;
 
 use crate::account::AccountId;
-use crate::build::{REVISION, RUSTC, VERSION};
+use crate::build::{RUSTC, VERSION, revision};
 use crate::config::{BaseUrl, LOG_FORMATS, LOG_LEVELS, Overrides, parse_duration};
 use exporter_toolkit::HealthUrl;
 
@@ -26,7 +26,7 @@ pub mod reference;
 mod values;
 
 static LONG_VERSION: LazyLock<String> =
-    LazyLock::new(|| format!("{VERSION} (revision {REVISION}, rustc {RUSTC})"));
+    LazyLock::new(|| format!("{VERSION} (revision {}, rustc {RUSTC})", revision()));
 
 /// A command line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,6 @@ use tracing::info;
 
 use super::args::DemoArgs;
 use super::serve;
-use crate::aws::StandIn;
 use crate::clock::Clock;
 use crate::config::{Config, MemberAccess, Organization};
 use aws_simulator::{AccountId, ROLE, Simulator, World};
@@ -78,9 +77,7 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     };
     announce(&config, &world, target, start);
     let scenario = tokio::spawn(play(world, target, clock));
-    let stand_in = StandIn {
-        endpoint_url: simulator.url(),
-    };
+    let stand_in = simulator.url();
     let again = config.clone();
     let exit = serve::run(config, Arc::new(move || Ok(again.clone())), Some(stand_in)).await;
     scenario.abort();

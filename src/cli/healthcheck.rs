@@ -56,7 +56,7 @@ pub(super) fn url(config: &Config) -> Result<HealthUrl, ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, load_without_file};
+    use crate::config::{Overrides, parse};
 
     #[test]
     fn a_daemon_is_asked_where_it_listens() {
@@ -78,7 +78,7 @@ mod tests {
                 health_listen_address: health.map(str::to_owned),
                 ..Overrides::default()
             };
-            let config = load_without_file([], &overrides).unwrap();
+            let config = parse(None, [], &overrides, &()).unwrap();
             assert_eq!(url(&config).unwrap().to_string(), expected);
         }
     }
@@ -99,7 +99,7 @@ mod tests {
                 health_listen_address: health.map(str::to_owned),
                 ..Overrides::default()
             };
-            let config = load_without_file([], &overrides).unwrap();
+            let config = parse(None, [], &overrides, &()).unwrap();
             url(&config).map(|url| url.to_string())
         };
         assert_eq!(of(None).unwrap(), "https://127.0.0.1:10057/-/healthy");

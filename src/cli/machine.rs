@@ -5,12 +5,11 @@ use std::thread;
 
 use super::runtime;
 use crate::account::{Access, Partition};
-use crate::aws::Machine;
+use crate::aws::machine;
 use crate::config::{Config, FoundRegion, Regions};
 
 /// The machine that this process runs on.
 pub(super) struct Here {
-    machine: Machine,
     /// Whether the instance's metadata may be read.
     asks_instance: bool,
     /// The instance's Region, once it is known: an instance never moves.
@@ -20,35 +19,35 @@ pub(super) struct Here {
 impl Here {
     pub fn new(asks_instance: bool) -> Self {
         Self {
-            machine: Machine::of_process(),
             asks_instance,
             of_instance: OnceLock::new(),
         }
     }
 
     /// The problem with the CA bundle, if one is named.
-    pub fn wrong_bundle(&self, config: &Config) -> Option<String> {
-        self.machine.wrong_bundle(config.aws.profile.as_deref())
+    pub fn wrong_bundle(config: &Config) -> Option<String> {
+        machine::wrong_bundle(config.aws.profile.as_deref())
     }
 
     /// Each problem with the profiles and Regions of the accounts that can be found without AWS.
-    pub fn wrong_reach(&self, config: &Config) -> Vec<String> {
-        let configured = config.aws.profile.as_deref();
-        let configured = configured.map(|name| ("aws.profile".to_owned(), name));
-        let named = self.machine.named_profile();
-        let named = named.map(|name| ("AWS_PROFILE".to_owned(), name));
-        let mut profiles: Vec<_> = configured.or(named).into_iter().collect();
+    pub fn wrong_reach(config: &Config) -> Vec<String> {
+        let of_caller = match &config.aws.profile {
+            Some(profile) => Some(("aws.profile", profile.clone())),
+            None => machine::named_profile().map(|name| ("AWS_PROFILE", name)),
+        };
+        let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
+        let mut profiles: Vec<_> = of_caller.into_iter().collect();
         let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
         for account in &config.accounts {
             let place = format!("account {}", account.id);
             if let Some(Access::Profile(profile)) = &account.access {
-                profiles.push((place.clone(), profile));
+                profiles.push((place.clone(), profile.clone()));
             }
             if account.region != config.aws.region {
                 regions.push((place, &account.region));
             }
         }
-        let mut wrong = self.machine.wrong_profiles(&profiles);
+        let mut wrong = machine::wrong_profiles(&profiles);
         let unknown = regions
             .iter()
             .filter(|(_, region)| !Partition::knows_region(region));
@@ -59,11 +58,11 @@ impl Here {
     }
 
     /// Asks on a thread and a runtime of its own: this one may be a runtime's, which must not block.
-    fn ask_instance(&self) -> Option<String> {
+    fn ask_instance() -> Option<String> {
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let runtime = runtime::new().ok()?;
-                runtime.block_on(self.machine.region_of_instance())
+                runtime.block_on(machine::region_of_instance())
             });
             asking.join().ok().flatten()
         })
@@ -72,7 +71,7 @@ impl Here {
 
 impl Regions for Here {
     fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion> {
-        let (name, place) = self.machine.region_of_profile(profile)?;
+        let (name, place) = machine::region_of_profile(profile)?;
         Some(FoundRegion { name, place })
     }
 
@@ -80,7 +79,7 @@ impl Regions for Here {
         let name = match self.of_instance.get() {
             Some(name) => name.clone(),
             None if self.asks_instance => {
-                let asked = self.ask_instance()?;
+                let asked = Self::ask_instance()?;
                 self.of_instance.get_or_init(|| asked).clone()
             }
             None => return None,

@@ -61,7 +61,7 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, (ConfigErr
                 // The table shows the warnings of the sources, so nothing is logged.
                 runtime::run(FAILED, preflight::run(config))
             } else {
-                check_config(&config, &machine)
+                check_config(&config)
             }
         }
         Command::Serve(_) => {
@@ -124,16 +124,16 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, (ConfigErr
 }
 
 fn load(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
-    config::load_on(
-        machine,
+    config::load(
         invocation.config_file.as_deref(),
         std::env::vars_os(),
         &invocation.overrides,
+        machine,
     )
 }
 
 fn load_without_file(invocation: &Invocation) -> Result<Config, ConfigErrors> {
-    config::load_without_file(std::env::vars_os(), &invocation.overrides)
+    config::parse(None, std::env::vars_os(), &invocation.overrides, &())
 }
 
 /// As [`load`]. A file that is wrong, with which a running daemon goes on as before, does not hide
@@ -147,17 +147,17 @@ fn load_for_probe(invocation: &Invocation, machine: &Here) -> Result<Config, Con
 }
 
 /// Prints whether the daemon would accept the configuration.
-fn check_config(config: &Config, machine: &Here) -> ExitCode {
+fn check_config(config: &Config) -> ExitCode {
     if let Err(error) = wire::web_config(config) {
         eprintln!("{error}");
         return ExitCode::from(USAGE);
     }
-    let wrong = machine.wrong_reach(config);
+    let wrong = Here::wrong_reach(config);
     if !wrong.is_empty() {
         eprintln!("{}", wrong.join("\n"));
         return ExitCode::from(USAGE);
     }
-    if let Some(problem) = machine.wrong_bundle(config) {
+    if let Some(problem) = Here::wrong_bundle(config) {
         eprintln!("warning: {problem}; make sure that it exists where the exporter runs");
     }
     let file = match &config.source_file {

@@ -18,7 +18,7 @@ use tracing::{error, info};
 use super::wire;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigErrors};
-use crate::discovery::Wanted;
+use crate::discovery::Desired;
 use crate::site::Site;
 use crate::views::Views;
 
@@ -44,7 +44,7 @@ pub(super) type Load = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Syn
 /// Owns the configuration in use.
 pub(super) struct Reloader {
     pub load: Load,
-    pub wanted: watch::Sender<Wanted>,
+    pub wanted: watch::Sender<Desired>,
     pub follows: watch::Receiver<u64>,
     pub site: Arc<Site>,
     pub web_config: Option<Arc<WebConfig>>,

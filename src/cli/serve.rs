@@ -16,7 +16,6 @@ use tracing::{error, info};
 use super::reload::{Load, Reloader};
 use super::supervise::{Stopped, Tasks};
 use super::{reload, runtime, signals, wire};
-use crate::aws::StandIn;
 use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -27,7 +26,7 @@ use crate::views::Views;
 
 /// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration
 /// again; `stand_in` replaces AWS, for the demo.
-pub(super) async fn run(config: Config, load: Load, stand_in: Option<StandIn>) -> ExitCode {
+pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) -> ExitCode {
     // Before anything else, so that no signal is missed from here on.
     let listening = signals::ended().and_then(|ended| Ok((ended, signal(SignalKind::hangup())?)));
     let (ended, hangups) = match listening {

@@ -8,10 +8,10 @@ use exporter_toolkit::{Reloads, Server, WebConfig, WebConfigError};
 use root_posture::Limits;
 
 use crate::account::{Access, Account, AccountId};
-use crate::aws::{self, Aws, Observe};
+use crate::aws::{self, Aws, CallObserver};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::discovery::Wanted;
+use crate::discovery::Desired;
 use crate::failure::Reason;
 use crate::site::Site;
 use crate::views::{CallKey, Views};
@@ -23,7 +23,7 @@ pub(super) async fn aws(
     config: &Config,
     clock: &Clock,
     views: Option<Arc<Views>>,
-    stand_in: Option<aws::StandIn>,
+    stand_in: Option<String>,
 ) -> Aws {
     let settings = aws::Settings {
         region: config.aws.region.clone(),
@@ -38,8 +38,8 @@ pub(super) async fn aws(
 /// Counts the calls to AWS.
 struct Calls(Option<Arc<Views>>);
 
-impl Observe for Calls {
-    fn called(
+impl CallObserver for Calls {
+    fn record(
         &self,
         service: &'static str,
         operation: &'static str,
@@ -72,8 +72,8 @@ pub(super) fn account(
 }
 
 /// What discovery and the schedule are to do, from the `generation`th configuration of this process.
-pub(super) fn wanted(generation: u64, config: Arc<Config>) -> Wanted {
-    Wanted {
+pub(super) fn wanted(generation: u64, config: Arc<Config>) -> Desired {
+    Desired {
         generation,
         settings: schedule(&config),
         config,

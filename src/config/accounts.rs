@@ -1,17 +1,18 @@
-//! The `[[accounts]]` of the file: each entry becomes an [`Account`] with the one way it is read.
+//! The `[[accounts]]` of the file. Each entry becomes an [`Account`] with the one way to read it.
 
 use std::collections::BTreeMap;
 
 use figment::value::Value;
 
-use super::judge::is_region;
+use super::model::Aws;
+use super::region::{FoundRegion, Regions};
 use super::settings::ACCOUNTS;
 use super::table::{Merged, Table};
-use super::{Aws, FoundRegion, Regions, values};
+use super::values;
 use crate::account::{Access, Account, AccountId, Partition};
 
-/// Judges all entries; the ones that are wrong are noted and left out.
-pub(super) fn judge(merged: &Merged, aws: &Aws, regions: &dyn Regions) -> Vec<Account> {
+/// Reads all entries. One that is wrong is an error, and left out.
+pub(super) fn read(merged: &Merged, aws: &Aws, regions: &dyn Regions) -> Vec<Account> {
     let mut first: BTreeMap<AccountId, usize> = BTreeMap::new();
     let mut accounts = Vec::new();
     for (index, entry) in merged.entries(ACCOUNTS).iter().enumerate() {
@@ -19,13 +20,10 @@ pub(super) fn judge(merged: &Merged, aws: &Aws, regions: &dyn Regions) -> Vec<Ac
             continue;
         };
         if let Some(first) = first.get(&account.id) {
-            entry.fail(
-                "id",
-                format!(
-                    "\"{}\" is listed twice, first as accounts[{first}]; remove one",
-                    account.id
-                ),
-            );
+            let id = account.id;
+            let problem =
+                format!("\"{id}\" is listed twice, first as accounts[{first}]; remove one");
+            entry.fail("id", problem);
             continue;
         }
         first.insert(account.id, index);
@@ -40,11 +38,11 @@ fn account(
     aws: &Aws,
     regions: &dyn Regions,
 ) -> Option<Account> {
-    // What is no table has been told of already.
+    // That is an error already.
     if !entry.is_table() {
         return None;
     }
-    let id = entry.read_optional("id", values::account_id);
+    let id = entry.read("id", values::account_id);
     if entry.get("id").is_none() {
         entry.fail(
             "id",
@@ -53,7 +51,7 @@ fn account(
     }
     let region = region(merged, entry, aws, regions);
     let access = access(entry, id, &region);
-    let name = entry.read("name", String::new(), values::any_text);
+    let name = entry.read("name", values::any_text).unwrap_or_default();
     let labels = labels(entry);
     Some(Account {
         id: id?,
@@ -65,7 +63,7 @@ fn account(
     })
 }
 
-/// The account's Region: its own, else its profile's, whose credentials are of no use in another
+/// The account's Region: its own, else its profile's, whose credentials are useless in another
 /// partition, else the caller's.
 fn region(merged: &Merged, entry: &Table<'_>, aws: &Aws, regions: &dyn Regions) -> FoundRegion {
     let of_caller = || FoundRegion {
@@ -73,20 +71,21 @@ fn region(merged: &Merged, entry: &Table<'_>, aws: &Aws, regions: &dyn Regions) 
         place: aws.region_from.clone(),
     };
     if entry.get("region").is_some() {
-        let name = entry.read("region", aws.region.clone(), values::region);
+        let name = entry.read("region", values::region);
+        let name = name.unwrap_or_else(|| aws.region.clone());
         let place = entry.place(&["region"]);
         return FoundRegion { name, place };
     }
     let profile = entry.get("profile").and_then(Value::as_str);
     let of_profile = profile.and_then(|profile| regions.of_profile(Some(profile)));
-    let of_profile = of_profile.filter(|found| is_region(merged, found));
+    let of_profile = of_profile.filter(|found| found.is_valid(merged));
     of_profile.unwrap_or_else(of_caller)
 }
 
 fn access(entry: &Table<'_>, id: Option<AccountId>, region: &FoundRegion) -> Access {
-    let role = entry.read_optional("role_arn", values::text);
-    let external_id = entry.read_optional("external_id", values::external_id);
-    let profile = entry.read_optional("profile", values::text);
+    let role = entry.read("role_arn", values::text);
+    let external_id = entry.read("external_id", values::external_id);
+    let profile = entry.read("profile", values::text);
     let [has_role, has_external_id, has_profile] =
         ["role_arn", "external_id", "profile"].map(|key| entry.get(key).is_some());
     if has_external_id && !has_role {
@@ -110,7 +109,7 @@ fn access(entry: &Table<'_>, id: Option<AccountId>, region: &FoundRegion) -> Acc
     profile.map_or(Access::Caller, Access::Profile)
 }
 
-/// Whether an ARN is that of a role of this very account, in the partition it is asked in.
+/// Checks that an ARN is that of a role of this account, in the partition of its Region.
 fn check_role(
     arn: &str,
     id: Option<AccountId>,
@@ -156,35 +155,26 @@ fn check_role(
 }
 
 fn labels(entry: &Table<'_>) -> BTreeMap<String, String> {
-    let labels = match entry.get("labels") {
-        None => return BTreeMap::new(),
-        Some(Value::Dict(_, labels)) => labels,
-        Some(value) => {
-            let kind = values::kind(value);
-            entry.fail(
-                "labels",
-                format!("is {kind}; write {{ team = \"payments\" }}"),
-            );
-            return BTreeMap::new();
-        }
+    let labels = entry.read("labels", |value| {
+        let kind = values::kind(value);
+        let problem = || format!("is {kind}; write {{ team = \"payments\" }}");
+        value.as_dict().cloned().ok_or_else(problem)
+    });
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let check = |(name, value): (String, Value)| {
+        let checked = if !name.is_empty() && name.bytes().all(valid) {
+            values::any_text(&value)
+        } else {
+            Err(format!(
+                "{name:?} is not a label name; use letters, digits and underscores"
+            ))
+        };
+        let text = checked.map_err(|problem| entry.fail_below(&["labels", &name], problem));
+        Some((name, text.ok()?))
     };
-    let mut judged = BTreeMap::new();
-    for (name, value) in labels {
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if name.is_empty() || !name.bytes().all(valid) {
-            entry.fail_below(
-                "labels",
-                name,
-                format!("{name:?} is not a label name; use letters, digits and underscores"),
-            );
-            continue;
-        }
-        match values::any_text(value) {
-            Ok(text) => {
-                judged.insert(name.clone(), text);
-            }
-            Err(problem) => entry.fail_below("labels", name, problem),
-        }
-    }
-    judged
+    labels
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(check)
+        .collect()
 }

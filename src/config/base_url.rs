@@ -1,7 +1,7 @@
 //! The URL of a folder of pages, to which paths are appended: the exporter's own, or the runbooks.
 //!
-//! It ends up in metrics, alerts and logs, so it never holds a user or a password, and no error
-//! shows the text that was refused.
+//! Metrics, alerts and logs show it, so it never holds a user or a password, and no error shows the
+//! text that was refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,23 +12,23 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
-/// What is wrong with the text of a [`BaseUrl`].
+/// Why a text is not a [`BaseUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
-    /// It is no URL.
+    /// It is not a URL.
     #[error("is not a URL; write it like \"https://exporter.example.com\"")]
     NotAUrl,
-    /// The scheme is another one.
+    /// It has another scheme.
     #[error(
         "begins with neither http:// nor https://; write it like \"https://exporter.example.com\""
     )]
     Scheme,
-    /// A user or password is in it.
+    /// It has a user or a password.
     #[error(
-        "has a user or a password in it, which everybody who reads an alert would see; leave them out"
+        "has a user or a password, which everyone who reads an alert would see; leave them out"
     )]
     Credentials,
-    /// A query or a fragment is in it.
+    /// It has a query or a fragment.
     #[error("has a query (?) or a fragment (#); leave it out: paths are appended to the URL")]
     Query,
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_kept_without_the_slashes_at_its_end() {
+    fn slashes_at_the_end_are_removed() {
         for (text, kept) in [
             (
                 "https://exporter.example.com",
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_it_can_end_the_text_around_it() {
+    fn characters_that_could_end_the_text_around_it_are_escaped() {
         let url: BaseUrl = "https://example.com/{{ x }}\"<\n#"
             .trim_end_matches('#')
             .parse()
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base_of_pages_is_refused() {
+    fn other_urls_are_refused() {
         for (text, error) in [
             ("", BaseUrlError::NotAUrl),
             ("exporter.example.com", BaseUrlError::NotAUrl),

@@ -1,18 +1,17 @@
-//! What is wrong with a configuration, said so that a person can mend it: where, which value,
-//! and what to write instead. The value of a secret never gets into one of these.
+//! The errors of a configuration, in words that let a person correct it: where, which value, and
+//! what to write instead. The value of a secret never appears in one.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// One thing that is wrong, printed as one line.
+/// One error, printed as one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}")]
 pub struct ConfigError {
-    /// Where the value stands, in its source's own terms: `config.toml: accounts[2].id`,
+    /// The place of the value, in the terms of its source: `config.toml: accounts[2].id`,
     /// `AWS_ROOT_EXPORTER__REFRESH__INTERVAL`, `--web.listen-address`.
     pub place: String,
-    /// The value, why it will not do, and the remedy.
+    /// The value, what is wrong with it, and what to write.
     pub problem: String,
 }
 
@@ -25,68 +24,39 @@ impl ConfigError {
     }
 }
 
-/// Why there is no configuration to start with.
-#[derive(Debug)]
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigErrors {
-    /// The named file is not there, or is no file at all.
-    NotFound {
-        /// The path as it was given.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The file is there but cannot be read.
+    /// The file cannot be read.
+    #[error(
+        "{}: cannot be read: {source}; --config.file must name a file that exists, and that the \
+         exporter's user can read",
+        path.display()
+    )]
     Unreadable {
         /// The path as it was given.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The settings themselves are wrong: everything that could be told in one go.
+    /// The settings are wrong: all that could be found at once.
+    #[error("{}", lines(.0))]
     Invalid(Vec<ConfigError>),
 }
 
+fn lines(errors: &[ConfigError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 impl ConfigErrors {
-    /// The exit code of a daemon that does not start for this: 1 for a file it cannot read, 2 for
-    /// a wrong flag or configuration.
+    /// The exit code of a daemon that does not start because of this: 1 for a file that cannot be
+    /// read, 2 for wrong settings.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NotFound { .. } | Self::Unreadable { .. } => 1,
+            Self::Unreadable { .. } => 1,
             Self::Invalid(_) => 2,
-        }
-    }
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound { path, source } => write!(
-                f,
-                "{}: {source}; name an existing file with --config.file",
-                path.display()
-            ),
-            Self::Unreadable { path, source } => write!(
-                f,
-                "{}: cannot be read: {source}; make it a file that the exporter's user can read",
-                path.display()
-            ),
-            Self::Invalid(errors) => {
-                for (index, error) in errors.iter().enumerate() {
-                    let separator = if index == 0 { "" } else { "\n" };
-                    write!(f, "{separator}{error}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl std::error::Error for ConfigErrors {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotFound { source, .. } | Self::Unreadable { source, .. } => Some(source),
-            Self::Invalid(_) => None,
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Variables of the environment that look like settings and are none. They are ignored, as much
-//! that begins with the program's name is not meant for it: whoever set one should know.
+//! Variables that look like settings and are none. They are ignored, because other variables begin
+//! with the program's name too, and a warning says so.
 
 use std::ffi::OsString;
 use std::fmt;
 
-use super::settings;
+use super::settings::{self, SETTINGS, Setting};
 use super::sources::{ENVIRONMENT_PREFIX, variable};
 
-/// A variable that is ignored, and the setting that it resembles.
+/// A variable that is ignored, and the one that may be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misnamed {
-    /// The variable. Its value is not kept.
+    /// The name of the variable.
     pub name: String,
-    /// The variable of the setting.
+    /// The variable of the setting that it resembles.
     pub meant: String,
 }
 
@@ -27,8 +27,8 @@ impl fmt::Display for Misnamed {
     }
 }
 
-/// The variables that resemble a setting without being one: `AWS_ROOT_EXPORTER_LOG_LEVEL`.
-/// Kubernetes' own, such as `AWS_ROOT_EXPORTER_SERVICE_HOST`, are none of them.
+/// The variables that resemble a setting, such as `AWS_ROOT_EXPORTER_LOG_LEVEL`. Those that
+/// Kubernetes sets, such as `AWS_ROOT_EXPORTER_SERVICE_HOST`, are left out.
 #[must_use]
 pub fn misnamed(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<Misnamed> {
     let resembling = |(name, _): (OsString, OsString)| {
@@ -42,30 +42,26 @@ pub fn misnamed(environment: impl IntoIterator<Item = (OsString, OsString)>) -> 
 }
 
 fn resembled(name: &str) -> Option<String> {
-    // What begins like this is a setting, or refused.
+    // A name with the full prefix is a setting, or refused.
     if name.starts_with(ENVIRONMENT_PREFIX) {
         return None;
     }
     let upper = name.to_uppercase();
     let rest = upper.strip_prefix(ENVIRONMENT_PREFIX.trim_end_matches('_'))?;
-    let words: Vec<_> = rest
-        .strip_prefix('_')?
-        .split('_')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = rest.strip_prefix('_')?.split('_');
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     if words.is_empty() || is_of_kubernetes(&words) {
         return None;
     }
     let words = words.join("_").to_lowercase();
-    let full = |setting: &settings::Setting| format!("{}_{}", setting.section, setting.key);
-    let nearest = || {
-        let near = settings::nearest(&words, settings::SETTINGS.iter().map(full))?;
-        settings::SETTINGS.iter().find(|s| full(s) == near)
-    };
-    let setting = settings::SETTINGS
+    let full = |setting: &Setting| format!("{}_{}", setting.section, setting.key);
+    let exact = SETTINGS
         .iter()
-        .find(|setting| full(setting) == words || setting.key == words)
-        .or_else(nearest)?;
+        .find(|setting| full(setting) == words || setting.key == words);
+    let setting = exact.or_else(|| {
+        let near = settings::nearest(&words, SETTINGS.iter().map(full))?;
+        SETTINGS.iter().find(|setting| full(setting) == near)
+    })?;
     Some(variable(Some(setting.section), Some(setting.key)))
 }
 
@@ -81,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_resembles_a_setting_is_told_its_name() {
+    fn a_name_like_that_of_a_setting_is_corrected() {
         for (name, meant) in [
             ("AWS_ROOT_EXPORTER_LOG_LEVEL", "LOG__LEVEL"),
             ("AWS_ROOT_EXPORTER_WEB_CONFIG_FILE", "WEB__CONFIG_FILE"),
@@ -98,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_setting_or_of_kubernetes_or_unlike_any_is_left_alone() {
+    fn settings_and_variables_of_others_are_left_alone() {
         for name in [
             "AWS_ROOT_EXPORTER__LOG__LEVEL",
             "AWS_ROOT_EXPORTER__LOG_LEVEL",
@@ -125,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn no_setting_can_be_taken_for_one_of_kubernetes() {
-        for setting in settings::SETTINGS {
+    fn no_setting_is_mistaken_for_a_variable_of_kubernetes() {
+        for setting in SETTINGS {
             let name = format!("{}_{}", setting.section, setting.key).to_uppercase();
             let words: Vec<_> = name.split('_').collect();
             assert!(!is_of_kubernetes(&words), "{name}");

@@ -1,10 +1,10 @@
-//! The table of settings: which exist, what kind of value the environment gives them, and which
-//! flag sets them. Defaults and meanings are not here; see [`super::Config`].
+//! The table of settings: their names, the kind of value that a variable has, and their flags. Their
+//! meanings and defaults are in [`super::model::Config`].
 
-/// What a setting holds, as far as reading it from an environment variable needs to know.
+/// The kind of a setting's value, which decides how a variable is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Kept as it is: an external id of digits must not become a number.
+    /// A text, kept as it is: an external id of digits must not become a number.
     Text,
     /// A whole number.
     Number,
@@ -25,7 +25,7 @@ pub(super) struct Setting {
     pub flag: Option<&'static str>,
 }
 
-/// The list of accounts, the one top-level key that is no section of settings.
+/// The list of accounts, the only top-level key that is not a section.
 pub(super) const ACCOUNTS: &str = "accounts";
 
 /// The keys of one `[[accounts]]` entry.
@@ -41,27 +41,17 @@ pub(super) const ACCOUNT_KEYS: &[&str] = &[
 
 /// Every setting, in the order of `config.toml`.
 pub(super) const SETTINGS: &[Setting] = &[
-    flagged("web", "listen_address", Kind::Texts, "--web.listen-address"),
-    flagged("web", "telemetry_path", Kind::Text, "--web.telemetry-path"),
-    flagged("web", "config_file", Kind::Text, "--web.config.file"),
-    flagged("web", "max_requests", Kind::Number, "--web.max-requests"),
-    flagged(
-        "web",
-        "health_listen_address",
-        Kind::Text,
-        "--web.health-listen-address",
-    ),
-    flagged("web", "external_url", Kind::Text, "--web.external-url"),
-    flagged("log", "level", Kind::Text, "--log.level"),
-    flagged("log", "format", Kind::Text, "--log.format"),
-    flagged(
-        "reload",
-        "auto",
-        Kind::Switch,
-        "--config.enable-auto-reload",
-    ),
-    flagged("shard", "index", Kind::Number, "--shard.index"),
-    flagged("shard", "total", Kind::Number, "--shard.total"),
+    setting("web", "listen_address", Kind::Texts).flag("--web.listen-address"),
+    setting("web", "telemetry_path", Kind::Text).flag("--web.telemetry-path"),
+    setting("web", "config_file", Kind::Text).flag("--web.config.file"),
+    setting("web", "max_requests", Kind::Number).flag("--web.max-requests"),
+    setting("web", "health_listen_address", Kind::Text).flag("--web.health-listen-address"),
+    setting("web", "external_url", Kind::Text).flag("--web.external-url"),
+    setting("log", "level", Kind::Text).flag("--log.level"),
+    setting("log", "format", Kind::Text).flag("--log.format"),
+    setting("reload", "auto", Kind::Switch).flag("--config.enable-auto-reload"),
+    setting("shard", "index", Kind::Number).flag("--shard.index"),
+    setting("shard", "total", Kind::Number).flag("--shard.total"),
     setting("sources", "credential_report", Kind::Switch),
     setting("sources", "account_summary", Kind::Switch),
     setting("refresh", "interval", Kind::Text),
@@ -88,36 +78,30 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 const fn setting(section: &'static str, key: &'static str, kind: Kind) -> Setting {
+    let flag = None;
     Setting {
         section,
         key,
         kind,
-        flag: None,
+        flag,
     }
 }
 
-const fn flagged(
-    section: &'static str,
-    key: &'static str,
-    kind: Kind,
-    flag: &'static str,
-) -> Setting {
-    Setting {
-        section,
-        key,
-        kind,
-        flag: Some(flag),
+impl Setting {
+    const fn flag(self, flag: &'static str) -> Self {
+        let flag = Some(flag);
+        Self { flag, ..self }
     }
 }
 
-/// The setting of that name, if there is one.
+/// The setting with this name.
 pub(super) fn find(section: &str, key: &str) -> Option<&'static Setting> {
     SETTINGS
         .iter()
         .find(|setting| setting.section == section && setting.key == key)
 }
 
-/// The keys of a section; none when there is no such section.
+/// The keys of a section; none where there is no such section.
 pub(super) fn keys_of(section: &str) -> Vec<&'static str> {
     SETTINGS
         .iter()
@@ -134,19 +118,13 @@ pub(super) fn sections() -> Vec<&'static str> {
     sections
 }
 
-/// The known name that a misspelt one most likely meant: at most a third of it is wrong.
+/// The known name that is most like a misspelt one. At most a third of it may be wrong.
 pub(super) fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    let distance = |known: &T| strsim::damerau_levenshtein(name, known.as_ref());
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(name, candidate.as_ref()),
-                candidate,
-            )
-        })
-        .filter(|(distance, candidate)| *distance <= candidate.as_ref().len().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .filter(|known| distance(known) <= known.as_ref().len().div_ceil(3))
+        .min_by_key(distance)
 }
 
 #[cfg(test)]
@@ -181,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_name_is_near() {
+    fn only_a_similar_name_is_suggested() {
         let names = ["interval", "timeout", "concurrency"];
         assert_eq!(nearest("intervall", names), Some("interval"));
         assert_eq!(nearest("time_out", names), Some("timeout"));

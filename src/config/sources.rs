@@ -1,6 +1,5 @@
-//! Where settings come from: the file, the environment, the flags. Each is one figment provider
-//! that can name the place of a value in its own terms. Whether a value is any good is not asked
-//! here.
+//! The sources of settings: the file, the environment and the flags. Each is a figment provider that
+//! names the place of a value in its own terms. No value is validated here.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -12,16 +11,16 @@ use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 
 use super::error::ConfigError;
-use super::settings::{self, Kind, Setting};
+use super::settings::{self, Kind};
 
-/// What the variables of the environment that are ours begin with. There are two underscores at
-/// its end, for Kubernetes itself sets `AWS_ROOT_EXPORTER_SERVICE_HOST` and the like.
+/// The prefix of this program's variables. It ends with two underscores, because Kubernetes itself
+/// sets `AWS_ROOT_EXPORTER_SERVICE_HOST` and the like.
 pub const ENVIRONMENT_PREFIX: &str = "AWS_ROOT_EXPORTER__";
 
-/// What the command line says; whatever is `None`, empty or false was not said.
+/// The flags of the command line. One that was not given is `None`, empty or false.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// `--web.listen-address`, as often as it was given.
+    /// `--web.listen-address`, which may be repeated.
     pub listen_addresses: Vec<String>,
     /// `--web.config.file`.
     pub web_config_file: Option<String>,
@@ -62,20 +61,28 @@ impl Provider for Layer {
 }
 
 impl Layer {
-    /// The place of a value, as this source's reader knows it.
+    /// The place of a value in the terms of this source.
     pub fn place(&self, path: &[&str]) -> String {
         self.metadata.interpolate(&Profile::Default, path)
     }
 
-    fn set(&mut self, section: &str, key: &str, value: Value) {
+    /// Sets a key, and says whether it was not set before.
+    fn set(&mut self, section: &str, key: &str, value: impl Into<Value>) -> bool {
         let empty = || Value::from(Dict::new());
-        if let Value::Dict(_, keys) = self.dict.entry(section.to_owned()).or_insert_with(empty) {
-            keys.insert(key.to_owned(), value);
+        match self.dict.entry(section.to_owned()).or_insert_with(empty) {
+            Value::Dict(_, keys) => keys.insert(key.to_owned(), value.into()).is_none(),
+            _ => false,
+        }
+    }
+
+    fn override_by<T: Into<Value>>(&mut self, section: &str, key: &str, value: Option<T>) {
+        if let Some(value) = value {
+            self.set(section, key, value);
         }
     }
 }
 
-/// A path of keys as TOML writes it; an index comes as a step of its own, `[2]`.
+/// A path of keys as TOML writes it. An index is a step of its own, `[2]`.
 pub(super) fn dotted(path: &[&str]) -> String {
     let bare = |step: &str| {
         step.bytes()
@@ -89,14 +96,14 @@ pub(super) fn dotted(path: &[&str]) -> String {
         if bare(step) && !step.is_empty() {
             text.push_str(step);
         } else {
-            // A quoted key can hold anything, a line break too.
+            // A quoted key may hold any character, even a line break.
             let _ = write!(text, "{step:?}");
         }
     }
     text
 }
 
-/// The file's settings. The path is only named and noted, the text has been read.
+/// The settings of a file. Its path is used for messages only.
 ///
 /// # Errors
 ///
@@ -113,7 +120,7 @@ pub(super) fn file(path: &Path, bytes: &[u8]) -> Result<Layer, ConfigError> {
     let dict = <Toml as Format>::from_str::<Dict>(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let (line, column) = line_and_column(bytes, start);
-        // Only the parser's own words: its whole text quotes the line, and with it a secret.
+        // Only the parser's own words: its full text quotes the line, which may hold a secret.
         let message = error.message().replace('\n', "; ");
         ConfigError::new(
             format!("{name}:{line}:{column}"),
@@ -133,8 +140,8 @@ fn line_and_column(bytes: &[u8], at: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The variables of the environment that are text, and what is wrong with those of ours that are
-/// not. Another program's need not be.
+/// The variables that are text, and the errors of those that should be. Other programs' variables
+/// need not be text.
 pub(super) fn texts(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> (Vec<(String, String)>, Vec<ConfigError>) {
@@ -145,7 +152,7 @@ pub(super) fn texts(
             (Ok(name), Ok(value)) => variables.push((name, value)),
             (name, _) => {
                 let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
-                if is_heeded(&name) {
+                if is_used(&name) {
                     errors.push(ConfigError::new(
                         name.escape_debug().to_string(),
                         "is not UTF-8 text; set it again as UTF-8, or unset it (the value is not \
@@ -158,16 +165,19 @@ pub(super) fn texts(
     (variables, errors)
 }
 
-/// Whether a variable is a setting of this program, or one that the SDK goes by: left out, it would
-/// mean another account, or another way to it.
-fn is_heeded(name: &str) -> bool {
+/// Whether this program or the SDK uses a variable. Without it, another account might be read, or in
+/// another way.
+fn is_used(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     name.starts_with("AWS_")
         || ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"].contains(&upper.as_str())
         || ["SSL_CERT_FILE", "SSL_CERT_DIR", "HOME"].contains(&name)
 }
 
-/// The settings in the environment, and what is wrong with their names.
+const SET_TWICE: &str =
+    "this setting is in the environment twice, in different letter case; keep one";
+
+/// The settings in the environment, and the errors of their names.
 pub(super) fn environment(variables: &[(String, String)]) -> (Layer, Vec<ConfigError>) {
     let mut layer = Layer {
         metadata: Metadata::named("environment")
@@ -184,49 +194,37 @@ pub(super) fn environment(variables: &[(String, String)]) -> (Layer, Vec<ConfigE
             .split_once("__")
             .and_then(|(section, key)| settings::find(section, key));
         match found {
-            None => errors.push(ConfigError::new(name, unknown_variable(name, &lower))),
-            Some(setting) if is_set(&layer, setting) => errors.push(ConfigError::new(
-                name,
-                "this setting is in the environment twice, in different letter case; keep one",
-            )),
-            Some(setting) => match environment_value(setting.kind, text) {
-                Ok(value) => layer.set(setting.section, setting.key, value),
-                Err(problem) => errors.push(ConfigError::new(name, problem)),
-            },
+            None => errors.push(ConfigError::new(name, unknown_variable(&lower))),
+            Some(setting) => {
+                let value = environment_value(setting.kind, text);
+                match value.map(|value| layer.set(setting.section, setting.key, value)) {
+                    Ok(true) => {}
+                    Ok(false) => errors.push(ConfigError::new(name, SET_TWICE)),
+                    Err(problem) => errors.push(ConfigError::new(name, problem)),
+                }
+            }
         }
     }
     (layer, errors)
 }
 
-fn is_set(layer: &Layer, setting: &Setting) -> bool {
-    layer
-        .dict
-        .get(setting.section)
-        .and_then(Value::as_dict)
-        .is_some_and(|keys| keys.contains_key(setting.key))
-}
-
-/// The variable that sets a setting.
+/// The variable of a setting.
 pub(super) fn variable(section: Option<&str>, key: Option<&str>) -> String {
     let [section, key] = [section, key].map(|part| part.unwrap_or_default().to_uppercase());
     format!("{ENVIRONMENT_PREFIX}{section}__{key}")
 }
 
-fn unknown_variable(name: &str, lower: &str) -> String {
+fn unknown_variable(lower: &str) -> String {
     if lower == settings::ACCOUNTS || lower.starts_with("accounts__") {
         return "accounts cannot be listed in the environment; list them in the file".to_owned();
     }
-    let known = settings::SETTINGS
-        .iter()
-        .map(|setting| variable(Some(setting.section), Some(setting.key)));
-    let upper = name.to_uppercase();
-    match settings::nearest(
-        &upper[ENVIRONMENT_PREFIX.len()..],
-        known.map(without_prefix),
-    ) {
-        Some(near) => {
-            format!("is not a known variable; did you mean {ENVIRONMENT_PREFIX}{near}?")
-        }
+    let known = settings::SETTINGS.iter();
+    let known = known.map(|setting| format!("{}__{}", setting.section, setting.key));
+    match settings::nearest(lower, known) {
+        Some(near) => format!(
+            "is not a known variable; did you mean {ENVIRONMENT_PREFIX}{}?",
+            near.to_uppercase()
+        ),
         None => format!(
             "is not a known variable; they are named {ENVIRONMENT_PREFIX}SECTION__KEY, with the \
              sections and keys of config.toml"
@@ -234,13 +232,8 @@ fn unknown_variable(name: &str, lower: &str) -> String {
     }
 }
 
-fn without_prefix(mut variable: String) -> String {
-    variable.drain(..ENVIRONMENT_PREFIX.len());
-    variable
-}
-
-/// A variable's text as the value its kind calls for. A text that is no number or switch stays a
-/// text, so that the judgement of values can show it and say what belongs there.
+/// The text of a variable as a value of the setting's kind. A text that is no number or switch stays
+/// a text, so that the error about it can show it.
 fn environment_value(kind: Kind, text: &str) -> Result<Value, String> {
     let number = |text: &str| match text.trim().parse::<i64>() {
         Ok(number) => Value::from(number),
@@ -266,7 +259,7 @@ fn elements(text: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// Whether a text begins as a list does in TOML; `[::1]:10057` is an address.
+/// Whether a text begins like a list of TOML. `[::1]:10057` is an address.
 fn is_toml_list(text: &str) -> bool {
     let inside = text.trim_start().strip_prefix('[');
     let inside = inside.map(|rest| rest.split_once(']').map_or(rest, |(inside, _)| inside));
@@ -274,17 +267,13 @@ fn is_toml_list(text: &str) -> bool {
 }
 
 fn toml_list(text: &str) -> Result<Value, String> {
-    let problem = || {
+    let parsed = <Toml as Format>::from_str::<Dict>(&format!("list = {}", text.trim())).ok();
+    let only = parsed.filter(|dict| dict.len() == 1);
+    only.and_then(|mut dict| dict.remove("list")).ok_or_else(|| {
         format!(
             r#"{text:?} is not a TOML list; write ["a", "b"], or the values with commas between"#
         )
-    };
-    let mut dict = <Toml as Format>::from_str::<Dict>(&format!("list = {}", text.trim()))
-        .map_err(|_| problem())?;
-    match dict.remove("list") {
-        Some(list) if dict.is_empty() => Ok(list),
-        _ => Err(problem()),
-    }
+    })
 }
 
 /// The settings on the command line.
@@ -298,34 +287,23 @@ pub(super) fn flags(overrides: &Overrides) -> Layer {
         }),
         dict: Dict::new(),
     };
-    let text = |value: &Option<String>| value.as_deref().map(Value::from);
-    let number = |value: Option<u32>| value.map(Value::from);
-    let addresses = (!overrides.listen_addresses.is_empty())
-        .then(|| Value::from(overrides.listen_addresses.clone()));
-    for (section, key, value) in [
-        ("web", "listen_address", addresses),
-        ("web", "config_file", text(&overrides.web_config_file)),
-        ("web", "telemetry_path", text(&overrides.telemetry_path)),
-        ("web", "max_requests", number(overrides.max_requests)),
-        (
-            "web",
-            "health_listen_address",
-            text(&overrides.health_listen_address),
-        ),
-        ("web", "external_url", text(&overrides.external_url)),
-        ("shard", "index", number(overrides.shard_index)),
-        ("shard", "total", number(overrides.shard_total)),
-        ("log", "level", text(&overrides.log_level)),
-        ("log", "format", text(&overrides.log_format)),
-        (
-            "reload",
-            "auto",
-            overrides.auto_reload.then(|| Value::from(true)),
-        ),
-    ] {
-        if let Some(value) = value {
-            layer.set(section, key, value);
-        }
-    }
+    let it = overrides;
+    let addresses = Some(it.listen_addresses.clone()).filter(|addresses| !addresses.is_empty());
+    let auto_reload = it.auto_reload.then_some(true);
+    layer.override_by("web", "listen_address", addresses);
+    layer.override_by("web", "config_file", it.web_config_file.as_deref());
+    layer.override_by("web", "telemetry_path", it.telemetry_path.as_deref());
+    layer.override_by("web", "max_requests", it.max_requests);
+    layer.override_by(
+        "web",
+        "health_listen_address",
+        it.health_listen_address.as_deref(),
+    );
+    layer.override_by("web", "external_url", it.external_url.as_deref());
+    layer.override_by("shard", "index", it.shard_index);
+    layer.override_by("shard", "total", it.shard_total);
+    layer.override_by("log", "level", it.log_level.as_deref());
+    layer.override_by("log", "format", it.log_format.as_deref());
+    layer.override_by("reload", "auto", auto_reload);
     layer
 }

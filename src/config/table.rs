@@ -1,16 +1,17 @@
-//! Reading the merged settings table by table: each value goes through one parser, each error is
-//! noted at the value's own place, and reading goes on, so that all errors come out at once.
+//! Reads the merged settings table by table. Each value goes through one parser; an error is kept
+//! with the place of its value, and reading goes on, so that all errors are reported at once.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use figment::value::{Dict, Tag, Value};
-use figment::{Figment, Profile};
+use figment::{Figment, Profile, Provider as _};
 
 use super::error::ConfigError;
 use super::sources::dotted;
+use super::values::{self, Parsed};
 
-/// The merged settings and what was found wrong with them so far.
+/// The merged settings, and the errors found so far.
 pub(super) struct Merged {
     figment: Figment,
     root: Dict,
@@ -19,22 +20,17 @@ pub(super) struct Merged {
 
 impl Merged {
     pub fn new(figment: Figment, errors: Vec<ConfigError>) -> Self {
-        use figment::Provider as _;
-        // The layers are in memory and cannot fail.
-        let root = figment
-            .data()
-            .ok()
-            .and_then(|mut profiles| profiles.remove(&Profile::Default))
-            .unwrap_or_default();
+        // The layers are in memory, so that this cannot fail.
+        let mut profiles = figment.data().unwrap_or_default();
         Self {
+            root: profiles.remove(&Profile::Default).unwrap_or_default(),
             figment,
-            root,
             errors: RefCell::new(errors),
         }
     }
 
     /// One `[section]`.
-    pub fn section<'a>(&'a self, name: &'a str) -> Table<'a> {
+    pub fn section(&self, name: &str) -> Table<'_> {
         Table {
             merged: self,
             path: vec![name.to_owned()],
@@ -44,7 +40,7 @@ impl Merged {
     }
 
     /// The entries of a `[[list]]` of tables.
-    pub fn entries<'a>(&'a self, name: &'a str) -> Vec<Table<'a>> {
+    pub fn entries(&self, name: &str) -> Vec<Table<'_>> {
         let entries = self.root.get(name).and_then(Value::as_array).unwrap_or(&[]);
         (entries.iter().enumerate())
             .map(|(index, entry)| Table {
@@ -56,14 +52,12 @@ impl Merged {
             .collect()
     }
 
-    /// Notes an error that belongs to no value of the settings.
+    /// Adds an error that belongs to no value of the settings.
     pub fn fail(&self, place: &str, problem: impl Into<String>) {
-        self.errors
-            .borrow_mut()
-            .push(ConfigError::new(place, problem));
+        let error = ConfigError::new(place, problem);
+        self.errors.borrow_mut().push(error);
     }
 
-    /// How many errors there are so far.
     pub fn error_count(&self) -> usize {
         self.errors.borrow().len()
     }
@@ -75,7 +69,7 @@ impl Merged {
 
 /// One table: a section, or an entry of a list.
 pub(super) struct Table<'a> {
-    merged: &'a Merged,
+    pub merged: &'a Merged,
     path: Vec<String>,
     tag: Option<Tag>,
     dict: Option<&'a Dict>,
@@ -87,101 +81,66 @@ impl<'a> Table<'a> {
         self.dict.is_some()
     }
 
-    /// The value of a key as its source gave it.
+    /// The value of a key as its source has it.
     pub fn get(&self, key: &str) -> Option<&'a Value> {
         self.dict?.get(key)
     }
 
-    /// The value of a key, or the default when it is not set (or wrong, which is noted).
-    pub fn read<T>(
-        &self,
-        key: &str,
-        default: T,
-        parse: impl FnOnce(&Value) -> Result<T, String>,
-    ) -> T {
-        self.read_optional(key, parse).unwrap_or(default)
+    /// The value of a key; `None` where it is not set, or wrong.
+    pub fn read<T>(&self, key: &str, parse: impl FnOnce(&Value) -> Parsed<T>) -> Option<T> {
+        parse(self.get(key)?)
+            .map_err(|problem| self.fail(key, problem))
+            .ok()
     }
 
-    /// The value of a key that has no default.
-    pub fn read_optional<T>(
-        &self,
-        key: &str,
-        parse: impl FnOnce(&Value) -> Result<T, String>,
-    ) -> Option<T> {
-        match parse(self.get(key)?) {
-            Ok(value) => Some(value),
-            Err(problem) => {
-                self.fail(key, problem);
-                None
-            }
+    /// Replaces a default by the value of a key.
+    pub fn set<T>(&self, key: &str, to: &mut T, parse: impl FnOnce(&Value) -> Parsed<T>) {
+        if let Some(value) = self.read(key, parse) {
+            *to = value;
         }
     }
 
-    /// The values of a list; one value alone is a list of one.
-    pub fn read_each<T>(
-        &self,
-        key: &str,
-        default: Vec<T>,
-        parse: impl Fn(&Value) -> Result<T, String>,
-    ) -> Vec<T> {
-        match self.get(key) {
-            None => default,
-            Some(Value::Array(_, values)) => (values.iter().enumerate())
-                .filter_map(|(index, value)| match parse(value) {
-                    Ok(value) => Some(value),
-                    Err(problem) => {
-                        self.fail_at(key, index, problem);
-                        None
-                    }
-                })
-                .collect(),
-            Some(value) => match parse(value) {
-                Ok(value) => vec![value],
-                Err(problem) => {
-                    self.fail(key, problem);
-                    default
-                }
-            },
-        }
+    /// Replaces a default by the values of a list. One value alone is a list of one.
+    pub fn set_each<T>(&self, key: &str, to: &mut Vec<T>, parse: impl Fn(&Value) -> Parsed<T>) {
+        let Some(Value::Array(_, values)) = self.get(key) else {
+            return self.set(key, to, |value| Ok(vec![parse(value)?]));
+        };
+        let parsed = values.iter().enumerate().filter_map(|(index, value)| {
+            parse(value)
+                .map_err(|problem| self.fail_at(key, index, problem))
+                .ok()
+        });
+        *to = parsed.collect();
     }
 
-    /// A path; one that stands in the file is relative to the file's folder.
-    pub fn read_path(
-        &self,
-        key: &str,
-        parse: impl FnOnce(&Value) -> Result<PathBuf, String>,
-    ) -> Option<PathBuf> {
-        let path = self.read_optional(key, parse)?;
-        let folder = self
-            .get(key)
-            .and_then(|value| self.merged.figment.get_metadata(value.tag()))
-            .and_then(|metadata| metadata.source.as_ref()?.file_path()?.parent());
-        Some(folder.map_or_else(|| path.clone(), |folder: &Path| folder.join(&path)))
+    /// The path of a key. One in the file is relative to the file's folder.
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
+        let path = self.read(key, values::text)?;
+        let metadata = self.merged.figment.get_metadata(self.get(key)?.tag());
+        let folder = metadata.and_then(|it| it.source.as_ref()?.file_path()?.parent());
+        Some(folder.unwrap_or(Path::new("")).join(path))
     }
 
-    /// Notes an error at the place of a key's value.
+    /// Adds an error at the value of a key.
     pub fn fail(&self, key: &str, problem: impl Into<String>) {
-        self.merged.fail(&self.place(&[key]), problem);
+        self.fail_below(&[key], problem);
     }
 
-    /// Notes an error at an element of a list.
+    /// Adds an error at an element of a list.
     pub fn fail_at(&self, key: &str, index: usize, problem: impl Into<String>) {
         match self.get(key) {
-            Some(Value::Array(..)) => {
-                let place = self.place(&[key, &format!("[{index}]")]);
-                self.merged.fail(&place, problem);
-            }
+            Some(Value::Array(..)) => self.fail_below(&[key, &format!("[{index}]")], problem),
             _ => self.fail(key, problem),
         }
     }
 
-    /// Notes an error at a key of a table within this one.
-    pub fn fail_below(&self, table: &str, key: &str, problem: impl Into<String>) {
-        self.merged.fail(&self.place(&[table, key]), problem);
+    /// Adds an error at a value within this table.
+    pub fn fail_below(&self, steps: &[&str], problem: impl Into<String>) {
+        self.merged.fail(&self.place(steps), problem);
     }
 
-    /// Where a key's value stands, in the words of its source; of a key that is not set, in the
-    /// words of the source of its table.
+    /// The place of a value in the terms of its source; that of a key that is not set, in the terms
+    /// of its table's source.
     pub fn place(&self, steps: &[&str]) -> String {
         let tag = (steps.first())
             .and_then(|key| self.get(key))

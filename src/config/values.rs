@@ -1,23 +1,25 @@
-//! One value at a time: from what a source gave to its final type, or the problem and the remedy
-//! in words. Nothing here knows where a value stands, and [`external_id`] never shows its value.
+//! Parsers of single values: from the value of a source to its final type, or the problem and the fix
+//! in words. The place of a value is not known here, and [`external_id`] never shows its value.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::value::Value;
+use tracing::Level;
 
-use super::{BaseUrl, BaseUrlError, LogFormat, MemberAccess};
+use super::base_url::{BaseUrl, BaseUrlError};
+use super::model::{LOG_FORMATS, LOG_LEVELS, LogFormat, MemberAccess};
 use crate::account::{AccountId, Secret};
 use exporter_toolkit::{ListenAddress, ListenAddressError};
 
-type Parsed<T> = Result<T, String>;
+/// A value, or what is wrong with it.
+pub(super) type Parsed<T> = Result<T, String>;
 
-/// Longer than this no duration makes sense, and sums with the clock stay in range.
+/// The longest duration. Sums with the clock stay in range.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// A value as an error shows it: texts in quotes, lists and tables only by what they are.
-pub(super) fn shown(value: &Value) -> String {
+/// A value as an error shows it: a text in quotes, a list or table only by its kind.
+fn shown(value: &Value) -> String {
     if let Some(text) = value.as_str() {
         format!("{text:?}")
     } else if let Value::Bool(_, value) = value {
@@ -31,21 +33,21 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// What a value is, without showing it.
+/// The kind of a value, in words.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::String(..) | Value::Char(..) => "text",
         Value::Bool(..) => "true or false",
         Value::Num(..) => "a number",
         Value::Empty(..) => "nothing",
-        // This is how the TOML reader hands over a date.
+        // This is how the TOML reader represents a date.
         Value::Dict(_, dict) if dict.keys().any(|key| key.starts_with("$__toml")) => "a date",
         Value::Dict(..) => "a table",
         Value::Array(..) => "a list",
     }
 }
 
-/// The number a value is, when it is a whole one.
+/// The whole number that a value is.
 fn whole_number(value: &Value) -> Option<i128> {
     let unsigned = || value.to_u128().and_then(|number| number.try_into().ok());
     value.to_i128().or_else(unsigned)
@@ -68,17 +70,13 @@ pub(super) fn any_text(value: &Value) -> Parsed<String> {
         })
 }
 
-/// A text that says something.
+/// A text that is not empty.
 pub(super) fn text(value: &Value) -> Parsed<String> {
     let text = any_text(value)?;
     if text.trim().is_empty() {
         return Err(format!("{text:?} is empty; leave the setting out instead"));
     }
     Ok(text)
-}
-
-pub(super) fn path(value: &Value) -> Parsed<PathBuf> {
-    text(value).map(PathBuf::from)
 }
 
 pub(super) fn switch(value: &Value) -> Parsed<bool> {
@@ -91,31 +89,32 @@ pub(super) fn switch(value: &Value) -> Parsed<bool> {
     })
 }
 
-/// A whole number within both bounds.
-pub(super) fn number<T>(value: &Value, least: T, most: T) -> Parsed<T>
+/// A whole number from `least` to `most`.
+pub(super) fn number<T>(least: T, most: T) -> impl Fn(&Value) -> Parsed<T>
 where
     T: Copy + TryFrom<i128> + PartialOrd + fmt::Display,
 {
-    let exact = whole_number(value);
-    if let Some(number) = exact.and_then(|number| T::try_from(number).ok())
-        && least <= number
-        && number <= most
-    {
-        return Ok(number);
-    }
-    let shown = shown(value);
-    match value.as_str() {
-        Some(text) if text.parse::<i128>().is_ok() => {
-            Err(format!("{shown} is text; write the number without quotes"))
+    move |value| {
+        let number = whole_number(value).and_then(|number| T::try_from(number).ok());
+        if let Some(number) = number.filter(|number| (least..=most).contains(number)) {
+            return Ok(number);
         }
-        _ => Err(format!(
-            "{shown} is not a whole number from {least} to {most}"
-        )),
+        let shown = shown(value);
+        Err(match value.as_str() {
+            Some(text) if text.parse::<i128>().is_ok() => {
+                format!("{shown} is text; write the number without quotes")
+            }
+            _ => format!("{shown} is not a whole number from {least} to {most}"),
+        })
     }
 }
 
-/// A duration of at least so much, written as humantime reads it.
-pub(super) fn duration(value: &Value, least: Duration) -> Parsed<Duration> {
+/// A duration of at least `least`, as humantime reads it.
+pub(super) fn duration(least: Duration) -> impl Fn(&Value) -> Parsed<Duration> {
+    move |value| at_least(value, least)
+}
+
+fn at_least(value: &Value, least: Duration) -> Parsed<Duration> {
     let shown = shown(value);
     let bare = whole_number(value).is_some()
         || value
@@ -141,11 +140,11 @@ pub(super) fn duration(value: &Value, least: Duration) -> Parsed<Duration> {
     Ok(duration)
 }
 
-/// Reads a duration as the configuration writes it: `60s`, `4h`, `1h30m`.
+/// Reads a duration in the form of the configuration: `60s`, `4h`, `1h30m`.
 ///
 /// # Errors
 ///
-/// The text is no duration; the message says how one is written.
+/// The text is not a duration; the message says how to write one.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| format!("{text:?} is not a duration; write it like \"60s\" or \"1h30m\""))
@@ -153,11 +152,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn listen_address(value: &Value) -> Parsed<ListenAddress> {
     let text = text(value)?;
-    let parsed = text.parse();
-    parsed.map_err(|error: ListenAddressError| format!("{text:?} {error}"))
+    text.parse()
+        .map_err(|error: ListenAddressError| format!("{text:?} {error}"))
 }
 
-/// The path of the metrics: one that no other page has.
+/// The path of the metrics, which no other page may have.
 pub(super) fn telemetry_path(value: &Value) -> Parsed<String> {
     let path = text(value)?;
     let Some(rest) = path.strip_prefix('/') else {
@@ -186,20 +185,20 @@ pub(super) fn base_url(value: &Value) -> Parsed<BaseUrl> {
         .map_err(|error: BaseUrlError| error.to_string())
 }
 
-pub(super) fn log_level(value: &Value) -> Parsed<tracing::Level> {
+pub(super) fn log_level(value: &Value) -> Parsed<Level> {
     let levels = [
-        tracing::Level::ERROR,
-        tracing::Level::WARN,
-        tracing::Level::INFO,
-        tracing::Level::DEBUG,
-        tracing::Level::TRACE,
+        Level::ERROR,
+        Level::WARN,
+        Level::INFO,
+        Level::DEBUG,
+        Level::TRACE,
     ];
-    one_of(value, super::LOG_LEVELS, levels)
+    one_of(value, LOG_LEVELS, levels)
 }
 
 pub(super) fn log_format(value: &Value) -> Parsed<LogFormat> {
     let formats = [LogFormat::Logfmt, LogFormat::Json];
-    one_of(value, super::LOG_FORMATS, formats)
+    one_of(value, LOG_FORMATS, formats)
 }
 
 pub(super) fn member_access(value: &Value) -> Parsed<MemberAccess> {
@@ -213,12 +212,12 @@ fn one_of<T, const N: usize>(value: &Value, names: [&str; N], meanings: [T; N]) 
         .into_iter()
         .zip(meanings)
         .find_map(|(name, meaning)| (name == text).then_some(meaning))
-        .ok_or_else(|| format!("{text:?} is none of {}", names.join(", ")))
+        .ok_or_else(|| format!("{text:?} is not one of {}", names.join(", ")))
 }
 
 pub(super) fn account_id(value: &Value) -> Parsed<AccountId> {
     if let Some(number) = whole_number(value) {
-        // A number has lost the zeros it began with; two of them may be given back.
+        // A number has lost its leading zeros; up to two of them are put back.
         let id = match number.to_string() {
             digits if (10..=12).contains(&digits.len()) => format!("{digits:0>12}"),
             _ => "111122223333".to_owned(),
@@ -232,8 +231,7 @@ pub(super) fn account_id(value: &Value) -> Parsed<AccountId> {
         .map_err(|error: crate::account::AccountIdError| error.to_string())
 }
 
-/// A Region's name. Which Regions there are changes too often to know them all: only the shape
-/// is checked.
+/// The name of a Region. Only its form is checked.
 pub(super) fn region(value: &Value) -> Parsed<String> {
     let text = text(value)?;
     region_name(&text)?;
@@ -241,26 +239,19 @@ pub(super) fn region(value: &Value) -> Parsed<String> {
 }
 
 pub(super) fn region_name(text: &str) -> Parsed<()> {
-    let parts: Vec<&str> = text.split('-').collect();
-    let words = |part: &&str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
-    let numbered = parts
-        .last()
-        .is_some_and(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
-    if parts.len() >= 3 && parts.iter().all(words) && numbered {
-        Ok(())
-    } else {
-        Err(format!(
-            "{text:?} is not an AWS Region; write it like \"eu-central-1\""
-        ))
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(allowed);
+    let number = text.rsplit('-').next().unwrap_or_default();
+    let is_numbered = number.bytes().all(|byte| byte.is_ascii_digit());
+    if text.split('-').all(is_part) && text.split('-').count() >= 3 && is_numbered {
+        return Ok(());
     }
+    Err(format!(
+        "{text:?} is not an AWS Region; write it like \"eu-central-1\""
+    ))
 }
 
-/// An external id; no error shows it.
+/// An external id. No error shows it.
 ///
 /// Source: STS API Reference, `AssumeRole`, `ExternalId`.
 pub(super) fn external_id(value: &Value) -> Parsed<Secret> {
@@ -282,12 +273,12 @@ pub(super) fn external_id(value: &Value) -> Parsed<Secret> {
     }
 }
 
-/// What AWS's patterns call `\w`.
+/// Whether AWS's patterns call a character `\w`.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// A role's name, with its path before it when it has one: `audit/aws-root-exporter`.
+/// The name of a role, after its path where it has one: `audit/aws-root-exporter`.
 ///
 /// Source: IAM API Reference, `CreateRole`, `RoleName` and `Path`.
 pub(super) fn role_name(value: &Value) -> Parsed<String> {
@@ -314,7 +305,7 @@ pub(super) fn is_role_name(text: &str) -> bool {
             .all(|byte| is_word(byte) || b"+=,.@-".contains(&byte))
 }
 
-/// A tag of an organization's account that becomes a label.
+/// The key of an account's tag.
 ///
 /// Source: AWS Organizations API Reference, `Tag`, `Key`.
 pub(super) fn tag_key(value: &Value) -> Parsed<String> {
@@ -324,8 +315,4 @@ pub(super) fn tag_key(value: &Value) -> Parsed<String> {
     } else {
         Err(format!("{text:?} is longer than a tag key can be, 128"))
     }
-}
-
-pub(super) fn days(value: &Value) -> Parsed<u32> {
-    number(value, 1, 36_500)
 }

@@ -1,4 +1,4 @@
-//! Assembles the list of accounts to watch from the configuration and what is known. Asks nothing.
+//! Assembles the list of accounts from the configuration and from what AWS answered. Asks nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,37 +9,30 @@ use crate::config::{Config, MemberAccess};
 use crate::schedule::{Absent, AccountList};
 use crate::views::{KnownMember, KnownOrganization};
 
-/// What AWS has answered, or the state remembers.
+/// The answers of AWS, or those in the state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     /// The caller's own account.
     pub caller: Option<AccountId>,
-    /// Whether AWS has confirmed that in this run.
+    /// Whether AWS confirmed the caller in this run.
     pub caller_confirmed: bool,
     /// The organization.
     pub organization: Option<Arc<KnownOrganization>>,
-    /// Whether AWS has confirmed that in this run.
+    /// Whether AWS confirmed the organization in this run.
     pub organization_confirmed: bool,
 }
 
-/// The accounts to watch; `None` while too little is known.
+/// The accounts to monitor; `None` while too little is known.
 pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
     let settings = &config.organization;
     let organization = known.organization.as_ref().zip(known.caller);
     let organization = organization.filter(|_| settings.enabled);
     let mut accounts = Vec::new();
     let mut absent = HashMap::new();
-    let mut take = |id, account: Result<Account, Absent>| {
-        let is_ours = shard::holds(&config.shard, id);
-        let account = if is_ours {
-            account
-        } else {
-            Err(Absent::OtherShard)
-        };
-        match account {
-            Ok(account) => accounts.push(Arc::new(account)),
-            Err(why) => drop(absent.insert(id, why)),
-        }
+    let mut take = |id, account: Result<Account, Absent>| match account {
+        _ if !shard::holds(&config.shard, id) => drop(absent.insert(id, Absent::OtherShard)),
+        Ok(account) => accounts.push(Arc::new(account)),
+        Err(reason) => drop(absent.insert(id, reason)),
     };
     for account in &config.accounts {
         let mut account = account.clone();
@@ -70,7 +63,7 @@ pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
         list.confirmed = known.organization_confirmed && known.caller_confirmed;
         list.organization = Some(Arc::clone(organization));
     } else if settings.enabled {
-        // The accounts of the configuration need not wait for the rest.
+        // Configured accounts do not wait for the organization.
         if accounts.is_empty() {
             return None;
         }
@@ -94,7 +87,7 @@ pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
     Some(list)
 }
 
-/// How an account of the organization is read.
+/// An account of the organization, and how it is read.
 fn account(
     config: &Config,
     organization: &KnownOrganization,
@@ -115,7 +108,7 @@ fn account(
     let (access, root_session) = if id == caller {
         (Some(Access::Caller), false)
     } else if Some(id) == organization.management {
-        // A root session cannot be opened for it.
+        // It takes no root session.
         (Some(role()), false)
     } else {
         match settings.access {
@@ -240,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_left_out_have_a_reason() {
+    fn accounts_that_are_left_out_have_a_reason() {
         let mut known = known(5);
         let organization = Arc::make_mut(known.organization.as_mut().unwrap());
         organization.members.get_mut(&id(4)).unwrap().living = false;
@@ -286,13 +279,13 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_list_is_used_and_confirms_nothing() {
-        let remembered = Known {
+    fn a_list_of_the_state_is_used_and_not_confirmed() {
+        let of_state = Known {
             caller_confirmed: false,
             organization_confirmed: false,
             ..known(3)
         };
-        let list = assemble(&config(MemberAccess::Role), &remembered).unwrap();
+        let list = assemble(&config(MemberAccess::Role), &of_state).unwrap();
         assert!(list.complete && !list.confirmed);
     }
 }

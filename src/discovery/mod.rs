@@ -1,14 +1,10 @@
-//! Which accounts are watched: those the configuration lists, those of the organization, or the
+//! Finds the accounts to monitor: those in the configuration, those of the organization, or the
 //! caller's own; and of those, this shard's.
 //!
-//! One task owns all that is known and asks AWS one question of each kind at a time. What it waits
-//! for, and since when, is data: a change of the configuration assembles the list anew from what
-//! is known and cancels no question, no pause and no doubt. A list that cannot be read changes
-//! nothing.
-//!
-//! Of the settings, `organization.enabled` alone makes it read the list anew, and
-//! `organization.tag_labels` the tags; the others decide what the list is assembled to, and when
-//! the next is read.
+//! One task has all the state, and asks AWS one question of each kind at a time. A change of the
+//! configuration assembles the list again from what is known. It cancels no question, no pause and no
+//! pending loss, except that `organization.enabled` makes the task read the list again, and
+//! `organization.tag_labels` the tags. A list that cannot be read changes nothing.
 
 mod list;
 mod organization;
@@ -35,37 +31,37 @@ use crate::schedule::{AccountList, Orders, Settings};
 use crate::views::{Exporter, KnownOrganization};
 
 use list::{Known, assemble};
-use organization::{Doubt, Reading, Step};
+use organization::{ListReader, PendingLoss, Step};
 use tags::Tags;
 
-/// How often the tags of an account are read again.
+/// How long the tags of an account are used before they are read again.
 const TAGS_LAST: Duration = Duration::from_secs(24 * 3600);
 
-/// How long labels that were read wait for more of them, before they are published together.
+/// How long new labels wait for more of them, before they are published together.
 const TAGS_TOGETHER: Duration = Duration::from_secs(2);
 
-/// So many failures in a row of one page are reported while it is tried again. One is no news.
+/// From this many failures in a row of one page, a failure is reported.
 const REPORTED: u32 = 3;
 
-/// How often a command asks who the caller is before it gives up.
+/// How often a command asks for the caller's identity before it gives up.
 const TRIES_ONCE: u32 = 3;
 
-/// What is wanted: a configuration, and how the schedule reads it.
+/// The configuration to follow.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Counted up by each reload.
+pub struct Desired {
+    /// The number of the configuration, from 0; each reload adds 1.
     pub generation: u64,
     /// The configuration.
     pub config: Arc<Config>,
-    /// The same, as the schedule reads it.
+    /// The settings of the schedule in it.
     pub settings: Settings,
 }
 
-/// Finds out which accounts to watch, and follows what is wanted and what AWS says.
+/// Keeps the list of accounts as the configuration and AWS have it.
 #[derive(Debug)]
 pub struct Discovery {
-    changes: watch::Receiver<Wanted>,
-    wanted: Wanted,
+    changes: watch::Receiver<Desired>,
+    desired: Desired,
     orders: watch::Sender<Orders>,
     known: Known,
     caller: Plan,
@@ -76,17 +72,18 @@ pub struct Discovery {
     exporter: Arc<Exporter>,
 }
 
-/// What is asked of the organization, and how far that is.
+/// The questions about the organization, and their state.
 #[derive(Debug, Default)]
 struct Progress {
-    /// The pages of the list.
+    /// The next page of the list.
     list: Plan,
-    reading: Option<Reading>,
+    /// The list that is being read.
+    reader: Option<ListReader>,
     /// Whether it is reported that the list cannot be read.
     is_list_failing: bool,
-    /// When the list was last whole.
+    /// When the list was last complete.
     listed: Option<Moment>,
-    doubt: Option<Doubt>,
+    pending_loss: Option<PendingLoss>,
     features: Plan,
     tags: Tags,
     /// When labels were last published.
@@ -96,7 +93,7 @@ struct Progress {
 /// When a question is asked next.
 #[derive(Debug)]
 struct Plan {
-    /// `None` while it waits for its answer.
+    /// `None` until the answer arrives.
     due: Option<Moment>,
     /// Failures in a row.
     failures: u32,
@@ -112,8 +109,8 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Whether the question is to be asked now; then it waits for its answer.
-    fn begins(&mut self, now: Moment) -> bool {
+    /// Whether the question is due. It is not due again before [`Self::worked`] or [`Self::failed`].
+    fn take_due(&mut self, now: Moment) -> bool {
         self.due.take_if(|due| *due <= now).is_some()
     }
 
@@ -128,7 +125,7 @@ impl Plan {
     }
 }
 
-/// What came of a question.
+/// The answer to a question.
 enum Answered {
     Caller(Result<Identity, Failure>),
     Page(Result<AccountPage, Failure>),
@@ -137,26 +134,26 @@ enum Answered {
 }
 
 impl Discovery {
-    /// Begins with what the configuration says and the state remembers. Asks nothing yet.
+    /// Starts with the configuration, and the caller and the organization in the state. Asks nothing.
     #[must_use]
     pub fn new(
-        mut changes: watch::Receiver<Wanted>,
+        mut changes: watch::Receiver<Desired>,
         caller: Option<AccountId>,
         organization: Option<Arc<KnownOrganization>>,
         aws: Aws,
         clock: Clock,
         exporter: Arc<Exporter>,
     ) -> (Self, watch::Receiver<Orders>) {
-        let wanted = changes.borrow_and_update().clone();
+        let desired = changes.borrow_and_update().clone();
         let known = Known {
             caller,
             organization,
             ..Known::default()
         };
-        let (sender, orders) = watch::channel(orders(&wanted, &known));
+        let (sender, orders) = watch::channel(orders(&desired, &known));
         let discovery = Self {
             changes,
-            wanted,
+            desired,
             orders: sender,
             known,
             caller: Plan::default(),
@@ -169,17 +166,17 @@ impl Discovery {
         (discovery, orders)
     }
 
-    /// Finds out the rest, and follows what is wanted, until the sender of changes is gone.
+    /// Asks AWS and follows changes of the configuration, until their sender is dropped.
     ///
     /// # Panics
     ///
-    /// When a question panics, which is a defect.
+    /// A question panics, which is a bug.
     pub async fn run(mut self) {
         loop {
             let wake = self.ask();
             tokio::select! {
                 changed = self.changes.changed() => match changed {
-                    Ok(()) => self.follow(),
+                    Ok(()) => self.apply_change(),
                     Err(_) => return,
                 },
                 Some(answered) = self.asking.join_next() => match answered {
@@ -194,17 +191,17 @@ impl Discovery {
         }
     }
 
-    /// Asks what is due. Returns when the next question is.
+    /// Asks the questions that are due. Returns when the next one is.
     fn ask(&mut self) -> Option<Moment> {
         let now = self.clock.moment();
-        let config = &self.wanted.config;
+        let config = &self.desired.config;
         let interval = config.organization.interval;
         let to = || (self.aws.clone(), config.aws.region.clone());
         let asking = &mut self.asking;
         if !config.organization.enabled && !config.accounts.is_empty() {
             return None;
         }
-        if self.caller.begins(now) {
+        if self.caller.take_due(now) {
             let (aws, region) = to();
             asking.spawn(async move { Answered::Caller(aws.caller(&region).await) });
         }
@@ -212,20 +209,20 @@ impl Discovery {
             return self.caller.due;
         }
         let progress = &mut self.progress;
-        let list_due = match (&progress.reading, &progress.doubt, progress.listed) {
+        let list_due = match (&progress.reader, &progress.pending_loss, progress.listed) {
             (Some(_), _, _) | (None, None, None) => Moment::default(),
-            (None, Some(doubt), _) => doubt.ends(interval),
+            (None, Some(loss), _) => loss.confirmable(interval),
             (None, None, Some(listed)) => listed + interval,
         };
-        if list_due <= now && progress.list.begins(now) {
+        if list_due <= now && progress.list.take_due(now) {
             let (aws, region) = to();
-            let reading = progress.reading.get_or_insert_default();
-            let token = reading.token().map(str::to_owned);
+            let reader = progress.reader.get_or_insert_default();
+            let token = reader.token().map(str::to_owned);
             asking.spawn(async move {
                 Answered::Page(aws.list_accounts(&region, token.as_deref()).await)
             });
         }
-        if progress.features.begins(now) {
+        if progress.features.take_due(now) {
             let (aws, region) = to();
             asking.spawn(
                 async move { Answered::Features(aws.organizations_features(&region).await) },
@@ -243,14 +240,15 @@ impl Discovery {
         due.flatten().min()
     }
 
-    /// Follows a change of what is wanted.
-    fn follow(&mut self) {
-        let wanted = self.changes.borrow_and_update().clone();
-        let before = std::mem::replace(&mut self.wanted, wanted);
-        let (old, new) = (&before.config, &self.wanted.config);
-        let is_organization_alike = old.organization == new.organization;
-        if old.organization.enabled && !new.organization.enabled {
-            // With it goes what is being asked: no answer meets a later list.
+    /// Applies a change of the configuration.
+    fn apply_change(&mut self) {
+        let desired = self.changes.borrow_and_update().clone();
+        let before = std::mem::replace(&mut self.desired, desired);
+        let old = &before.config.organization;
+        let new = &self.desired.config.organization;
+        let is_organization_changed = old != new;
+        if old.enabled && !new.enabled {
+            // Drops the questions too, so that no answer is taken for one of a later list.
             self.progress = Progress::default();
             self.asking = JoinSet::new();
             if !self.known.caller_confirmed {
@@ -262,17 +260,17 @@ impl Discovery {
             });
         }
         self.publish();
-        if !is_organization_alike {
+        if is_organization_changed {
             self.begin_tags();
         }
     }
 
     fn publish(&self) {
-        self.orders.send_replace(orders(&self.wanted, &self.known));
+        self.orders.send_replace(orders(&self.desired, &self.known));
     }
 
     fn take_caller(&mut self, answer: Result<Identity, Failure>) {
-        let organization = &self.wanted.config.organization;
+        let organization = &self.desired.config.organization;
         match answer {
             Ok(caller) => {
                 info!(account = %caller.account, arn = caller.arn, "caller identified");
@@ -302,11 +300,11 @@ impl Discovery {
 
     fn take_page(&mut self, answer: Result<AccountPage, Failure>) {
         let now = self.clock.moment();
-        let Progress { list, reading, .. } = &mut self.progress;
-        let reader = reading.get_or_insert_default();
-        match reader.take(answer, fastrand::f64()) {
+        let Progress { list, reader, .. } = &mut self.progress;
+        let current = reader.get_or_insert_default();
+        match current.take(answer, fastrand::f64()) {
             Step::Next => list.due = Some(now),
-            Step::Again {
+            Step::Retry {
                 pause,
                 failures,
                 failure,
@@ -316,14 +314,15 @@ impl Discovery {
                     self.report_list(&failure);
                 }
             }
-            Step::Whole(members) => {
-                *reading = None;
+            Step::Complete(members) => {
+                *reader = None;
                 list.worked(now);
                 self.take_list(members);
             }
-            Step::GivenUp(failure) => {
-                *reading = None;
-                list.failed(Backoff::slow(self.wanted.config.organization.interval), now);
+            Step::Failed(failure) => {
+                *reader = None;
+                let interval = self.desired.config.organization.interval;
+                list.failed(Backoff::slow(interval), now);
                 self.report_list(&failure);
             }
         }
@@ -331,18 +330,18 @@ impl Discovery {
 
     fn take_list(&mut self, members: Vec<Member>) {
         let now = self.clock.moment();
-        let interval = self.wanted.config.organization.interval;
+        let interval = self.desired.config.organization.interval;
         let count = members.len();
         let known = self.known.organization.as_deref();
         let progress = &mut self.progress;
-        let (organization, doubt) =
-            organization::merge(known, members, progress.doubt.as_ref(), now, interval);
-        if doubt != progress.doubt
-            && let Some(doubt) = &doubt
+        let pending = progress.pending_loss.as_ref();
+        let (organization, loss) = organization::merge(known, members, pending, now, interval);
+        if loss != progress.pending_loss
+            && let Some(loss) = &loss
         {
             warn!(
                 listed = count,
-                lost = doubt.lost.len(),
+                lost = loss.accounts.len(),
                 "the organization's list lost more than a tenth of the accounts; they stay until \
                  a second list has lost them too"
             );
@@ -351,14 +350,14 @@ impl Discovery {
             info!("the organization's accounts are listed again");
         }
         progress.listed = Some(now);
-        progress.doubt = doubt;
+        progress.pending_loss = loss;
         progress
             .tags
             .keep(|id| organization.members.contains_key(id));
         self.known.organization = Some(Arc::new(organization));
         self.known.organization_confirmed = true;
         self.publish();
-        // A failure to identify the caller is reported already.
+        // An unknown caller is reported already.
         if self.known.caller_confirmed {
             self.note_discovery(true);
         }
@@ -391,7 +390,7 @@ impl Discovery {
     }
 
     fn take_features(&mut self, answer: Result<RootFeatures, Failure>) {
-        let interval = self.wanted.config.organization.interval;
+        let interval = self.desired.config.organization.interval;
         let now = self.clock.moment();
         let plan = &mut self.progress.features;
         if let Err(failure) = &answer {
@@ -410,14 +409,14 @@ impl Discovery {
         self.exporter.note(|view| view.features = answer.ok());
     }
 
-    /// Begins to read the tags of this shard's accounts: new ones at once, the others once a day.
+    /// Starts to read the tags of this shard's accounts: of new ones now, of the others once a day.
     fn begin_tags(&mut self) {
-        let config = &self.wanted.config;
+        let config = &self.desired.config;
         let keys = &config.organization.tag_labels;
         if let Some(organization) = &mut self.known.organization
             && organization.tag_labels != *keys
         {
-            // Others were read before.
+            // Other keys were read before.
             let organization = Arc::make_mut(organization);
             organization.tag_labels.clone_from(keys);
             for member in organization.members.values_mut() {
@@ -445,7 +444,7 @@ impl Discovery {
             warn!(account = %id, reason = %failure.reason, error = failure.message,
                 "tags of an account cannot be read; its labels stay as they were");
         }
-        let keys = &self.wanted.config.organization.tag_labels;
+        let keys = &self.desired.config.organization.tag_labels;
         if let Ok(mut tags) = answer
             && let Some(organization) = &mut self.known.organization
             && let Some(member) = Arc::make_mut(organization).members.get_mut(&id)
@@ -461,20 +460,14 @@ impl Discovery {
     }
 }
 
-/// The accounts to watch, found out once, for a command. A failure beside the list says that it is
-/// not whole.
+/// Finds the accounts to monitor once, for a command. With a failure, the list is not complete.
 pub async fn once(config: &Config, aws: &Aws, clock: &Clock) -> (AccountList, Option<Failure>) {
     let mut known = Known::default();
-    let failure = find_out(config, aws, clock, &mut known).await.err();
+    let failure = find(config, aws, clock, &mut known).await.err();
     (assemble(config, &known).unwrap_or_default(), failure)
 }
 
-async fn find_out(
-    config: &Config,
-    aws: &Aws,
-    clock: &Clock,
-    known: &mut Known,
-) -> Result<(), Failure> {
+async fn find(config: &Config, aws: &Aws, clock: &Clock, known: &mut Known) -> Result<(), Failure> {
     let (region, organization) = (&config.aws.region, &config.organization);
     if !organization.enabled && !config.accounts.is_empty() {
         return Ok(());
@@ -494,14 +487,14 @@ async fn find_out(
     };
     known.caller = Some(caller.account);
     known.caller_confirmed = true;
-    let mut reading = Reading::default();
+    let mut reader = ListReader::default();
     while organization.enabled && known.organization.is_none() {
-        let answer = aws.list_accounts(region, reading.token()).await;
-        match reading.take(answer, fastrand::f64()) {
+        let answer = aws.list_accounts(region, reader.token()).await;
+        match reader.take(answer, fastrand::f64()) {
             Step::Next => {}
-            Step::Again { pause, .. } => clock.sleep_until(clock.moment() + pause).await,
-            Step::GivenUp(failure) => return Err(failure),
-            Step::Whole(members) => {
+            Step::Retry { pause, .. } => clock.sleep_until(clock.moment() + pause).await,
+            Step::Failed(failure) => return Err(failure),
+            Step::Complete(members) => {
                 let (now, interval) = (clock.moment(), organization.interval);
                 let (merged, _) = organization::merge(None, members, None, now, interval);
                 known.organization = Some(Arc::new(merged));
@@ -512,10 +505,10 @@ async fn find_out(
     Ok(())
 }
 
-fn orders(wanted: &Wanted, known: &Known) -> Orders {
+fn orders(desired: &Desired, known: &Known) -> Orders {
     Orders {
-        generation: wanted.generation,
-        settings: wanted.settings,
-        list: assemble(&wanted.config, known),
+        generation: desired.generation,
+        settings: desired.settings,
+        list: assemble(&desired.config, known),
     }
 }

@@ -1,6 +1,7 @@
-//! The organization's list: read page by page, and compared with the one before.
+//! The organization's list of accounts: read page by page, and merged into the one before.
 //!
-//! Half a list is none, and a list that lost many accounts is not taken at its first word.
+//! An incomplete list is never used, and a list that lost many accounts not before a second one
+//! confirms it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,42 +13,42 @@ use crate::clock::Moment;
 use crate::failure::{Failure, Reason};
 use crate::views::{KnownMember, KnownOrganization};
 
-/// How often in a row one page may fail before the list is given up. With 3 % of the calls failing,
-/// a list of 500 pages is given up once in 10^11 times.
-const PATIENCE: u32 = 8;
+/// How often one page is retried. With 3 % of the calls failing, a list of 500 pages fails once in
+/// 10^11 times.
+const MAX_RETRIES: u32 = 8;
 
-/// So many pages in a row that name no further account are no list.
-const MOST_EMPTY_PAGES: u32 = 100;
+/// After this many pages in a row without a new account the list fails.
+const MAX_EMPTY_PAGES: u32 = 100;
 
-/// A list that is being read. What was read stays while a page is tried again.
+/// Reads a list. Its pages stay while the next one is retried.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
+pub(super) struct ListReader {
     members: BTreeMap<AccountId, Member>,
     token: Option<String>,
-    empty: u32,
+    empty_pages: u32,
     failures: u32,
 }
 
-/// How a reading goes on.
+/// What to do after a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask for the next page at once.
+    /// Read the next page at once.
     Next,
-    /// Ask for the same page again after a pause.
-    Again {
+    /// Read the same page again after a pause.
+    Retry {
         pause: Duration,
-        /// How often in a row it has failed now.
+        /// How often in a row it has failed.
         failures: u32,
         failure: Failure,
     },
-    /// The list is whole.
-    Whole(Vec<Member>),
-    /// The list is given up.
-    GivenUp(Failure),
+    /// Use the list, which is complete.
+    Complete(Vec<Member>),
+    /// Give the list up.
+    Failed(Failure),
 }
 
-impl Reading {
-    /// What to ask for the next page with.
+impl ListReader {
+    /// The token of the next page.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
@@ -58,12 +59,12 @@ impl Reading {
             Ok(page) => page,
             Err(failure) => {
                 self.failures += 1;
-                let will_not_pass =
+                let is_permanent =
                     matches!(failure.reason, Reason::AccessDenied | Reason::Unsupported);
-                if self.failures > PATIENCE || will_not_pass {
-                    return Step::GivenUp(failure);
+                if self.failures > MAX_RETRIES || is_permanent {
+                    return Step::Failed(failure);
                 }
-                return Step::Again {
+                return Step::Retry {
                     pause: page_backoff().pause(self.failures, draw),
                     failures: self.failures,
                     failure,
@@ -71,65 +72,64 @@ impl Reading {
             }
         };
         self.failures = 0;
-        self.empty += 1;
+        self.empty_pages += 1;
         for member in members {
             if self.members.insert(member.id, member).is_none() {
-                self.empty = 0;
+                self.empty_pages = 0;
             }
         }
         if next.is_some() {
             let is_repeated = next == self.token;
             self.token = next;
-            if is_repeated || self.empty == MOST_EMPTY_PAGES {
-                return Step::GivenUp(no_list("its pages do not end"));
+            if is_repeated || self.empty_pages == MAX_EMPTY_PAGES {
+                return Step::Failed(failed("its pages do not end"));
             }
             return Step::Next;
         }
-        // The management account is always one of them.
+        // An organization has at least its management account.
         if self.members.is_empty() {
-            return Step::GivenUp(no_list("it is empty"));
+            return Step::Failed(failed("it is empty"));
         }
-        Step::Whole(std::mem::take(&mut self.members).into_values().collect())
+        Step::Complete(std::mem::take(&mut self.members).into_values().collect())
     }
 }
 
-/// The pauses after a page or a tag that failed: Organizations allows a few calls a second to all
-/// callers of the organization together.
+/// The pauses after a failed page or tag: Organizations allows all callers of an organization
+/// together a few calls a second.
 pub(super) fn page_backoff() -> Backoff {
     Backoff::live(Duration::from_secs(1))
 }
 
-fn no_list(why: &str) -> Failure {
+fn failed(why: &str) -> Failure {
     Failure::new(
         Reason::Other,
         format!("organizations:ListAccounts: {why}; the list stays as it was"),
     )
 }
 
-/// The doubt about a list that lost more than a tenth of the accounts: they stay until a second
-/// list, half an interval later, has lost them too.
+/// The accounts of a list that lost more than a tenth of them. They stay until a second list, half
+/// an interval later, has lost them too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Doubt {
-    /// The accounts that the list lost.
-    pub lost: BTreeSet<AccountId>,
+pub(super) struct PendingLoss {
+    pub accounts: BTreeSet<AccountId>,
     since: Moment,
 }
 
-impl Doubt {
+impl PendingLoss {
     /// When a second list may confirm the loss.
-    pub fn ends(&self, interval: Duration) -> Moment {
+    pub fn confirmable(&self, interval: Duration) -> Moment {
         self.since + interval / 2
     }
 }
 
-/// Merges a list into what was known before, and says what it lost that is in doubt.
+/// Merges a list into the one before. Returns the loss that a second list must confirm, too.
 pub(super) fn merge(
     before: Option<&KnownOrganization>,
     listed: Vec<Member>,
-    doubt: Option<&Doubt>,
+    pending: Option<&PendingLoss>,
     now: Moment,
     interval: Duration,
-) -> (KnownOrganization, Option<Doubt>) {
+) -> (KnownOrganization, Option<PendingLoss>) {
     let empty = KnownOrganization::default();
     let before = before.unwrap_or(&empty);
     let management = listed.iter().find_map(|member| member.management);
@@ -145,17 +145,18 @@ pub(super) fn merge(
     let is_lost = |id| !members.get(id).is_some_and(|member| member.living);
     let lost = in_use.filter(|(id, _)| is_lost(id));
     let mut lost: BTreeMap<AccountId, &KnownMember> = lost.map(|(id, it)| (*id, it)).collect();
-    let next = match doubt {
+    let next = match pending {
         _ if lost.len() * 10 <= count => {
             lost.clear();
             None
         }
-        Some(doubt) if now < doubt.ends(interval) => Some(doubt.clone()),
+        Some(pending) if now < pending.confirmable(interval) => Some(pending.clone()),
         _ => {
-            // What both lists lost is gone.
-            lost.retain(|id, _| !doubt.is_some_and(|doubt| doubt.lost.contains(id)));
-            let lost: BTreeSet<AccountId> = lost.keys().copied().collect();
-            (!lost.is_empty()).then_some(Doubt { lost, since: now })
+            // Accounts that both lists lost are dropped.
+            lost.retain(|id, _| !pending.is_some_and(|pending| pending.accounts.contains(id)));
+            let accounts: BTreeSet<AccountId> = lost.keys().copied().collect();
+            let since = now;
+            (!accounts.is_empty()).then_some(PendingLoss { accounts, since })
         }
     };
     members.extend(lost.into_iter().map(|(id, member)| (id, member.clone())));
@@ -202,27 +203,27 @@ mod tests {
     }
 
     fn failure(reason: Reason) -> Result<AccountPage, Failure> {
-        Err(Failure::new(reason, "as the test wants"))
+        Err(Failure::new(reason, "as the test has it"))
     }
 
     #[test]
     fn a_list_of_500_pages_of_which_three_calls_in_a_hundred_fail_completes() {
         let mut random = fastrand::Rng::with_seed(10);
-        let mut reading = Reading::default();
+        let mut reader = ListReader::default();
         let (mut calls, mut pauses) = (0, Duration::ZERO);
         let members = loop {
             calls += 1;
-            let number = reading.token().map_or(1, |token| token.parse().unwrap());
+            let number = reader.token().map_or(1, |token| token.parse().unwrap());
             let answer = if random.u8(0..100) < 3 {
                 failure(Reason::Service)
             } else {
                 Ok(page(number, number, (number < 500).then_some(number + 1)))
             };
-            match reading.take(answer, random.f64()) {
+            match reader.take(answer, random.f64()) {
                 Step::Next => {}
-                Step::Again { pause, .. } => pauses += pause,
-                Step::Whole(members) => break members,
-                Step::GivenUp(failure) => panic!("{failure}"),
+                Step::Retry { pause, .. } => pauses += pause,
+                Step::Complete(members) => break members,
+                Step::Failed(failure) => panic!("{failure}"),
             }
         };
         assert_eq!(members.len(), 500);
@@ -231,74 +232,74 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_tried_nine_times_and_a_page_that_works_begins_the_count_anew() {
-        let mut reading = Reading::default();
+    fn a_page_is_tried_nine_times_and_a_page_that_works_resets_the_count() {
+        let mut reader = ListReader::default();
         for number in 1..=3 {
-            for failures in 1..=PATIENCE {
-                let Step::Again {
+            for failures in 1..=MAX_RETRIES {
+                let Step::Retry {
                     pause,
                     failures: found,
                     ..
-                } = reading.take(failure(Reason::Timeout), 1.0)
+                } = reader.take(failure(Reason::Timeout), 1.0)
                 else {
                     panic!("given up after {failures}");
                 };
                 assert_eq!(found, failures);
                 assert!(pause <= Duration::from_secs(10));
             }
-            let step = reading.take(Ok(page(number, number, Some(number + 1))), 1.0);
+            let step = reader.take(Ok(page(number, number, Some(number + 1))), 1.0);
             assert_eq!(step, Step::Next);
         }
-        for _ in 1..=PATIENCE {
-            reading.take(failure(Reason::Network), 1.0);
+        for _ in 1..=MAX_RETRIES {
+            reader.take(failure(Reason::Network), 1.0);
         }
-        let last = reading.take(failure(Reason::Network), 1.0);
-        assert!(matches!(last, Step::GivenUp(_)), "{last:?}");
+        let last = reader.take(failure(Reason::Network), 1.0);
+        assert!(matches!(last, Step::Failed(_)), "{last:?}");
     }
 
     #[test]
-    fn what_does_not_pass_by_itself_ends_a_reading_at_once() {
+    fn a_permanent_failure_ends_the_list_at_once() {
         for reason in [Reason::AccessDenied, Reason::Unsupported] {
-            let step = Reading::default().take(failure(reason), 1.0);
-            assert!(matches!(step, Step::GivenUp(_)), "{step:?}");
+            let step = ListReader::default().take(failure(reason), 1.0);
+            assert!(matches!(step, Step::Failed(_)), "{step:?}");
         }
     }
 
     #[test]
-    fn pages_that_do_not_end_are_no_list() {
+    fn pages_that_do_not_end_fail_the_list() {
         let again = |token: &dyn Fn(u32) -> String| {
-            let mut reading = Reading::default();
-            (0..=MOST_EMPTY_PAGES)
+            let mut reader = ListReader::default();
+            (0..=MAX_EMPTY_PAGES)
                 .map(|nth| {
                     let page = AccountPage {
                         members: Vec::new(),
                         next: Some(token(nth)),
                     };
-                    reading.take(Ok(page), 1.0)
+                    reader.take(Ok(page), 1.0)
                 })
-                .position(|step| matches!(step, Step::GivenUp(_)))
+                .position(|step| matches!(step, Step::Failed(_)))
         };
         assert_eq!(again(&|_| "same".to_owned()), Some(1));
         assert_eq!(again(&|nth| nth.to_string()), Some(99));
     }
 
-    /// Lists that follow each other, and the time at which they do.
+    /// Consecutive lists, and the time.
     #[derive(Default)]
     struct Lists {
         known: Option<KnownOrganization>,
-        doubt: Option<Doubt>,
+        pending: Option<PendingLoss>,
         now: Moment,
     }
 
     impl Lists {
-        /// Merges a list; how many accounts are in use then, and how many of those are in doubt.
+        /// Merges a list. Returns how many accounts are in use, and how many of those are pending.
         fn merge(&mut self, listed: Vec<Member>) -> (usize, usize) {
-            let doubt = self.doubt.as_ref();
-            let (known, doubt) = merge(self.known.as_ref(), listed, doubt, self.now, INTERVAL);
+            let pending = self.pending.as_ref();
+            let (known, pending) = merge(self.known.as_ref(), listed, pending, self.now, INTERVAL);
             let in_use = known.members.values().filter(|it| it.living).count();
-            let in_doubt = doubt.as_ref().map_or(0, |doubt| doubt.lost.len());
-            (self.known, self.doubt) = (Some(known), doubt);
-            (in_use, in_doubt)
+            let lost = pending.as_ref().map_or(0, |pending| pending.accounts.len());
+            (self.known, self.pending) = (Some(known), pending);
+            (in_use, lost)
         }
 
         fn wait(&mut self, duration: Duration) -> &mut Self {
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_both_lists_lost_is_dropped_and_nothing_else() {
+    fn only_accounts_that_both_lists_lost_are_dropped() {
         let mut lists = Lists::default();
         lists.merge(list(1..=20));
         assert_eq!(lists.merge(list(1..=10)), (20, 10));
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_whole_again_ends_the_doubt() {
+    fn a_complete_list_clears_the_pending_loss() {
         let mut lists = Lists::default();
         lists.merge(list(1..=20));
         lists.merge(list(1..=10));
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn suspended_accounts_count_as_lost_and_new_ones_join_a_doubted_list() {
+    fn suspended_accounts_count_as_lost_and_new_ones_are_added_all_the_same() {
         let mut lists = Lists::default();
         lists.merge(list(1..=9));
         let mut next = list(2..=10);

@@ -1,4 +1,4 @@
-//! Which shard an account belongs to.
+//! The shard of each account.
 //!
 //! Source: Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm" (2014): when the
 //! number of shards grows from n to n + 1, one account in n + 1 moves, and only to the new shard.
@@ -6,13 +6,13 @@
 use crate::account::AccountId;
 use crate::config::Shard;
 
-/// Whether an account is one of this shard's.
+/// Whether an account belongs to this shard.
 pub fn holds(shard: &Shard, account: AccountId) -> bool {
     of(account, shard.total) == shard.index
 }
 
-/// The shard of an account, from 0 to `total` - 1. The same in every version of this program:
-/// shards of two versions run side by side while one replaces the other.
+/// The shard of an account, from 0 to `total` - 1. It must never change: shards of two versions run
+/// side by side during an update.
 fn of(account: AccountId, total: u32) -> u32 {
     let mut key = mixed(account.number());
     let (mut shard, mut next) = (0u32, 0u32);
@@ -24,7 +24,7 @@ fn of(account: AccountId, total: u32) -> u32 {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "it is positive, and past every total where it saturates"
+            reason = "it is positive, and above every total where it saturates"
         )]
         let jump = jump as u32;
         next = jump;
@@ -32,7 +32,7 @@ fn of(account: AccountId, total: u32) -> u32 {
     shard
 }
 
-/// Spreads ids that differ in a few digits over all numbers: the finalizer of `SplitMix64`.
+/// Spreads similar ids over all numbers. It is the finalizer of `SplitMix64`.
 fn mixed(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn one_shard_holds_all() {
+    fn a_single_shard_has_all_accounts() {
         assert!(ids(1000).all(|id| of(id, 1) == 0));
     }
 
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_stays_in_its_shard_from_version_to_version() {
+    fn the_shard_of_an_account_never_changes() {
         let shards: Vec<u32> = ids(12).map(|id| of(id, 5)).collect();
         assert_eq!(shards, PINNED);
     }

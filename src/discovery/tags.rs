@@ -1,6 +1,6 @@
-//! The tags of accounts that become labels: whose are read next.
+//! Decides which account's tags are read next.
 //!
-//! An account whose tags cannot be read never keeps those of others from being read.
+//! An account whose tags cannot be read does not delay the others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -13,27 +13,27 @@ use super::organization::page_backoff;
 /// How many accounts' tags are read at the same time.
 const AT_ONCE: usize = 4;
 
-/// So many failures in a row end a round: then the permission is missing, or AWS is down.
-const MOST_FAILURES: u32 = 10;
+/// A round ends after this many failures in a row: the permission is missing, or AWS is down.
+const MAX_FAILURES: u32 = 10;
 
-/// Whose tags are read next, in rounds that begin with each list of the organization.
+/// The accounts whose tags are to be read, in rounds that begin with each list.
 #[derive(Debug, Default)]
 pub(super) struct Tags {
     queue: VecDeque<AccountId>,
     reading: HashSet<AccountId>,
-    /// Accounts whose tags could not be read the last time, and when that was.
+    /// The accounts whose tags could not be read the last time, and that time.
     failed: HashMap<AccountId, Moment>,
     /// Failures in a row in this round.
     failures: u32,
     /// Throttled calls in a row.
     throttled: u32,
-    /// When the next may be read.
+    /// When the next account may be read.
     due: Moment,
 }
 
 impl Tags {
-    /// Begins a round with the accounts whose tags are due, and when those were last read: those
-    /// that failed last, and of the others those first that were never read.
+    /// Begins a round with the accounts whose tags are due, each with the time of its last reading.
+    /// Those that failed come last, and those that were never read first.
     pub fn begin(&mut self, due: impl Iterator<Item = (Option<Timestamp>, AccountId)>) {
         let mut due: Vec<_> = due
             .filter(|(_, id)| !self.reading.contains(id))
@@ -44,12 +44,12 @@ impl Tags {
         self.failures = 0;
     }
 
-    /// When the next account's tags are to be read; `None` where nothing is to be done.
+    /// When the next account may be read; `None` where there is none.
     pub fn due(&self) -> Option<Moment> {
         (!self.queue.is_empty() && self.reading.len() < AT_ONCE).then_some(self.due)
     }
 
-    /// The account whose tags are read now.
+    /// Takes the account that is read now.
     pub fn next(&mut self) -> Option<AccountId> {
         let id = self.queue.pop_front()?;
         self.reading.insert(id);
@@ -61,7 +61,7 @@ impl Tags {
         self.queue.is_empty() && self.reading.is_empty()
     }
 
-    /// Takes what came of an account's tags. Whether that is the first failure since all worked.
+    /// Takes the outcome of an account. Returns whether it is the first failure since all worked.
     pub fn take(
         &mut self,
         id: AccountId,
@@ -87,7 +87,7 @@ impl Tags {
                 let is_first = self.failed.is_empty();
                 self.failed.insert(id, now);
                 self.failures += 1;
-                if self.failures >= MOST_FAILURES {
+                if self.failures >= MAX_FAILURES {
                     self.queue.clear();
                 }
                 is_first
@@ -95,7 +95,7 @@ impl Tags {
         }
     }
 
-    /// Forgets the accounts that are no longer in the organization.
+    /// Forgets the accounts that are not in the organization.
     pub fn keep(&mut self, is_member: impl Fn(&AccountId) -> bool) {
         self.failed.retain(|id, _| is_member(id));
     }
@@ -112,9 +112,8 @@ mod tests {
         format!("{number:012}").parse().unwrap()
     }
 
-    /// Reads the tags of 200 accounts in so many rounds, ten minutes apart, with `answer`; gives
-    /// the accounts that were labelled, how many calls that took and how many failures were
-    /// reported.
+    /// Reads the tags of 200 accounts in rounds ten minutes apart. Returns the accounts with labels,
+    /// the number of calls, and the number of reported failures.
     fn read(
         rounds: u64,
         answer: impl Fn(AccountId) -> Result<(), Failure>,

@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::account::{Access, Account};
-use crate::aws::{Observe, StandIn};
 use crate::clock::{Hand, Timestamp};
 use crate::config::Organization;
 use crate::schedule::{Settings, Sources};
@@ -23,12 +22,6 @@ const NOW: i64 = 1_789_132_492;
 /// How long a test waits for anything, by the real clock.
 const BOUND: Duration = Duration::from_secs(30);
 
-struct Uncounted;
-
-impl Observe for Uncounted {
-    fn called(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
-}
-
 /// A discovery that runs against a simulated AWS.
 struct Bench {
     world: World,
@@ -37,7 +30,7 @@ struct Bench {
     clock: Clock,
     hand: Hand,
     exporter: Arc<Exporter>,
-    wanted: watch::Sender<Wanted>,
+    desired: watch::Sender<Desired>,
     orders: watch::Receiver<Orders>,
     running: JoinHandle<()>,
 }
@@ -47,8 +40,7 @@ impl Bench {
         Self::start_with(world, config, None, |_| {}).await
     }
 
-    /// As [`Self::start`], remembering the caller; `request` is called before each request is
-    /// answered.
+    /// As [`Self::start`], with the caller in the state. `request` is called before each answer.
     async fn start_with(
         world: World,
         config: Config,
@@ -70,12 +62,10 @@ impl Bench {
             profile: None,
             // By the clock that the tests move.
             timeout: INTERVAL * 100,
-            stand_in: Some(StandIn {
-                endpoint_url: simulator.url(),
-            }),
+            stand_in: Some(simulator.url()),
         };
-        let aws = Aws::new(&settings, Arc::new(Uncounted), clock.clone()).await;
-        let (wanted, changes) = watch::channel(wanted(0, config));
+        let aws = Aws::new(&settings, Arc::new(()), clock.clone()).await;
+        let (desired, changes) = watch::channel(desired(0, config));
         let exporter = Arc::<Exporter>::default();
         let (discovery, orders) = Discovery::new(
             changes,
@@ -93,13 +83,13 @@ impl Bench {
             clock,
             hand,
             exporter,
-            wanted,
+            desired,
             orders,
             running,
         }
     }
 
-    /// Waits until the orders are so.
+    /// Waits until the orders fulfil a condition.
     async fn until(&mut self, is_so: impl Fn(&Orders) -> bool) -> AccountList {
         let orders = tokio::time::timeout(BOUND, self.orders.wait_for(is_so));
         let orders = orders.await.expect("in time").expect("discovery runs");
@@ -122,7 +112,7 @@ impl Bench {
         tokio::time::timeout(BOUND, wait).await.expect(what);
     }
 
-    /// Waits until an operation was called so often.
+    /// Waits until an operation was called this many times.
     async fn until_called(&self, operation: &str, times: u64) {
         self.until_so(operation, |bench| bench.world.total(operation) >= times)
             .await;
@@ -136,7 +126,7 @@ impl Bench {
             .await;
     }
 
-    /// Lets everything happen that happens without time going on.
+    /// Lets all tasks run until they wait for the clock.
     async fn settle(&self) {
         for _ in 0..200 {
             tokio::task::yield_now().await;
@@ -149,11 +139,11 @@ impl Bench {
 
     fn reload(&self, change: impl FnOnce(&mut Config)) -> u64 {
         let (generation, mut config) = {
-            let wanted = self.wanted.borrow();
-            (wanted.generation + 1, Config::clone(&wanted.config))
+            let desired = self.desired.borrow();
+            (desired.generation + 1, Config::clone(&desired.config))
         };
         change(&mut config);
-        self.wanted.send_replace(wanted(generation, config));
+        self.desired.send_replace(desired(generation, config));
         generation
     }
 
@@ -162,7 +152,7 @@ impl Bench {
     }
 }
 
-fn wanted(generation: u64, config: Config) -> Wanted {
+fn desired(generation: u64, config: Config) -> Desired {
     let settings = Settings {
         concurrency: 1,
         timeout: SECOND,
@@ -179,7 +169,7 @@ fn wanted(generation: u64, config: Config) -> Wanted {
         user_detail: false,
         max_detail_series: 0,
     };
-    Wanted {
+    Desired {
         generation,
         config: Arc::new(config),
         settings,
@@ -221,7 +211,7 @@ async fn one_failure_to_identify_the_caller_costs_a_second() {
 }
 
 #[tokio::test]
-async fn the_caller_is_asked_for_until_sts_answers() {
+async fn the_caller_s_identity_is_asked_for_until_sts_answers() {
     let world = World::generate(3, 1, NOW);
     world.fault(
         Fault::new(FaultKind::Throttling)
@@ -240,7 +230,7 @@ async fn the_caller_is_asked_for_until_sts_answers() {
 }
 
 #[tokio::test]
-async fn a_hanging_identity_keeps_no_new_account_from_being_watched() {
+async fn new_accounts_are_monitored_while_sts_hangs() {
     let world = World::generate(3, 1, NOW);
     let caller = Some(world.hub().to_string().parse().unwrap());
     world.fault(Fault::new(FaultKind::NeverAnswer).on("GetCallerIdentity"));
@@ -267,7 +257,7 @@ async fn a_list_of_500_pages_completes_while_three_calls_in_a_hundred_fail() {
     let clock = tokio::spawn(async move {
         let mut last = 0;
         loop {
-            // Time goes on when nothing else does.
+            // Moves the clock when nothing else happens.
             for _ in 0..1_000 {
                 tokio::task::yield_now().await;
             }
@@ -318,7 +308,7 @@ async fn one_account_whose_tags_always_fail_costs_no_other_its_labels() {
 }
 
 #[tokio::test]
-async fn reloads_cancel_no_list_that_is_being_read() {
+async fn a_reload_does_not_cancel_a_list_that_is_being_read() {
     let world = World::generate(40, 1, NOW);
     world.fault(Fault::new(FaultKind::Delay(Duration::from_millis(200))).on("ListAccounts"));
     let mut bench = Bench::start(world, config()).await;
@@ -345,7 +335,7 @@ async fn reloads_cancel_no_list_that_is_being_read() {
 }
 
 #[tokio::test]
-async fn the_doubt_about_a_list_and_its_half_interval_survive_reloads() {
+async fn a_pending_loss_and_its_half_interval_survive_reloads() {
     let world = World::generate(40, 1, NOW);
     world.organization(|it| it.page_size = 100);
     let mut bench = Bench::start(world, config()).await;
@@ -432,7 +422,7 @@ async fn an_organization_that_is_turned_on_is_read_at_once() {
 }
 
 #[tokio::test]
-async fn the_features_of_the_organization_are_known_or_unknown_and_never_guessed() {
+async fn the_features_are_known_or_unknown_and_never_guessed() {
     let mut bench = Bench::start(World::generate(2, 1, NOW), config()).await;
     bench.until_confirmed().await;
     let features = |bench: &Bench| bench.view().features;
@@ -480,7 +470,7 @@ async fn a_list_that_cannot_be_read_is_reported_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_command_finds_the_accounts_once_and_says_what_it_could_not() {
+async fn a_command_gets_the_accounts_or_the_failure() {
     let bench = Bench::start(World::generate(30, 1, NOW), Config::default()).await;
     let (list, failure) = once(&config(), &bench.aws, &bench.clock).await;
     assert_eq!((list.accounts.len(), failure), (30, None));
@@ -493,9 +483,9 @@ async fn a_command_finds_the_accounts_once_and_says_what_it_could_not() {
 }
 
 #[tokio::test]
-async fn it_ends_with_the_sender_of_changes() {
+async fn discovery_ends_when_the_sender_of_changes_is_dropped() {
     let bench = Bench::start(World::generate(2, 1, NOW), config()).await;
-    drop(bench.wanted);
+    drop(bench.desired);
     tokio::time::timeout(BOUND, bench.running)
         .await
         .unwrap()

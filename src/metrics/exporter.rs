@@ -5,7 +5,7 @@ use std::array;
 use prometheus_client::metrics::MetricType;
 
 use super::family::{Family, Samples};
-use crate::build::{REVISION, RUSTC};
+use crate::build::{RUSTC, VERSION, revision};
 use crate::failure::Reason;
 use crate::views::CALL_BUCKETS;
 
@@ -14,7 +14,7 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "aws_root_exporter_build_info",
         help: "Always 1. Names the version, the source revision and the compiler the exporter was built from.",
         labels: &["version", "revision", "rustc"],
-        samples: Samples::Once(|_, out| out.gauge([env!("CARGO_PKG_VERSION"), REVISION, RUSTC], 1)),
+        samples: Samples::Once(|_, out| out.gauge([VERSION, revision(), RUSTC], 1)),
         ..Family::ONCE
     },
     Family {

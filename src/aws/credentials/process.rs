@@ -1,14 +1,14 @@
 //! Ends a `credential_process` that takes too long, and whatever it started.
 //!
-//! The SDK runs it and keeps no handle of it. So each run carries a mark in its environment, which
-//! all that it starts inherits; nothing without the mark is ever ended.
+//! The SDK runs it and keeps no handle of it. Each run carries a mark in its environment, which all
+//! that it starts inherits. Nothing without the mark is ever ended.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The runs that have not ended.
+/// How many runs have not ended.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// What a mark of this process begins with.
+/// The start of every mark of this process.
 fn marks() -> String {
     format!(
         "AWS_ROOT_EXPORTER_CREDENTIAL_PROCESS={}-",
@@ -16,14 +16,14 @@ fn marks() -> String {
     )
 }
 
-/// Ends what still runs, as this process ends.
+/// Ends every `credential_process` that still runs. Call it when this process ends.
 pub fn end_processes() {
     if RUNNING.load(Ordering::Relaxed) > 0 {
         end(&marks());
     }
 }
 
-/// Ends the processes with its mark when it is dropped before [`Self::finished`].
+/// One run. Dropped before [`Self::finished`], it ends the processes with its mark.
 pub(super) struct Run {
     mark: String,
 }
@@ -38,7 +38,7 @@ impl Run {
         }
     }
 
-    /// What goes before the command, for the shell that runs it.
+    /// The text to put before the command, for the shell that runs it.
     pub fn before(&self) -> String {
         if cfg!(target_os = "linux") {
             format!("export {}; ", self.mark)
@@ -47,7 +47,7 @@ impl Run {
         }
     }
 
-    /// The processes have ended by themselves.
+    /// Records that the processes have ended by themselves.
     pub fn finished(mut self) {
         self.mark.clear();
     }
@@ -62,8 +62,8 @@ impl Drop for Run {
     }
 }
 
-/// Ends all that has this mark: the shell has it in its command, what the shell runs in its
-/// environment.
+/// Ends all processes with this mark: the shell has it in its command line, and what the shell runs
+/// in its environment.
 #[cfg(target_os = "linux")]
 fn end(mark: &str) {
     use rustix::process::{Pid, Signal, kill_process};
@@ -82,12 +82,12 @@ fn end(mark: &str) {
             .iter()
             .any(|file| holds_mark(process.path().join(file)))
         {
-            // One that has ended meanwhile is none of our concern.
+            // One that has ended meanwhile is fine.
             let _ = kill_process(id, Signal::KILL);
         }
     }
 }
 
-/// Nothing is marked elsewhere.
+/// Other systems have no marks.
 #[cfg(not(target_os = "linux"))]
 fn end(_: &str) {}

@@ -1,60 +1,48 @@
-//! Notices that the shared files change, without ever waiting for the disk they are on.
+//! Notices changes of the shared files, and never waits for their disk.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::files::{Paths, Stamp};
+use super::files::{Stamp, stamps};
 use crate::clock::Moment;
 
-/// How often the files are looked at, while credentials are used.
+/// The time between two checks of the files, while credentials are used.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Counts the changes of the shared files.
 #[derive(Debug)]
-pub(in crate::aws) struct Watch {
-    paths: Paths,
-    seen: Mutex<Seen>,
-}
+pub(in crate::aws) struct Watch(Mutex<Seen>);
 
 #[derive(Debug)]
 struct Seen {
-    stamp: Stamp,
+    stamps: [Stamp; 2],
     changes: u64,
-    /// When the next look is due; `None` while one is under way.
+    /// When the next check is due; `None` during one.
     next: Option<Moment>,
 }
 
 impl Watch {
-    /// Begins with the files as they are now.
-    pub fn new(paths: Paths) -> Self {
-        let seen = Seen {
-            stamp: paths.stamp(),
+    /// Starts with the files as they are now.
+    pub fn new() -> Self {
+        Self(Mutex::new(Seen {
+            stamps: stamps(),
             changes: 0,
             next: Some(Moment::default()),
-        };
-        Self {
-            paths,
-            seen: Mutex::new(seen),
-        }
+        }))
     }
 
-    /// Where the files are.
-    pub fn paths(&self) -> &Paths {
-        &self.paths
-    }
-
-    /// How often the files have changed, as far as that has been noticed: within a second or so.
+    /// How often the files have changed. A change counts within about a second.
     pub fn changes(self: &Arc<Self>, now: Moment) -> u64 {
         let mut seen = self.seen();
         if seen.next.is_some_and(|next| now >= next) {
             seen.next = None;
             let this = Arc::clone(self);
             tokio::task::spawn_blocking(move || {
-                let stamp = this.paths.stamp();
+                let stamps = stamps();
                 let mut seen = this.seen();
                 seen.next = Some(now + PAUSE);
-                if stamp != seen.stamp {
-                    seen.stamp = stamp;
+                if stamps != seen.stamps {
+                    seen.stamps = stamps;
                     seen.changes += 1;
                 }
             });
@@ -63,6 +51,6 @@ impl Watch {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

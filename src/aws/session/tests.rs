@@ -1,4 +1,4 @@
-//! How a session is opened again, and what a refusal of AWS costs.
+//! When a session is opened again, and how many calls that takes.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::clock::Clock;
 
-/// A slot whose sessions are numbered in the order in which they are opened.
+/// A slot that numbers its sessions.
 struct Bench {
     slot: Arc<Slot>,
     opened: Arc<AtomicUsize>,
@@ -23,7 +23,7 @@ impl Bench {
         }
     }
 
-    /// Makes a call that fails with the reason that `refuses` gives for a session's number.
+    /// Makes a call that fails with the reason that `refuses` returns for the number of its session.
     async fn call(
         &self,
         denial: Denial,
@@ -36,7 +36,7 @@ impl Bench {
                     credentials: Credentials::new(nth.to_string(), "", None, None, "test"),
                     account: None,
                     ends: None,
-                    files: 0,
+                    file_changes: 0,
                 })
             }
         };
@@ -44,13 +44,15 @@ impl Bench {
         let call = |session: Session| async move {
             self.calls.update(|calls| calls + 1);
             let nth = session.credentials.access_key_id().parse().unwrap();
-            refuses(nth).map_or(Ok(()), |reason| Err(Failure::new(reason, "as wanted")))
+            refuses(nth).map_or(Ok(()), |reason| {
+                Err(Failure::new(reason, "as the test has it"))
+            })
         };
         let result = with_slot(&self.slot, open, ASSUME_ROLE, denial, call).await;
         result.err().map(|failure| failure.reason)
     }
 
-    /// How many sessions were opened, and how many calls were made.
+    /// The number of opened sessions, and of calls.
     fn counts(&self) -> (usize, usize) {
         (self.opened.load(Ordering::SeqCst), self.calls.get())
     }
@@ -68,7 +70,7 @@ async fn a_session_that_is_revoked_is_opened_again_at_the_first_denial() {
 }
 
 #[tokio::test]
-async fn what_is_denied_with_a_fresh_session_stays_denied_until_it_has_worked() {
+async fn a_denial_opens_a_new_session_only_after_the_operation_has_worked() {
     let bench = Bench::new();
     for _ in 0..3 {
         assert_eq!(bench.call(Denial::OfSession, |_| DENIED).await, DENIED);
@@ -84,7 +86,7 @@ async fn what_is_denied_with_a_fresh_session_stays_denied_until_it_has_worked() 
 }
 
 #[tokio::test]
-async fn a_target_that_is_denied_costs_no_session() {
+async fn a_denied_target_opens_no_new_session() {
     let bench = Bench::new();
     for _ in 0..3 {
         assert_eq!(bench.call(Denial::OfTarget, |_| None).await, None);
@@ -94,7 +96,7 @@ async fn a_target_that_is_denied_costs_no_session() {
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_is_opened_again_once_a_call() {
+async fn an_ended_session_is_opened_again_once_a_call() {
     let bench = Bench::new();
     let ended = Some(Reason::Credentials);
     let first = |nth| if nth == 1 { ended } else { None };
@@ -105,7 +107,7 @@ async fn a_session_that_has_ended_is_opened_again_once_a_call() {
 }
 
 #[test]
-fn the_account_of_an_assumed_role_is_in_its_arn() {
+fn the_arn_of_an_assumed_role_has_its_account() {
     assert_eq!(
         account_of_arn("arn:aws-us-gov:sts::000000000012:assumed-role/x/y"),
         Some("000000000012".parse().unwrap())

@@ -12,7 +12,7 @@ fn config(text: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
     std::fs::write(&file, text).unwrap();
-    crate::config::load(Some(&file), [], &Overrides::default()).unwrap()
+    crate::config::load(Some(&file), [], &Overrides::default(), &()).unwrap()
 }
 
 const LISTED: &str = r#"

@@ -1,6 +1,6 @@
-//! Addresses to listen on: their form in each source, and combinations that are refused.
+//! Addresses to listen on: their forms in each source, and those that exclude each other.
 
-use aws_root_exporter::config::{Config, Overrides, load_without_file};
+use aws_root_exporter::config::{Config, Overrides, parse};
 
 use super::{load_environment, load_file};
 
@@ -22,7 +22,7 @@ fn addresses_have_the_same_form_in_every_source() {
         listen_addresses: ["[::1]:1", ":2", "localhost:3"].map(str::to_owned).to_vec(),
         ..Overrides::default()
     };
-    assert_eq!(addresses(load_without_file([], &overrides).unwrap()), shown);
+    assert_eq!(addresses(parse(None, [], &overrides, &()).unwrap()), shown);
     for text in ["[::]:1", ":1"] {
         let environment = [
             ("AWS_ROOT_EXPORTER__WEB__LISTEN_ADDRESS", text),
@@ -35,7 +35,7 @@ fn addresses_have_the_same_form_in_every_source() {
 }
 
 #[test]
-fn a_wrong_address_is_told_with_place_value_and_remedy() {
+fn errors_about_addresses_have_place_value_and_fix() {
     for (text, line) in [
         (
             "web.listen_address = [\"127.0.0.1:1\", \"10057\"]",

@@ -1,7 +1,9 @@
-//! The configuration that a file, an environment and flags give.
+//! The configuration from outside: the values that a file, an environment and flags lead to.
 
+mod accounts;
 mod addresses;
 mod errors;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,14 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Secret};
-use aws_root_exporter::config::{
-    Config, LogFormat, MemberAccess, Overrides, load, load_without_file,
-};
+use aws_root_exporter::config::{Config, LogFormat, MemberAccess, Overrides, load, parse};
 use test_support::repository;
 
 const SECRET: &str = "hunter2-hunter2";
 
-/// Loads a file named config.toml; an error's text comes without the temporary folder's name.
+/// Loads a file named config.toml. The error does not have the name of the temporary folder.
 fn load_file(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     load_all(text, environment, &Overrides::default())
 }
@@ -30,7 +30,7 @@ fn load_all(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, text).unwrap();
-    load(Some(&path), pairs(environment), overrides).map_err(|errors| {
+    load(Some(&path), pairs(environment), overrides, &()).map_err(|errors| {
         let prefix = format!("{}/", folder.path().display());
         errors.to_string().replace(&prefix, "")
     })
@@ -42,21 +42,27 @@ fn pairs(environment: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 }
 
 fn load_environment(environment: &[(&str, &str)]) -> Result<Config, String> {
-    load_without_file(pairs(environment), &Overrides::default()).map_err(|error| error.to_string())
+    parse(None, pairs(environment), &Overrides::default(), &()).map_err(|error| error.to_string())
 }
 
 fn account(lines: &str) -> String {
     format!("[[accounts]]\nid = \"111122223333\"\n{lines}\n")
 }
 
+/// Checks that a file has this error and no other.
+#[track_caller]
+fn refuses(text: &str, line: &str) {
+    assert_eq!(load_file(text, &[]).unwrap_err(), line, "\n{text}");
+}
+
 #[test]
-fn without_settings_the_defaults_hold() {
+fn without_settings_all_is_the_default() {
     assert_eq!(load_environment(&[]).unwrap(), Config::default());
 }
 
 #[test]
-fn the_shipped_file_is_found_in_the_current_directory_and_has_the_defaults() {
-    let config = load(None, [], &Overrides::default()).unwrap();
+fn the_shipped_file_in_the_current_directory_means_the_defaults() {
+    let config = load(None, [], &Overrides::default(), &()).unwrap();
     let expected = Config {
         source_file: Some(PathBuf::from("config.toml")),
         ..Config::default()
@@ -64,7 +70,7 @@ fn the_shipped_file_is_found_in_the_current_directory_and_has_the_defaults() {
     assert_eq!(config, expected);
 }
 
-/// The shipped file with all its settings uncommented.
+/// The shipped file with every setting, and no other line, uncommented.
 fn shipped_file_in_full() -> String {
     let shipped = fs::read_to_string(repository("config.toml")).unwrap();
     let setting = |line: &str| {
@@ -120,7 +126,7 @@ fn the_shipped_file_in_full_shows_defaults_and_examples() {
 }
 
 #[test]
-fn a_flag_beats_the_environment_and_the_environment_beats_the_file() {
+fn a_flag_overrides_the_environment_and_the_environment_the_file() {
     let file = "log.level = \"warn\"\nlog.format = \"json\"\nweb.max_requests = 1\n";
     let environment = [
         ("AWS_ROOT_EXPORTER__LOG__LEVEL", "debug"),
@@ -137,7 +143,7 @@ fn a_flag_beats_the_environment_and_the_environment_beats_the_file() {
 }
 
 #[test]
-fn every_flag_reaches_its_setting() {
+fn every_flag_sets_its_setting() {
     let overrides = Overrides {
         listen_addresses: vec!["0.0.0.0:1".to_owned(), "[::1]:2".to_owned()],
         telemetry_path: Some("/m".to_owned()),
@@ -150,7 +156,7 @@ fn every_flag_reaches_its_setting() {
         log_format: Some("json".to_owned()),
         ..Overrides::default()
     };
-    let config = load_without_file([], &overrides).unwrap();
+    let config = parse(None, [], &overrides, &()).unwrap();
     let addresses = ["0.0.0.0:1", "[::1]:2"].map(|address| address.parse().unwrap());
     assert_eq!(config.web.listen_addresses, addresses);
     assert_eq!(config.web.telemetry_path, "/m");
@@ -214,7 +220,7 @@ fn the_environment_has_texts_lists_numbers_and_switches() {
 }
 
 #[test]
-fn the_region_is_set_or_inherited_or_the_default() {
+fn the_region_is_the_setting_or_the_variable_or_the_default() {
     let inherited = [
         ("AWS_DEFAULT_REGION", "eu-west-1"),
         ("AWS_REGION", "eu-central-1"),
@@ -236,25 +242,12 @@ fn the_region_is_set_or_inherited_or_the_default() {
 }
 
 #[test]
-fn an_account_has_the_region_of_the_caller_or_its_own() {
-    let text = account("") + "[[accounts]]\nid = \"000000000001\"\nregion = \"cn-north-1\"\n";
-    let config = load_file(&text, &[("AWS_REGION", "eu-west-1")]).unwrap();
-    let regions: Vec<_> = config
-        .accounts
-        .iter()
-        .map(|account| &account.region)
-        .collect();
-    assert_eq!(regions, ["eu-west-1", "cn-north-1"]);
-    assert_eq!(config.accounts[0].access, Some(Access::Caller));
-}
-
-#[test]
 fn a_relative_path_in_the_file_is_relative_to_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.toml");
     let state = |text: &str, environment: &[(&str, &str)]| {
         fs::write(&file, text).unwrap();
-        let config = load(Some(&file), pairs(environment), &Overrides::default());
+        let config = load(Some(&file), pairs(environment), &Overrides::default(), &());
         config.unwrap().state.path.unwrap()
     };
     let relative = "state.path = \"data/state.redb\"";
@@ -263,32 +256,4 @@ fn a_relative_path_in_the_file_is_relative_to_the_file() {
     assert_eq!(state(absolute, &[]), Path::new("/var/lib/state.redb"));
     let environment = [("AWS_ROOT_EXPORTER__STATE__PATH", "other.json")];
     assert_eq!(state(relative, &environment), Path::new("other.json"));
-}
-
-#[test]
-fn a_role_may_have_a_path() {
-    let arn = "arn:aws-us-gov:iam::111122223333:role/audit/eu/aws-root-exporter";
-    let text = account(&format!("role_arn = {arn:?}\nregion = \"us-gov-east-1\""));
-    let config = load_file(&text, &[]).unwrap();
-    let access = Access::Role {
-        arn: arn.to_owned(),
-        external_id: None,
-    };
-    assert_eq!(config.accounts[0].access, Some(access));
-    let config = load_file("organization.role_name = \"audit/r\"", &[]).unwrap();
-    assert_eq!(config.organization.role_name, "audit/r");
-}
-
-#[test]
-fn debug_hides_external_ids() {
-    let text = format!(
-        "{}[organization]\nexternal_id = {SECRET:?}\n",
-        account(&format!(
-            "role_arn = \"arn:aws:iam::111122223333:role/r\"\nexternal_id = {SECRET:?}"
-        ))
-    );
-    let config = load_file(&text, &[]).unwrap();
-    assert_eq!(config.organization.external_id, Some(Secret::new(SECRET)));
-    let shown = format!("{config:?} {config:#?}");
-    assert!(!shown.contains(SECRET), "{shown}");
 }

@@ -1,5 +1,5 @@
-//! The merged settings, section by section: each value on its own first, then what two of them
-//! say of each other. Every default is taken from [`Config`]'s `Default`.
+//! Reads the merged settings section by section: first each value on its own, then the rules
+//! between two of them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,31 +9,33 @@ use figment::Figment;
 use figment::value::{Dict, Value};
 
 use super::error::{ConfigError, ConfigErrors};
+use super::model::{
+    Aws, Config, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web,
+};
+use super::region::{FoundRegion, Regions};
 use super::sources::{self, Layer, Overrides};
 use super::table::{Merged, Table};
-use super::{
-    Aws, Config, FoundRegion, Log, Organization, Refresh, Regions, Reload, Shard, Sources, State,
-    Users, Web, accounts, label_name, settings, values,
-};
+use super::{accounts, settings, values};
+use crate::account::label_name;
 use exporter_toolkit::ListenAddress;
 
-/// The least time between two polls or two readings of a list: each is a call that AWS counts.
+/// The shortest time between two polls, or two readings of a list: AWS counts each call.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The least deadline; zero would mean that nothing ever works.
+/// The shortest deadline. With zero, nothing would ever work.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// The least `max_staleness` in intervals, where a live source is used.
+/// The smallest `max_staleness` in intervals, where a live source is used.
 const LEAST_INTERVALS: u32 = 10;
 
-/// The least `max_staleness` where the credential report is the only source. AWS makes a new one
-/// every 4 hours; half an hour is for what keeps it from that.
+/// The smallest `max_staleness` where the credential report is the only source. AWS makes a new one
+/// every 4 hours; half an hour is for delays.
 ///
 /// Source: IAM User Guide, "Generate credential reports for your AWS account".
 const LEAST_BETWEEN_REPORTS: Duration = Duration::from_secs(4 * 3600 + 1800);
 
-/// Merges the sources and judges what comes out.
-pub(super) fn judge(
+/// Merges the sources, and reads and checks the result.
+pub(super) fn read(
     file: Option<Layer>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     overrides: &Overrides,
@@ -52,16 +54,18 @@ pub(super) fn judge(
 
     let aws = aws(&merged, &variables, regions);
     let organization = organization(&merged.section("organization"));
-    let sources = sources_of_evidence(&merged.section("sources"), &organization);
+    let sources = evidence(&merged.section("sources"), &organization);
     let config = Config {
         web: web(&merged.section("web")),
         log: log(&merged.section("log")),
         reload: reload(&merged.section("reload")),
-        shard: shard(&merged, &merged.section("shard")),
-        refresh: refresh(&merged, &merged.section("refresh"), &sources, &organization),
+        shard: shard(&merged.section("shard")),
+        refresh: refresh(&merged.section("refresh"), &sources, &organization),
         sources,
-        state: state(&merged.section("state")),
-        accounts: accounts::judge(&merged, &aws, regions),
+        state: State {
+            path: merged.section("state").path("path"),
+        },
+        accounts: accounts::read(&merged, &aws, regions),
         aws,
         organization,
         users: users(&merged.section("users")),
@@ -73,8 +77,9 @@ pub(super) fn judge(
     }
 }
 
-/// What the file says in places that no setting has. This looks at the file alone, before another
-/// source could cover a mistake in it. No value is shown: a misspelt key may hold a secret.
+/// The errors of the file about keys that do not exist, and about values where a table belongs. The
+/// file is checked alone, before another source can hide a mistake in it. No value is shown: a
+/// misspelt key may hold a secret.
 fn misplaced(file: &Layer) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     let mut fail = |path: &[&str], problem: String| {
@@ -82,7 +87,6 @@ fn misplaced(file: &Layer) -> Vec<ConfigError> {
     };
     for (name, value) in &file.dict {
         let known = settings::keys_of(name);
-        let kind = values::kind(value);
         if name == settings::ACCOUNTS {
             misplaced_accounts(value, &mut fail);
         } else if known.is_empty() {
@@ -92,6 +96,7 @@ fn misplaced(file: &Layer) -> Vec<ConfigError> {
                 fail(&[name, key], unknown_key(key, &known));
             }
         } else {
+            let kind = values::kind(value);
             fail(&[name], format!("is {kind}; write a section, [{name}]"));
         }
     }
@@ -99,7 +104,7 @@ fn misplaced(file: &Layer) -> Vec<ConfigError> {
 }
 
 fn misplaced_accounts(accounts: &Value, fail: &mut impl FnMut(&[&str], String)) {
-    let name = settings::ACCOUNTS;
+    let (name, known) = (settings::ACCOUNTS, settings::ACCOUNT_KEYS);
     let no_entry = |value| {
         let kind = values::kind(value);
         format!("is {kind}; write each account as [[accounts]]")
@@ -109,23 +114,20 @@ fn misplaced_accounts(accounts: &Value, fail: &mut impl FnMut(&[&str], String)) 
     };
     for (index, entry) in entries.iter().enumerate() {
         let step = format!("[{index}]");
-        let Some(keys) = entry.as_dict() else {
-            fail(&[name, &step], no_entry(entry));
-            continue;
-        };
-        for key in unknown(keys, settings::ACCOUNT_KEYS) {
-            fail(
-                &[name, &step, key],
-                unknown_key(key, settings::ACCOUNT_KEYS),
-            );
+        match entry.as_dict() {
+            None => fail(&[name, &step], no_entry(entry)),
+            Some(keys) => {
+                for key in unknown(keys, known) {
+                    fail(&[name, &step, key], unknown_key(key, known));
+                }
+            }
         }
     }
 }
 
 fn unknown<'a>(keys: &'a Dict, known: &[&str]) -> impl Iterator<Item = &'a str> {
-    keys.keys()
-        .map(String::as_str)
-        .filter(|key| !known.contains(key))
+    let keys = keys.keys().map(String::as_str);
+    keys.filter(|key| !known.contains(key))
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> String {
@@ -135,29 +137,26 @@ fn unknown_key(key: &str, known: &[&str]) -> String {
 }
 
 fn web(table: &Table<'_>) -> Web {
-    let default = Web::default();
-    let listen_addresses = table.read_each(
-        "listen_address",
-        default.listen_addresses,
-        values::listen_address,
+    const LISTEN: &str = "listen_address";
+    const HEALTH: &str = "health_listen_address";
+    let mut web = Web::default();
+    table.set_each(LISTEN, &mut web.listen_addresses, values::listen_address);
+    table.set(
+        "telemetry_path",
+        &mut web.telemetry_path,
+        values::telemetry_path,
     );
-    let web = Web {
-        telemetry_path: table.read(
-            "telemetry_path",
-            default.telemetry_path,
-            values::telemetry_path,
-        ),
-        config_file: table.read_path("config_file", values::path),
-        max_requests: table.read("max_requests", default.max_requests, |value| {
-            values::number(value, 1, 100_000)
-        }),
-        health_listen_address: table.read_optional("health_listen_address", values::listen_address),
-        external_url: table.read_optional("external_url", values::base_url),
-        listen_addresses,
-    };
-    if matches!(table.get("listen_address"), Some(Value::Array(_, list)) if list.is_empty()) {
+    web.config_file = table.path("config_file");
+    table.set(
+        "max_requests",
+        &mut web.max_requests,
+        values::number(1, 100_000),
+    );
+    web.health_listen_address = table.read(HEALTH, values::listen_address);
+    web.external_url = table.read("external_url", values::base_url);
+    if matches!(table.get(LISTEN), Some(Value::Array(_, list)) if list.is_empty()) {
         table.fail(
-            "listen_address",
+            LISTEN,
             "is empty; name an address, or leave the setting out",
         );
     }
@@ -166,7 +165,7 @@ fn web(table: &Table<'_>) -> Web {
         let including = |other: &&ListenAddress| other.includes(address);
         if including(&address) && addresses[..index].contains(address) {
             let problem = format!("\"{address}\" is listed twice; remove one");
-            table.fail_at("listen_address", index, problem);
+            table.fail_at(LISTEN, index, problem);
         } else if let Some(other) = addresses
             .iter()
             .filter(including)
@@ -174,7 +173,7 @@ fn web(table: &Table<'_>) -> Web {
         {
             let problem =
                 format!("\"{address}\" is part of \"{other}\", which is listed too; remove it");
-            table.fail_at("listen_address", index, problem);
+            table.fail_at(LISTEN, index, problem);
         }
     }
     if let Some(health) = &web.health_listen_address
@@ -189,38 +188,31 @@ fn web(table: &Table<'_>) -> Web {
                 "\"{health}\" has the port of web.listen_address, \"{other}\"; give it a port of its own"
             )
         };
-        table.fail("health_listen_address", problem);
+        table.fail(HEALTH, problem);
     }
     web
 }
 
 fn log(table: &Table<'_>) -> Log {
-    let default = Log::default();
-    Log {
-        level: table.read("level", default.level, values::log_level),
-        format: table.read("format", default.format, values::log_format),
-    }
+    let mut log = Log::default();
+    table.set("level", &mut log.level, values::log_level);
+    table.set("format", &mut log.format, values::log_format);
+    log
 }
 
 fn reload(table: &Table<'_>) -> Reload {
-    Reload {
-        auto: table.read("auto", Reload::default().auto, values::switch),
-    }
+    let mut reload = Reload::default();
+    table.set("auto", &mut reload.auto, values::switch);
+    reload
 }
 
-fn shard(merged: &Merged, table: &Table<'_>) -> Shard {
-    let default = Shard::default();
-    let errors = merged.error_count();
-    let shard = Shard {
-        index: table.read("index", default.index, |value| {
-            values::number(value, 0, u32::MAX)
-        }),
-        total: table.read("total", default.total, |value| {
-            values::number(value, 1, u32::MAX)
-        }),
-    };
-    if merged.error_count() == errors && shard.index >= shard.total {
-        let Shard { index, total } = shard;
+fn shard(table: &Table<'_>) -> Shard {
+    let errors = table.merged.error_count();
+    let mut shard = Shard::default();
+    table.set("index", &mut shard.index, values::number(0, u32::MAX));
+    table.set("total", &mut shard.total, values::number(1, u32::MAX));
+    let Shard { index, total } = shard;
+    if table.merged.error_count() == errors && index >= total {
         table.fail(
             "index",
             format!("{index} is not below shard.total, {total}; shards are counted from 0"),
@@ -229,16 +221,19 @@ fn shard(merged: &Merged, table: &Table<'_>) -> Shard {
     shard
 }
 
-fn sources_of_evidence(table: &Table<'_>, organization: &Organization) -> Sources {
-    let default = Sources::default();
-    let sources = Sources {
-        credential_report: table.read(
-            "credential_report",
-            default.credential_report,
-            values::switch,
-        ),
-        account_summary: table.read("account_summary", default.account_summary, values::switch),
-    };
+/// The sources of evidence.
+fn evidence(table: &Table<'_>, organization: &Organization) -> Sources {
+    let mut sources = Sources::default();
+    table.set(
+        "credential_report",
+        &mut sources.credential_report,
+        values::switch,
+    );
+    table.set(
+        "account_summary",
+        &mut sources.account_summary,
+        values::switch,
+    );
     if !sources.credential_report && !sources.account_summary && !organization.uses_root_sessions()
     {
         table.fail(
@@ -250,36 +245,36 @@ fn sources_of_evidence(table: &Table<'_>, organization: &Organization) -> Source
     sources
 }
 
-fn refresh(
-    merged: &Merged,
-    table: &Table<'_>,
-    sources: &Sources,
-    organization: &Organization,
-) -> Refresh {
-    let default = Refresh::default();
-    let errors = merged.error_count();
-    let timeout =
-        |key, default| table.read(key, default, |value| values::duration(value, LEAST_TIMEOUT));
-    let refresh = Refresh {
-        interval: table.read("interval", default.interval, |value| {
-            values::duration(value, LEAST_INTERVAL)
-        }),
-        concurrency: table.read("concurrency", default.concurrency, |value| {
-            values::number(value, 1, 10_000)
-        }),
-        timeout: timeout("timeout", default.timeout),
-        report_timeout: timeout("report_timeout", default.report_timeout),
-        max_staleness: timeout("max_staleness", default.max_staleness),
-        max_live_staleness: timeout("max_live_staleness", default.max_live_staleness),
-    };
-    if merged.error_count() == errors {
-        lasting_zeros(table, &refresh, sources, organization);
+fn refresh(table: &Table<'_>, sources: &Sources, organization: &Organization) -> Refresh {
+    let errors = table.merged.error_count();
+    let mut refresh = Refresh::default();
+    let timeout = values::duration(LEAST_TIMEOUT);
+    table.set(
+        "interval",
+        &mut refresh.interval,
+        values::duration(LEAST_INTERVAL),
+    );
+    table.set(
+        "concurrency",
+        &mut refresh.concurrency,
+        values::number(1, 10_000),
+    );
+    table.set("timeout", &mut refresh.timeout, &timeout);
+    table.set("report_timeout", &mut refresh.report_timeout, &timeout);
+    table.set("max_staleness", &mut refresh.max_staleness, &timeout);
+    table.set(
+        "max_live_staleness",
+        &mut refresh.max_live_staleness,
+        &timeout,
+    );
+    if table.merged.error_count() == errors {
+        check_staleness(table, &refresh, sources, organization);
     }
     refresh
 }
 
-/// Whether a zero lasts from one answer to the next, in every account that may be read.
-fn lasting_zeros(
+/// Checks that a zero lasts until the next answer, in every account that may be read.
+fn check_staleness(
     table: &Table<'_>,
     refresh: &Refresh,
     sources: &Sources,
@@ -292,7 +287,7 @@ fn lasting_zeros(
         max_live_staleness,
         ..
     } = *refresh;
-    // Of the two settings, the one that was set is the one to change.
+    // The error is about the first of two settings, if that is set.
     let fail = |first, second, problem| {
         let key = table.get(first).map_or(second, |_| first);
         table.fail(key, problem);
@@ -334,40 +329,30 @@ fn lasting_zeros(
     }
 }
 
-fn state(table: &Table<'_>) -> State {
-    State {
-        path: table.read_path("path", values::path),
-    }
-}
-
 fn aws(merged: &Merged, variables: &[(String, String)], regions: &dyn Regions) -> Aws {
     let table = merged.section("aws");
-    let profile = table.read_optional("profile", values::text);
+    let profile = table.read("profile", values::text);
     let found = match table.get("region") {
-        Some(_) => {
-            let name = table.read_optional("region", values::region);
+        Some(_) => table.read("region", values::region).map(|name| {
             let place = table.place(&["region"]);
-            name.map(|name| FoundRegion { name, place })
-        }
+            FoundRegion { name, place }
+        }),
         None => of_variable(variables)
             .or_else(|| regions.of_profile(profile.as_deref()))
             .or_else(|| regions.of_instance())
-            .filter(|found| is_region(merged, found)),
+            .filter(|found| found.is_valid(merged)),
     };
-    let default = Aws::default();
-    let (region, region_from) = match found {
-        Some(found) => (found.name, found.place),
-        None => (default.region, default.region_from),
-    };
-    Aws {
-        region,
-        region_from,
+    let mut aws = Aws {
         profile,
+        ..Aws::default()
+    };
+    if let Some(found) = found {
+        (aws.region, aws.region_from) = (found.name, found.place);
     }
+    aws
 }
 
-/// The Region that a variable names. An empty variable is how a shell unsets one for a single
-/// command.
+/// The Region in a variable. An empty one is not set: that is how a shell unsets it for one command.
 fn of_variable(variables: &[(String, String)]) -> Option<FoundRegion> {
     ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .into_iter()
@@ -379,75 +364,60 @@ fn of_variable(variables: &[(String, String)]) -> Option<FoundRegion> {
         })
 }
 
-/// Whether a Region that no setting names has the form of one; if not, that is noted.
-pub(super) fn is_region(merged: &Merged, found: &FoundRegion) -> bool {
-    let checked = values::region_name(&found.name);
-    if let Err(problem) = &checked {
-        merged.fail(&found.place, problem);
-    }
-    checked.is_ok()
-}
-
 fn organization(table: &Table<'_>) -> Organization {
-    let default = Organization::default();
-    let tag_labels = table.read_each("tag_labels", default.tag_labels, values::tag_key);
+    let mut it = Organization::default();
+    table.set_each("tag_labels", &mut it.tag_labels, values::tag_key);
     let mut labels: BTreeMap<String, &str> = BTreeMap::new();
-    for (index, tag) in tag_labels.iter().enumerate() {
-        if let Some(first) = labels.insert(label_name(tag), tag) {
-            table.fail_at(
-                "tag_labels",
-                index,
-                format!(
-                    "{tag:?} and {first:?} would both be label_{}; remove one",
-                    label_name(tag)
-                ),
-            );
+    for (index, tag) in it.tag_labels.iter().enumerate() {
+        let label = label_name(tag);
+        if let Some(first) = labels.insert(label.clone(), tag) {
+            let problem = format!("{tag:?} and {first:?} would both be {label}; remove one");
+            table.fail_at("tag_labels", index, problem);
         }
     }
-    Organization {
-        enabled: table.read("enabled", default.enabled, values::switch),
-        access: table.read("access", default.access, values::member_access),
-        role_name: table.read("role_name", default.role_name, values::role_name),
-        external_id: table.read_optional("external_id", values::external_id),
-        exclude: table
-            .read_each("exclude", Vec::new(), values::account_id)
-            .into_iter()
-            .collect(),
-        interval: table.read("interval", default.interval, |value| {
-            values::duration(value, LEAST_INTERVAL)
-        }),
-        tag_labels,
-    }
+    table.set("enabled", &mut it.enabled, values::switch);
+    table.set("access", &mut it.access, values::member_access);
+    table.set("role_name", &mut it.role_name, values::role_name);
+    it.external_id = table.read("external_id", values::external_id);
+    let mut exclude = Vec::new();
+    table.set_each("exclude", &mut exclude, values::account_id);
+    it.exclude = exclude.into_iter().collect();
+    table.set(
+        "interval",
+        &mut it.interval,
+        values::duration(LEAST_INTERVAL),
+    );
+    it
 }
 
 fn users(table: &Table<'_>) -> Users {
-    let default = Users::default();
-    let days = |key: &str, default| {
-        let mut days = table.read_each(key, default, values::days);
+    let days = |key: &str, days: &mut Vec<u32>| {
+        table.set_each(key, days, values::number(1, 36_500));
         for (index, day) in days.iter().enumerate() {
             if days[..index].contains(day) {
                 table.fail_at(key, index, format!("{day} is listed twice; remove one"));
             }
         }
         days.sort_unstable();
-        days
     };
-    Users {
-        aggregate: table.read("aggregate", default.aggregate, values::switch),
-        detail: table.read("detail", default.detail, values::switch),
-        max_detail_series: table.read("max_detail_series", default.max_detail_series, |value| {
-            values::number(value, 1, 10_000_000)
-        }),
-        key_age_days: days("key_age_days", default.key_age_days),
-        unused_days: days("unused_days", default.unused_days),
-    }
+    let mut users = Users::default();
+    table.set("aggregate", &mut users.aggregate, values::switch);
+    table.set("detail", &mut users.detail, values::switch);
+    table.set(
+        "max_detail_series",
+        &mut users.max_detail_series,
+        values::number(1, 10_000_000),
+    );
+    days("key_age_days", &mut users.key_age_days);
+    days("unused_days", &mut users.unused_days);
+    users
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::load_without_file;
+    use super::super::load::parse;
     use super::*;
 
     proptest! {
@@ -458,7 +428,7 @@ mod tests {
         ) {
             let name = format!("AWS_ROOT_EXPORTER__{}__{}", setting.section, setting.key);
             let variable = (name.to_uppercase(), text);
-            match load_without_file([(variable.0.clone().into(), variable.1.into())], &Overrides::default()) {
+            match parse(None, [(variable.0.clone().into(), variable.1.into())], &Overrides::default(), &()) {
                 Ok(_) => {}
                 Err(ConfigErrors::Invalid(errors)) => for error in errors {
                     prop_assert_eq!(&error.place, &variable.0);

@@ -1,0 +1,179 @@
+//! The call that the current task makes: the credentials that sign it, and facts about its response
+//! that the SDK does not return.
+//!
+//! All accounts share the clients. Credentials and interceptors given with each call would make the
+//! SDK build its configuration again each time, a good part of the cost of a call. The clients take
+//! both from the task that they run in.
+//!
+//! The SDK reads XML that ends too soon as if the rest were not there: a list of keys that breaks
+//! off before its first key would be an empty list, and a root key would disappear.
+
+use std::cell::Cell;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
+
+use crate::clock::Timestamp;
+
+tokio::task_local! {
+    static CURRENT: CurrentCall;
+}
+
+struct CurrentCall {
+    credentials: Credentials,
+    response: Cell<ResponseFacts>,
+}
+
+/// What the SDK does not return of a response.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ResponseFacts {
+    /// Its `Date` header, by AWS's clock.
+    pub date: Option<Timestamp>,
+    /// Whether its body ends too soon.
+    pub is_cut_off: bool,
+}
+
+/// Makes a call with these credentials. Returns the facts about its response too.
+pub(super) async fn with<F: Future>(
+    credentials: Credentials,
+    call: F,
+) -> (F::Output, ResponseFacts) {
+    let current = CurrentCall {
+        credentials,
+        response: Cell::default(),
+    };
+    let call = async {
+        let output = call.await;
+        (output, CURRENT.with(|current| current.response.get()))
+    };
+    CURRENT.scope(current, call).await
+}
+
+/// Gives the clients the credentials of the current call, and keeps the facts about its response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FromCurrentCall;
+
+impl ProvideCredentials for FromCurrentCall {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let credentials = CURRENT.try_with(|current| current.credentials.clone());
+        future::ProvideCredentials::ready(
+            credentials.map_err(|_| {
+                CredentialsError::not_loaded("a call outside of `current_call::with`")
+            }),
+        )
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for FromCurrentCall {
+    fn name(&self) -> &'static str {
+        "FromCurrentCall"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date
+            .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
+            .map(|date| Timestamp::from_unix(date.secs()));
+        note(|facts| facts.date = date)
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // The body is in memory by now: none of the answers is a stream.
+        let body = context.response().body().bytes().unwrap_or_default();
+        note(|facts| facts.is_cut_off = is_cut_off(body))
+    }
+}
+
+fn note(change: impl FnOnce(&mut ResponseFacts)) -> Result<(), BoxError> {
+    CURRENT.try_with(|current| {
+        let mut facts = current.response.get();
+        change(&mut facts);
+        current.response.set(facts);
+    })?;
+    Ok(())
+}
+
+/// Whether a body is XML whose last tag does not close its first element. JSON is left to the SDK,
+/// which accepts no half of it.
+fn is_cut_off(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    if body.first() != Some(&b'<') {
+        return false;
+    }
+    let mut rest = body;
+    // Past a declaration or a comment, to the first element.
+    let name = loop {
+        let Some(open) = rest.iter().position(|byte| *byte == b'<') else {
+            return true;
+        };
+        rest = &rest[open + 1..];
+        let length = rest
+            .iter()
+            .position(|byte| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace());
+        match (rest.first(), length) {
+            (Some(b'?' | b'!'), _) => {}
+            (_, Some(length)) => break &rest[..length],
+            (_, None) => return true,
+        }
+    };
+    let end = body
+        .strip_suffix(b">")
+        .map(<[u8]>::trim_ascii_end)
+        .and_then(|body| body.strip_suffix(name));
+    !end.is_some_and(|body| body.ends_with(b"</"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "<ListAccessKeysResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+        <ListAccessKeysResult><AccessKeyMetadata><member><AccessKeyId>AKIAIOSFODNN7EXAMPLE\
+        </AccessKeyId><Status>Active</Status></member></AccessKeyMetadata><IsTruncated>false\
+        </IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>";
+
+    #[test]
+    fn xml_is_complete_at_its_end_and_nowhere_before() {
+        for before in ["", "<?xml version=\"1.0\"?>\n", "\n<!-- of AWS -->"] {
+            for after in ["", "\n"] {
+                let whole = format!("{before}{LIST}{after}");
+                assert!(!is_cut_off(whole.as_bytes()), "{whole}");
+            }
+            let whole = format!("{before}{LIST}");
+            for length in before.len() + 1..whole.len() {
+                assert!(is_cut_off(&whole.as_bytes()[..length]), "{length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn only_xml_is_checked() {
+        for body in ["", "{\"Accounts\": [", "no route to host"] {
+            assert!(!is_cut_off(body.as_bytes()), "{body}");
+        }
+    }
+}
