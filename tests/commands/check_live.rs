@@ -37,7 +37,7 @@ fn a_key_that_was_created_since_the_report_is_found() {
 }
 
 #[test]
-fn a_key_that_was_deleted_since_the_report_is_gone_after_a_second_look() {
+fn a_key_that_was_deleted_since_the_report_is_gone_after_a_second_poll() {
     let simulated = Simulated::with([12]);
     let hour_ago = now() - 3600;
     simulated.world.edit(id(12), |account| {
@@ -46,12 +46,12 @@ fn a_key_that_was_deleted_since_the_report_is_gone_after_a_second_look() {
         account.root.delete_keys();
     });
     check(&simulated, &listed([12]), "").exits(0).says("none");
-    let looks = simulated.world.count(id(12), Operation::GetAccountSummary);
-    assert_eq!(looks, 2, "looks");
+    let polls = simulated.world.count(id(12), Operation::GetAccountSummary);
+    assert_eq!(polls, 2);
 }
 
 #[test]
-fn one_look_is_enough_where_there_is_nothing_to_lower() {
+fn one_poll_is_enough_where_it_does_not_contradict_the_report() {
     let simulated = Simulated::with([12, 13]);
     simulated.world.edit(id(13), |account| {
         account.root.create_key(now() - 10 * DAY);
@@ -62,10 +62,10 @@ fn one_look_is_enough_where_there_is_nothing_to_lower() {
         .says("for sts in eu-west-3")
         .says("2 accounts: 1 with root access keys, 1 without.");
     for number in [12, 13] {
-        let looks = simulated
+        let polls = simulated
             .world
             .count(id(number), Operation::GetAccountSummary);
-        assert_eq!(looks, 1, "looks at {number}");
+        assert_eq!(polls, 1, "polls of {number}");
     }
 }
 
@@ -83,7 +83,7 @@ fn an_inactive_key_that_is_left_is_a_finding() {
 }
 
 #[test]
-fn an_account_that_lets_nobody_in_cannot_be_judged() {
+fn an_account_that_refuses_access_is_unknown() {
     let simulated = Simulated::with([12, 13]);
     simulated.world.edit(id(13), |account| {
         account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
@@ -101,7 +101,7 @@ fn an_account_that_lets_nobody_in_cannot_be_judged() {
 }
 
 #[test]
-fn a_failure_that_passes_costs_nothing() {
+fn a_failure_that_passes_has_no_effect() {
     let simulated = Simulated::with([12]);
     simulated.world.fault(
         Fault::new(FaultKind::Throttling)
@@ -162,7 +162,7 @@ fn a_root_session_names_the_key() {
 }
 
 #[test]
-fn who_cannot_tell_the_accounts_says_so() {
+fn a_list_of_accounts_that_cannot_be_read_is_reported() {
     Bench::new()
         .with([
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),

@@ -61,7 +61,7 @@ fn bench() -> Bench {
 }
 
 #[test]
-fn the_exit_code_says_what_the_reports_come_to() {
+fn the_exit_code_depends_on_the_findings_of_the_reports() {
     let bench = bench();
     for (files, code) in [
         ("clean.csv", 0),
@@ -85,7 +85,7 @@ fn the_exit_code_says_what_the_reports_come_to() {
 }
 
 #[test]
-fn the_table_says_which_key_since_when_used_when_and_where_and_what_to_do() {
+fn the_table_shows_each_key_its_age_its_use_and_the_next_step() {
     let ran = bench().run("check --report active.csv").exits(1);
     ran.says("111122223333")
         .says("1 active")
@@ -133,7 +133,7 @@ fn standard_input_is_a_report_like_any_other() {
 }
 
 #[test]
-fn a_missing_file_is_told_by_its_name() {
+fn a_missing_file_is_named() {
     let bench = bench();
     for line in [
         "check --report gone.csv",
@@ -153,7 +153,7 @@ fn a_missing_file_is_told_by_its_name() {
 }
 
 #[test]
-fn a_torn_report_is_told_by_file_and_line() {
+fn a_damaged_report_is_reported_with_file_and_line() {
     for format in ["table", "json", "csv"] {
         let ran = bench().run(&format!("check --report torn.csv --format {format}"));
         let ran = ran.exits(3).says("torn.csv").says("line 2: ");
@@ -164,7 +164,7 @@ fn a_torn_report_is_told_by_file_and_line() {
 }
 
 #[test]
-fn only_findings_leaves_out_what_is_fine_and_keeps_what_is_unknown() {
+fn only_findings_omits_fine_accounts_and_keeps_unknown_ones() {
     let ran = bench().run(
         "check --report clean.csv --report active.csv --report torn.csv --report clean.json \
          --only-findings",
@@ -224,7 +224,7 @@ fn the_csv_has_one_line_an_account() {
 }
 
 #[test]
-fn of_a_report_that_is_too_old_only_what_is_wrong_counts() {
+fn in_a_report_that_is_too_old_only_findings_count() {
     let bench = bench();
     let check = |flags: &str, report: &str, age: i64| {
         bench.feed(
@@ -364,7 +364,7 @@ fn no_root_mfa_is_a_finding_where_there_may_be_a_password() {
 }
 
 #[test]
-fn what_is_worst_is_printed_first() {
+fn the_worst_account_is_printed_first() {
     let bench = bench();
     bench.file(
         "mfa.csv",
@@ -410,7 +410,7 @@ fn no_cell_of_the_csv_is_a_formula() {
 /// Threads cannot be started without a descriptor for them.
 #[cfg(unix)]
 #[test]
-fn a_check_that_cannot_start_says_nothing_of_keys() {
+fn a_check_that_cannot_start_reports_no_finding() {
     let bench = bench();
     let command = bench.command("check");
     let ran = std::process::Command::new("sh")

@@ -80,7 +80,7 @@ fn the_address_in_force_is_asked_and_no_other_one() {
 }
 
 #[test]
-fn where_nothing_listens_nobody_else_is_asked() {
+fn if_nothing_listens_no_other_address_is_asked() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);

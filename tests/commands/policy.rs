@@ -1,4 +1,4 @@
-//! `policy`: what is printed fits into IAM, or says that it does not.
+//! `policy`: what is printed fits into IAM, or a message says that it does not.
 
 use std::fmt::Write;
 
@@ -51,7 +51,7 @@ fn a_hub_of_many_accounts_fits_into_one_policy_where_one_role_name_serves_all() 
 }
 
 #[test]
-fn what_is_too_long_for_one_policy_is_split_and_says_so() {
+fn a_policy_that_is_too_long_is_split_with_a_message() {
     let bench = accounts(200, |number| format!("audit-reader-of-account-{number:03}"));
     for (kind, parts) in [("hub", 3), ("remediate", 2)] {
         let ran = bench

@@ -36,7 +36,7 @@ fn the_other_files_are_the_repository_s() {
 }
 
 #[test]
-fn the_rules_are_printed_with_the_runbooks_of_one_s_own() {
+fn the_rules_are_printed_with_another_url_of_the_runbooks() {
     for file in ["rules", "iam-users-rules"] {
         let bench = Bench::new();
         let line = format!("print {file} --runbook-url https://wiki.example.com/aws/");

@@ -110,7 +110,7 @@ fn without_delete_it_shows_the_keys_and_calls_nothing_that_writes() {
 }
 
 #[test]
-fn an_active_key_is_asked_after_first_and_deactivated_in_the_console() {
+fn for_an_active_key_its_user_is_found_first_and_it_is_deactivated_in_the_console() {
     let (simulated, key) = with_key(30 * DAY);
     let account = format!("--account {ACCOUNT}");
     remediate(&simulated, &account)
@@ -265,7 +265,7 @@ fn each_step_is_audited_at_any_log_level_and_in_the_file() {
 }
 
 #[test]
-fn what_cannot_be_audited_is_not_done() {
+fn a_deletion_that_cannot_be_audited_is_not_made() {
     let (simulated, key) = with_key(30 * DAY);
     remediate(
         &simulated,
@@ -287,7 +287,7 @@ fn what_cannot_be_audited_is_not_done() {
 }
 
 #[test]
-fn a_key_that_was_used_lately_stays_unless_that_is_overruled() {
+fn a_key_that_was_used_recently_is_kept_unless_forced() {
     let (simulated, key) = with_key(3600);
     remediate(&simulated, &format!("--account {ACCOUNT}"))
         .exits(0)
@@ -325,7 +325,7 @@ fn a_key_that_was_never_used_counts_from_its_creation() {
 }
 
 #[test]
-fn a_key_of_which_nobody_knows_the_last_use_stays() {
+fn a_key_whose_last_use_is_unknown_is_kept() {
     let (simulated, key) = with_key(30 * DAY);
     simulated
         .world
@@ -535,7 +535,7 @@ fn without_root_sessions_it_is_the_console_too() {
 }
 
 #[test]
-fn without_credentials_it_says_so() {
+fn missing_credentials_are_reported() {
     Bench::new()
         .with([
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
