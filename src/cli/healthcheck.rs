@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_is_asked_by_tls_where_it_speaks_tls() {
+    fn a_daemon_with_tls_is_asked_over_tls() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         let names = ["localhost".to_owned()];

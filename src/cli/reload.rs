@@ -228,7 +228,7 @@ mod tests {
     use crate::config::Refresh;
 
     #[test]
-    fn what_needs_a_restart_is_named() {
+    fn settings_that_need_a_restart_are_named() {
         let running = Config::default();
         let mut new = Config {
             refresh: Refresh {

@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_says_when_it_was_made() {
+    fn the_json_contains_the_time_of_generation() {
         let made = Made::At(time("2026-09-11T13:14:52Z"));
         for time in [
             ", \"GeneratedTime\": \"2026-09-11T13:14:52+00:00\"",
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_reported_with_its_place() {
+    fn errors_are_reported_with_their_place() {
         let torn = wrapped(CSV, "");
         for (bytes, expected) in [
             (String::new(), "line 1: the report is empty"),

@@ -82,21 +82,21 @@ const READ: [&str; 3] = [
 ];
 
 #[test]
-fn an_exporter_that_watches_its_own_account_reads_it_and_nothing_more() {
+fn an_exporter_of_its_own_account_may_read_it_and_nothing_more() {
     let config = config("");
     let hub = Grants::new(&config, None, None).hub().unwrap();
     assert_eq!(actions(&hub), set(READ));
 }
 
 #[test]
-fn a_source_that_is_off_takes_no_right() {
+fn a_source_that_is_off_needs_no_permission() {
     let config = config("[sources]\ncredential_report = false\n");
     let hub = Grants::new(&config, None, None).hub().unwrap();
     assert_eq!(actions(&hub), set(["iam:GetAccountSummary"]));
 }
 
 #[test]
-fn listed_roles_are_entered_by_their_arns_alone() {
+fn listed_roles_are_assumed_by_their_arns_alone() {
     let config = config(LISTED);
     let hub = Grants::new(&config, None, None).hub().unwrap();
     assert_eq!(actions(&hub), set(["sts:AssumeRole"]));
@@ -110,7 +110,7 @@ fn listed_roles_are_entered_by_their_arns_alone() {
 }
 
 #[test]
-fn an_organization_takes_what_its_access_needs() {
+fn an_organization_gets_the_permissions_that_its_access_needs() {
     use crate::config::MemberAccess::{Both, Role, Root};
     let always = [
         "iam:ListOrganizationsFeatures",
@@ -139,7 +139,7 @@ fn an_organization_takes_what_its_access_needs() {
 }
 
 #[test]
-fn root_sessions_of_the_daemon_can_only_look() {
+fn root_sessions_of_the_daemon_can_only_read() {
     let config = organization(crate::config::MemberAccess::Root);
     let hub = Grants::new(&config, None, None).hub().unwrap();
     let opens = hub["Statement"]
@@ -223,7 +223,7 @@ fn the_template_has_the_configuration_s_values_as_defaults() {
 }
 
 #[test]
-fn whoever_deletes_does_it_through_the_task_policy_alone() {
+fn deleting_is_possible_through_the_task_policy_alone() {
     let listed = config(LISTED);
     let policy = Grants::new(&listed, None, None).remediation().unwrap();
     assert_eq!(
