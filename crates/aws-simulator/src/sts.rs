@@ -53,26 +53,20 @@ fn duration(request: &Request, default: i64) -> Result<i64, Failure> {
     let Some(text) = request.param("DurationSeconds") else {
         return Ok(default);
     };
-    text.parse().map_err(|_| {
-        Failure::new(
-            400,
-            "MalformedInput",
-            format!("Invalid Integer Value: {text}"),
-        )
-    })
+    let message = format!("Invalid Integer Value: {text}");
+    text.parse()
+        .map_err(|_| Failure::new(400, "MalformedInput", message))
 }
 
-/// A rule for a parameter: whether it holds, the value and name of the parameter, and the rule in words.
-type Constraint<'a> = (bool, &'a str, &'a str, &'a str);
-
-fn check<const N: usize>(constraints: [Constraint; N]) -> Result<(), Failure> {
-    match constraints.into_iter().find(|(holds, ..)| !holds) {
-        None => Ok(()),
-        Some((_, value, name, rule)) => Err(Failure::invalid(format!(
-            "1 validation error detected: Value '{value}' at '{name}' failed to satisfy \
-             constraint: Member must {rule}"
-        ))),
+/// Refuses a parameter unless its rule holds.
+fn require(holds: bool, value: &str, name: &str, rule: &str) -> Result<(), Failure> {
+    if holds {
+        return Ok(());
     }
+    Err(Failure::invalid(format!(
+        "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: \
+         Member must {rule}"
+    )))
 }
 
 fn is_session_name(name: &str) -> bool {
@@ -86,34 +80,17 @@ fn assume_role(state: &State, context: &Context) -> Result<Reply, Failure> {
     let session = request.param("RoleSessionName").unwrap_or_default();
     let external_id = request.param("ExternalId");
     let seconds = duration(request, 3_600)?;
-    check([
-        (
-            arn.len() >= 20,
-            arn,
-            "roleArn",
-            "have length greater than or equal to 20",
-        ),
-        (
-            is_session_name(session),
-            session,
-            "roleSessionName",
-            "satisfy regular expression pattern: [\\w+=,.@-]* and have length from 2 to 64",
-        ),
-        // The id itself is not repeated: it is a secret of the two parties.
-        (
-            external_id.is_none_or(|id| (2..=1_224).contains(&id.len())),
-            "",
-            "externalId",
-            "have length from 2 to 1224",
-        ),
-        // No simulated role has longer sessions, and a chain of roles never has.
-        (
-            (900..=3_600).contains(&seconds),
-            &seconds.to_string(),
-            "durationSeconds",
-            "have value from 900 to 3600",
-        ),
-    ])?;
+    let rule = "have length greater than or equal to 20";
+    require(arn.len() >= 20, arn, "roleArn", rule)?;
+    let rule = "satisfy regular expression pattern: [\\w+=,.@-]* and have length from 2 to 64";
+    require(is_session_name(session), session, "roleSessionName", rule)?;
+    // The id itself is not repeated: it is a secret of the two parties.
+    let fits = external_id.is_none_or(|id| (2..=1_224).contains(&id.len()));
+    require(fits, "", "externalId", "have length from 2 to 1224")?;
+    // No simulated role has longer sessions, and a chain of roles never has.
+    let fits = (900..=3_600).contains(&seconds);
+    let rule = "have value from 900 to 3600";
+    require(fits, &seconds.to_string(), "durationSeconds", rule)?;
     if caller.is_root() {
         return Err(Failure::denied(
             "Roles may not be assumed by root accounts.",
@@ -161,20 +138,16 @@ fn assume_root(state: &State, context: &Context) -> Result<Reply, Failure> {
     let policy_arn = request.param("TaskPolicyArn.arn").unwrap_or_default();
     let target = request.param("TargetPrincipal").unwrap_or_default();
     let seconds = duration(request, 900)?;
-    check([
-        (
-            (0..=900).contains(&seconds),
-            &seconds.to_string(),
-            "durationSeconds",
-            "have value less than or equal to 900",
-        ),
-        (
-            (12..=2_048).contains(&target.len()),
-            target,
-            "targetPrincipal",
-            "have length from 12 to 2048",
-        ),
-    ])?;
+    let rule = "have value less than or equal to 900";
+    let fits = (0..=900).contains(&seconds);
+    require(fits, &seconds.to_string(), "durationSeconds", rule)?;
+    let rule = "have length from 12 to 2048";
+    require(
+        (12..=2_048).contains(&target.len()),
+        target,
+        "targetPrincipal",
+        rule,
+    )?;
     let policy = TaskPolicy::of_arn(policy_arn)
         .ok_or_else(|| Failure::invalid(format!("{policy_arn} is not a supported task policy")))?;
 
