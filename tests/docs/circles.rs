@@ -21,7 +21,7 @@ fn imports_form_no_circle() {
                 .zip(&used)
                 .take_while(|(one, two)| one == two);
             let depth = shared.count();
-            let folder = [&[module.root.clone()], &module.at[..depth]]
+            let folder = [std::slice::from_ref(&module.root), &module.at[..depth]]
                 .concat()
                 .join("/");
             let name = |at: &[String]| at.get(depth).map_or("mod.rs", String::as_str).to_owned();
@@ -45,17 +45,17 @@ fn imports_form_no_circle() {
 
 /// The modules on a circle or between two circles: those that use none of the others, or that none of
 /// them uses, are removed until there is no such module.
-fn circle(mut uses: Uses) -> Uses {
+fn circle(mut left: Uses) -> Uses {
     loop {
-        let used: BTreeSet<String> = uses.values().flatten().cloned().collect();
-        let before = uses.len();
-        uses.retain(|name, its| !its.is_empty() && used.contains(name));
-        let names: BTreeSet<String> = uses.keys().cloned().collect();
-        for its in uses.values_mut() {
+        let used: BTreeSet<String> = left.values().flatten().cloned().collect();
+        let before = left.len();
+        left.retain(|name, its| !its.is_empty() && used.contains(name));
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        for its in left.values_mut() {
             its.retain(|name| names.contains(name));
         }
-        if uses.len() == before {
-            return uses;
+        if left.len() == before {
+            return left;
         }
     }
 }
