@@ -1,9 +1,9 @@
-"""How long it takes from a root key to a page, and from its removal to the end of the page.
+"""Measures the time from a root key to a page, and from the key's deletion to the end of the page.
 
-The whole way is real: a simulated AWS in a process of its own, the exporter, Prometheus with the
-rules of deploy/, Alertmanager with its routes, a webhook in the pager's place. Each of ten accounts
-gets a key at a moment of its own, drawn over one step of everything; so ten rounds take no longer
-than one. Run it by `make bench-page`; docs/performance.md has a result.
+The parts are real, except AWS, which is the simulator, and the pager, which is a webhook: the exporter,
+Prometheus with the rules of deploy/, Alertmanager with its routes. Ten accounts get a key, each at a
+random time within one interval, so that ten measurements take no longer than one. Run it by
+`make bench-page`; docs/performance.md has a result.
 """
 
 import argparse
@@ -24,18 +24,18 @@ ALERT = "AWSRootAccessKeyActive"
 
 
 class Webhook(http.server.ThreadingHTTPServer):
-    """Keeps when each account's page began and ended."""
+    """Records when each account's page began and ended."""
 
     def __init__(self):
-        self.told = {}
+        self.notified = {}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(handler):
                 at = time.monotonic()
-                told = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-                for alert in told["alerts"]:
+                notification = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+                for alert in notification["alerts"]:
                     if alert["labels"]["alertname"] == ALERT:
-                        self.told.setdefault((alert["status"], alert["labels"]["account"]), at)
+                        self.notified.setdefault((alert["status"], alert["labels"]["account"]), at)
                 handler.send_response(200)
                 handler.end_headers()
 
@@ -47,7 +47,7 @@ class Webhook(http.server.ThreadingHTTPServer):
 
 
 def alertmanager(folder, webhook):
-    """The example as it stands, but every receiver of it is the webhook."""
+    """Starts Alertmanager with the example configuration, with the webhook as every receiver."""
     example = (ROOT / "deploy/alertmanager/alertmanager.yml").read_text()
     routes, receivers = example.split("\nreceivers:\n")
     hook = f"    webhook_configs: [{{url: 'http://127.0.0.1:{webhook.server_address[1]}/'}}]\n"
@@ -75,10 +75,10 @@ def prometheus(folder, step, daemon, alerts):
 
 
 def happen(aws, what, accounts, over):
-    """Has something happen in each account at a moment of its own; when it did."""
-    moments = sorted((random.uniform(0, over), account) for account in accounts)
+    """Sends an order to the simulator for each account at a random time; returns when it was done."""
+    times = sorted((random.uniform(0, over), account) for account in accounts)
     start, happened = time.monotonic(), {}
-    for wait, account in moments:
+    for wait, account in times:
         time.sleep(max(0.0, start + wait - time.monotonic()))
         happened[account] = time.monotonic()
         aws.stdin.write(f"{what} {account}\n")
@@ -88,11 +88,11 @@ def happen(aws, what, accounts, over):
 
 
 def measure(interval, step, rounds):
-    """Seconds to each page and to the end of each."""
+    """The seconds to each page and to the end of each page."""
     webhook = Webhook()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        # Of the generated accounts some have a key already, and the first is the caller's own.
+        # Some of the generated accounts already have a key, and the first is the caller's own.
         with Process(RELEASE / "examples/simulator", "--accounts", rounds * 4, stdin=subprocess.PIPE,
                      stdout=subprocess.PIPE, text=True) as simulator:
             aws = simulator.child
@@ -115,8 +115,8 @@ def measure(interval, step, rounds):
                         for what, status in (("create-key", "firing"), ("delete-keys", "resolved")):
                             happened = happen(aws, what, clean, spread)
                             until(f"each account {status}",
-                                  lambda: all((status, a) in webhook.told for a in clean), bound=900)
-                            times.append(sorted(webhook.told[status, a] - happened[a] for a in clean))
+                                  lambda: all((status, a) in webhook.notified for a in clean), bound=900)
+                            times.append(sorted(webhook.notified[status, a] - happened[a] for a in clean))
                             time.sleep(spread)
     webhook.shutdown()
     return times
@@ -126,12 +126,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
-    print("| steps | from | median | slowest of "
-          f"{arguments.rounds} |\n| --- | --- | --- | --- |", flush=True)
+    print("| poll | scrape and evaluation | from | median | slowest of "
+          f"{arguments.rounds} |\n| --- | --- | --- | --- | --- |", flush=True)
     for interval, step in ((2, 2), (60, 30)):
         page, end = measure(interval, step, arguments.rounds)
         for words, times in (("key created to page", page), ("key deleted to end of page", end)):
-            print(f"| look every {interval} s, scrape and evaluation every {step} s | {words} "
+            print(f"| {interval} s | {step} s | {words} "
                   f"| {statistics.median(times):.1f} s | {times[-1]:.1f} s |", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""boto3's share of `make bench`: asks for account summaries for some seconds, as scripts do.
+"""The part of `make bench` that runs boto3: gets account summaries for some seconds, as scripts do.
 
 usage: peer_boto3.py URL shared|each SECONDS
 """
@@ -25,14 +25,14 @@ def cpu():
 
 shared = client()
 shared.get_account_summary()
-kept = []
+clients = []
 calls, before, end = 0, cpu(), time.monotonic() + seconds
 while time.monotonic() < end:
-    asked = shared
+    current = shared
     if how == "each":
-        asked = client()
-        kept.append(asked)
-    asked.get_account_summary()
+        current = client()
+        clients.append(current)
+    current.get_account_summary()
     calls += 1
 print(json.dumps({
     "calls_a_core_second": calls / (cpu() - before),

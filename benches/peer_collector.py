@@ -1,4 +1,4 @@
-"""prometheus_client's share of `make bench`: an exporter in Python with the same series.
+"""The part of `make bench` that runs prometheus_client: an exporter in Python with the same series.
 
 usage: peer_collector.py PORT FILE
 """
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 class Series:
-    """The families of a text, as an exporter in Python would hold them."""
+    """The metric families of an exposition, as an exporter in Python would hold them."""
 
     def __init__(self, text):
         self.families = list(text_string_to_metric_families(text))

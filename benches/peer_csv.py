@@ -1,4 +1,4 @@
-"""The share of Python's csv module in `make bench`: microseconds to read a report into rows by column.
+"""The part of `make bench` that runs Python's csv module: microseconds to read a report into dictionaries.
 
 usage: peer_csv.py FILE
 """

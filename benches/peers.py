@@ -1,8 +1,8 @@
-"""What the exporter costs, beside what people would use in its place: one table of ratios.
+"""Compares the exporter's cost with that of programs that people would use instead: a table of ratios.
 
-Every peer is started here, on the same data and in the same run, so that a noisy machine is noisy
-for all. AWS is the simulated one, in a process of its own: its work is nobody's. Run it by
-`make bench`; docs/performance.md has a result, and says what is compared with what.
+Every peer runs on the same data and in the same run, so that a noisy machine affects all alike. The
+simulated AWS is a process of its own and is not counted. Run it by `make bench`; docs/performance.md
+has a result and explains the comparisons.
 """
 
 import argparse
@@ -33,7 +33,7 @@ LAG = re.compile(r"^aws_root_exporter_refresh_lag_seconds (\S+)$", re.M)
 
 
 class Process:
-    """A program that ends with its `with` block, and what it takes."""
+    """A program that is stopped at the end of its `with` block, and the resources that it uses."""
 
     def __init__(self, *command, **options):
         self.child = subprocess.Popen([str(word) for word in command], **options)
@@ -51,7 +51,7 @@ class Process:
 
     @contextlib.contextmanager
     def paused(self):
-        """Has it stand still, so that another can be measured alone."""
+        """Pauses the program while another is measured."""
         self.child.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -65,7 +65,7 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def memory(self, which="VmRSS"):
-        """MiB now (`VmRSS`) or at most (`VmHWM`)."""
+        """Memory in MiB: current (`VmRSS`) or peak (`VmHWM`)."""
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         return int(re.search(rf"^{which}:\s+(\d+)", status, re.M)[1]) / 1024
 
@@ -83,7 +83,7 @@ def fetch(url, headers=None, data=None, method=None):
 
 
 def until(what, found, bound=300, pause=0.02):
-    """Asks until something is found; how long that took, in seconds."""
+    """Waits until `found` returns something; returns the seconds that it took."""
     start = time.monotonic()
     while True:
         with contextlib.suppress(OSError):
@@ -96,8 +96,8 @@ def until(what, found, bound=300, pause=0.02):
 
 @contextlib.contextmanager
 def simulator(accounts):
-    """The simulated AWS; gives its URL. On one core, so that it does not push aside who is measured:
-    the real one does not either."""
+    """Starts the simulated AWS and yields its URL. It gets one core only, so that it does not take the
+    processor from the measured program."""
     command = "taskset", "-c", max(os.sched_getaffinity(0)), RELEASE / "examples/simulator", "--accounts", accounts
     with Process(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         url = process.child.stdout.readline().strip()
@@ -106,7 +106,7 @@ def simulator(accounts):
 
 
 class Daemon(Process):
-    """The exporter, which watches the simulated organization."""
+    """The exporter, monitoring the simulated organization."""
 
     def __init__(self, folder, aws, settings="", state=None):
         self.port = free_port()
@@ -133,33 +133,33 @@ class Daemon(Process):
         return fetch(self.url + "/-/ready") == b"OK\n"
 
     def settle(self, seconds):
-        until("the first look at every account", self.is_ready, pause=0.5)
+        until("the first poll of every account", self.is_ready, pause=0.5)
         time.sleep(seconds)
 
 
 class Table:
-    """Rows of the answer, printed as they come and kept for the end."""
+    """The results, printed as they come and again as a table at the end."""
 
     def __init__(self):
         self.rows = []
 
-    def add(self, what, figure, limit=None, holds=None, note=""):
-        verdict = "" if holds is None else ("yes" if holds else "**no**")
-        self.rows.append((what, figure, limit or "", verdict, note))
-        print(f"  {what}: {figure} {note}", flush=True)
+    def add(self, what, value, target=None, is_met=None, note=""):
+        verdict = "" if is_met is None else ("yes" if is_met else "**no**")
+        self.rows.append((what, value, target or "", verdict, note))
+        print(f"  {what}: {value} {note}", flush=True)
 
     def write(self):
-        print("\n| figure | measured | at most | holds | |\n| --- | --- | --- | --- | --- |")
+        print("\n| | measured | target | met | |\n| --- | --- | --- | --- | --- |")
         for row in self.rows:
             print("| " + " | ".join(row) + " |")
 
     @property
-    def holds(self):
+    def is_met(self):
         return not any(row[3] == "**no**" for row in self.rows)
 
 
 def wrk(url, seconds, connections):
-    """p50 and p99 in milliseconds, and requests a second."""
+    """Runs wrk: p50 and p99 in milliseconds, and requests a second."""
     output = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", "--latency",
          "-H", "Accept-Encoding: gzip", url],
@@ -177,7 +177,7 @@ def wrk(url, seconds, connections):
 
 
 def slow(url, times):
-    """Median and worst of so many requests, in milliseconds, of a peer too slow for wrk."""
+    """Median and maximum of some requests, in milliseconds, for a peer that is too slow for wrk."""
     took = []
     for _ in range(times):
         start = time.monotonic()
@@ -187,7 +187,7 @@ def slow(url, times):
 
 
 def nginx(folder, body):
-    """nginx with the same bytes, packed beforehand; sendfile off is the faster on loopback."""
+    """Starts nginx with the same bytes, compressed in advance. Without sendfile it is faster on loopback."""
     port = free_port()
     files = pathlib.Path(folder) / "nginx"
     files.mkdir()
@@ -202,7 +202,7 @@ http {{
   server {{ listen 127.0.0.1:{port}; root {files}; location / {{ gzip_static always; }} }}
 }}
 """)
-    # As root its worker would be another user, who may not read a temporary folder.
+    # Started by root, its worker would run as another user, who cannot read the temporary folder.
     user = ["-g", "user root;"] if os.geteuid() == 0 else []
     process = Process("nginx", "-p", files, "-c", files / "nginx.conf", *user)
     return process, f"http://127.0.0.1:{port}/metrics"
@@ -215,8 +215,8 @@ def pushgateway(text):
     url = f"http://127.0.0.1:{port}/metrics"
     until("pushgateway", lambda: fetch(url))
     fetch(url + "/job/bench", data=text.encode(), method="PUT")
-    # It takes what was pushed after it has answered.
-    until("what was pushed", lambda: len(fetch(url)) > len(text), pause=1)
+    # It answers before the pushed series are visible.
+    until("the pushed series", lambda: len(fetch(url)) > len(text), pause=1)
     return process, url
 
 
@@ -231,7 +231,7 @@ def collector(folder, text):
 
 
 def without_own(text):
-    """The text without the families that each peer has of itself."""
+    """The exposition without the families that each peer exports about itself."""
     return "".join(line for line in text.splitlines(True) if not re.match(r"(# \w+ )?process_", line))
 
 
@@ -239,14 +239,14 @@ def scrape(table, folder, accounts, seconds):
     print(f"scrape of {accounts} accounts", flush=True)
     with simulator(accounts) as aws, Daemon(folder, aws) as ours:
         ours.settle(30)
-        packed, text = fetch(ours.url + "/metrics", GZIP), ours.metrics()
+        compressed, text = fetch(ours.url + "/metrics", GZIP), ours.metrics()
         plain = without_own(text)
         series = sum(not line.startswith("#") for line in text.splitlines())
-        table.add("series; bytes plain, packed",
-                  f"{series}; {len(text) / 1e6:.1f} MB, {len(packed) / 1e6:.1f} MB")
-        peer, peer_url = nginx(folder, packed)
+        table.add("series; bytes plain, compressed",
+                  f"{series}; {len(text) / 1e6:.1f} MB, {len(compressed) / 1e6:.1f} MB")
+        peer, peer_url = nginx(folder, compressed)
         with peer:
-            until("nginx", lambda: fetch(peer_url, GZIP) == packed)
+            until("nginx", lambda: fetch(peer_url, GZIP) == compressed)
             pairs = [(wrk(ours.url + "/metrics", seconds, 1), wrk(peer_url, seconds, 1)) for _ in range(5)]
             crowd = wrk(ours.url + "/metrics", seconds, 8), wrk(peer_url, seconds, 8)
             memory = ours.memory(), peer.memory()
@@ -269,15 +269,15 @@ def scrape(table, folder, accounts, seconds):
                       f"{other[0]:.0f} ms, worst {other[1]:.0f} ms, {memory:.0f} MiB")
 
 
-def flat_out(aws, how, seconds):
-    """What boto3 makes of some seconds: its calls a core-second, and its memory in MiB."""
+def boto3(aws, how, seconds):
+    """boto3 at full speed for some seconds: its calls a core-second, and its memory in MiB."""
     answer = subprocess.run([PYTHON, ROOT / "benches/peer_boto3.py", aws, how, str(seconds)],
                             check=True, capture_output=True, text=True).stdout
     return json.loads(answer)
 
 
 def refresh(table, folder, accounts, seconds):
-    """All flat out: more looks are due than one core can take. Turn by turn, each alone."""
+    """Both at full speed, in turns: more polls are due than one core can make."""
     print("refresh: calls a core-second", flush=True)
     with simulator(accounts) as aws:
         settings = '[refresh]\ninterval = "1s"\n[sources]\ncredential_report = false\n'
@@ -290,10 +290,10 @@ def refresh(table, folder, accounts, seconds):
                 cpu = ours.cpu - cpu
                 mine = (ours.calls() - calls) / cpu
                 with ours.paused():
-                    turns.append((mine, flat_out(aws, "shared", seconds)))
+                    turns.append((mine, boto3(aws, "shared", seconds)))
                 time.sleep(1)
             with ours.paused():
-                each = flat_out(aws, "each", seconds)
+                each = boto3(aws, "each", seconds)
     ratio = statistics.median(mine / other["calls_a_core_second"] for mine, other in turns)
     mine = statistics.median(mine for mine, _ in turns)
     one = statistics.median(other["calls_a_core_second"] for _, other in turns)
@@ -313,11 +313,11 @@ def reports(table):
                                   check=True, capture_output=True, text=True).stdout
             table.add(f"reading a report of {found['users']} users against Python's csv", f"1/{float(peer) / found['ours']:.1f}",
                       note=f"{found['ours']:.0f} µs against {float(peer):.0f} µs; the csv crate alone {found['csv']:.0f} µs, "
-                           f"so {found['ours'] / found['csv']:.1f} × the floor")
+                           f"so {found['ours'] / found['csv']:.1f} × that")
 
 
 def exponent(points):
-    """The slope of a line through the logarithms: 1 is linear growth."""
+    """The slope of a regression on logarithmic scales: 1 is linear growth."""
     xs, ys = zip(*((math.log(n), math.log(value)) for n, value in points))
     x, y = statistics.mean(xs), statistics.mean(ys)
     return sum((a - x) * (b - y) for a, b in zip(xs, ys)) / sum((a - x) ** 2 for a in xs)
@@ -364,8 +364,8 @@ def steady(table, folder, accounts, seconds):
                   f"median {statistics.median(scrapes):.2f} s")
         table.add("most overdue account", f"{lag:.1f} s", "15 s", lag <= 15)
         with Daemon(folder, aws, state=state) as again:
-            took = until("all figures", lambda: len(KEYS.findall(again.metrics())) == accounts, pause=0.05)
-            table.add("start with state: all figures", f"{took:.2f} s", "2 s", took <= 2)
+            took = until("all values", lambda: len(KEYS.findall(again.metrics())) == accounts, pause=0.05)
+            table.add("start with state: all values are exported", f"{took:.2f} s", "2 s", took <= 2)
 
 
 def main():
@@ -391,8 +391,8 @@ def main():
                 case "steady":
                     steady(table, folder, arguments.accounts, arguments.steady)
     table.write()
-    if not table.holds:
-        sys.exit("not every figure holds: see above")
+    if not table.is_met:
+        sys.exit("not every target is met: see above")
 
 
 if __name__ == "__main__":

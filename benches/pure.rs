@@ -1,6 +1,6 @@
-//! The parts that need no network: a report read, evidence judged, metrics written and packed.
+//! Benchmarks that need no network: reading a report, judging evidence, writing and compressing metrics.
 //!
-//! Figures are of this machine at this moment; what counts stands in ratios, in `benches/peers.py`.
+//! The results depend on the machine; `benches/peers.py` measures ratios, which depend less on it.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail")]
 
@@ -46,7 +46,7 @@ fn read_a_report(bencher: Bencher, users: usize) {
         .bench(|| parse(black_box(text.as_bytes()), None, Partition::Aws));
 }
 
-/// A live answer taken into a record that has a report, and judged.
+/// Adds a live answer to a record with a report, and judges it.
 #[divan::bench]
 fn judge_an_answer(bencher: Bencher) {
     let record = record();
@@ -88,7 +88,7 @@ fn answer(asked: Moment) -> Evidence {
     })
 }
 
-/// So many accounts, each with a report and a summary.
+/// Views of this number of accounts, each with a report and a summary.
 fn views(accounts: u64) -> Views {
     let views = Views::new(Clock::manual(Timestamp::from_unix(NOW)).0);
     let report = parse(data::report(5).as_bytes(), None, Partition::Aws).unwrap();
@@ -150,7 +150,7 @@ fn write_the_metrics(bencher: Bencher, accounts: u64) {
 }
 
 #[divan::bench(args = [100, 1000, 10_000])]
-fn pack_the_metrics(bencher: Bencher, accounts: u64) {
+fn compress_the_metrics(bencher: Bencher, accounts: u64) {
     let mut text = Vec::new();
     let snapshot = views(accounts).snapshot();
     Format::Text

@@ -1,8 +1,8 @@
-"""How long the rules take on 10,000 accounts with a day of samples, in a real Prometheus.
+"""Measures how long a real Prometheus takes to evaluate the rules for 10,000 accounts.
 
-Writes a day of samples, loads them with `promtool tsdb create-blocks-from openmetrics`, serves an
-exposition of the same series so that there are live ones, and reads the duration that Prometheus
-itself measured of each group. Run it by `make bench-rules`; docs/performance.md has a result.
+Writes a day of samples, loads them with `promtool tsdb create-blocks-from openmetrics`, serves the same
+series as a scrape target, and reads the duration that Prometheus reports for each group. Run it by
+`make bench-rules`; docs/performance.md has a result.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SOURCES = ("credential_report", "account_summary")
 
 
 def families(accounts, alarming, now):
-    """Every family that a rule asks about: name, the labels of each series, its value."""
+    """The metric families that rules use: the labels and the value of each series, by name."""
     ids = [f"{number:012}" for number in range(1, accounts + 1)]
     bad = set(ids[:alarming])
     def gauge(value_of, extra=("",)):
@@ -57,7 +57,7 @@ def families(accounts, alarming, now):
 
 
 def recorded():
-    """What the rules themselves would have written in a day of alarms: labels, value, and how often."""
+    """What the rules would have recorded in a day of alarms: labels, value, and interval, by name."""
     every = {}
     for facts, fact, step in (
         ("aws_root", "AWSRootAccessKeyActive", 30), ("aws_root", "AWSRootAccessKeyPresent", 30),
@@ -80,7 +80,7 @@ def recorded():
         every[f"account:{name}:recent"] = [("", None, 30)]
     return every
 
-# Ranges over every account reach back two hours (AWSAccountsMissing); everything else is asked as of now.
+# Only AWSAccountsMissing reads past samples of all accounts, up to two hours old.
 RANGED = {"aws_account_info": 2.1, "aws_root_exporter_shard_index": 2.1}
 
 
@@ -88,7 +88,7 @@ def write_day(path, found, alarming, now, instance):
     with open(path, "w") as out:
         for name, hours in RANGED.items():
             out.write(f"# TYPE {name} gauge\n")
-            # Not the last minutes: until the first scrape no account is there, rather than each unknown.
+            # Not the last minutes: with them all accounts would be unknown until the first scrape.
             times = range(int(now - hours * 3600), now - 360, 30)
             for labels, value in found[name]:
                 comma = "," if labels else ""
@@ -145,7 +145,7 @@ def measure(accounts, alarming, rounds, each):
                        check=True, stdout=subprocess.DEVNULL)
         size = samples.stat().st_size
         samples.unlink()
-        # The real pace of evaluation would take half an hour: the cost of one does not depend on it.
+        # With the real interval the measurement would take half an hour; the cost of one evaluation is the same.
         users = folder / "iam.rules.yml"
         users.write_text(RULES[1].read_text().replace("interval: 5m", "interval: 15s"))
         config.write_text(
@@ -167,17 +167,17 @@ def measure(accounts, alarming, rounds, each):
             prometheus.terminate()
             prometheus.wait()
     if fired.get("AWSRootAccessKeyActive") != alarming:
-        raise SystemExit(f"the rules did not see what was made: {fired}")
+        raise SystemExit(f"not the expected alerts: {fired}")
     print(f"\n{accounts} accounts, {alarming} of them with every alarm, {len(body.splitlines())} live series, "
           f"a day of {size >> 20} MiB; {rounds} evaluations\n")
     print("| group | median | slowest |\n| --- | --- | --- |")
     total = 0
     for group, times in sorted(took.items()):
         times = sorted(times)
-        # What is evaluated every 5 minutes takes a tenth of its time in each 30 seconds.
+        # A group that is evaluated every 5 minutes takes a tenth of its time in each 30 seconds.
         total += times[-1] / (10 if group == "aws-iam-users" else 1)
         print(f"| {group} | {times[len(times) // 2] * 1000:.0f} ms | {times[-1] * 1000:.0f} ms |")
-    print(f"| each at its slowest, in 30 s | | {total * 1000:.0f} ms |")
+    print(f"| all at their slowest, in 30 s | | {total * 1000:.0f} ms |")
     if each:
         print("\n| rule | last |\n| --- | --- |")
         for rule in sorted(rules, key=lambda rule: -rule["evaluationTime"]):
@@ -186,7 +186,7 @@ def measure(accounts, alarming, rounds, each):
 
 
 def collect(port, rounds):
-    """The durations of so many evaluations of every group, once samples of the scrape are there."""
+    """The durations of some evaluations of every group after the first scrape."""
     took, seen, ready = {}, set(), False
     deadline = time.monotonic() + 120 + rounds * 30
     while len(took) < 3 or min(len(times) for times in took.values()) < rounds:
@@ -198,7 +198,7 @@ def collect(port, rounds):
             groups = ask(port, "/api/v1/rules")["groups"]
         except OSError:
             continue
-        # The evaluations that were made, or under way, before the first scrape saw half of it.
+        # Evaluations made or started before the end of the first scrape are incomplete.
         if not ready:
             ready = bool(count)
             seen.update((group["name"], group["lastEvaluation"]) for group in groups)

@@ -1,9 +1,9 @@
-"""Measures what a long time of random faults leaves in the daemon's process.
+"""Measures whether the daemon's memory, files or threads grow during a long run with random faults.
 
-It starts the simulated AWS as a process of its own (crates/aws-simulator/examples/), with random faults and
-changes, and the daemon over it. Scrapes, plain and compressed, pages and the API are asked for all
-the time. What the daemon's process holds is read after two minutes and at the end, each time in
-after faults have ended and with no client; the exit code is 1 when it has grown.
+It starts the simulated AWS (crates/aws-simulator/examples/) with random faults and changes, and the
+daemon. Clients request metrics, plain and compressed, pages and the API all the time. The daemon's
+process is measured after two minutes and at the end, each time without faults and clients; the exit
+code is 1 if it has grown.
 
     python3 benches/soak.py --minutes 10
 """
@@ -21,11 +21,11 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# How long everybody is quiet before the daemon is measured, and for how long it is measured then.
+# Seconds without clients and faults before a measurement, and seconds that it takes.
 QUIET, MEASURED = 20, 10
 
-# The daemon's default of refresh.concurrency, each account with its summary and its root session.
-MOST_CALLS = 64 * 2
+# The default of refresh.concurrency, twice: summaries and root sessions.
+MAX_CALLS = 64 * 2
 
 PATHS = (
     ("/metrics", {}),
@@ -40,18 +40,17 @@ PATHS = (
 )
 
 
-class Asking:
-    """Clients that ask for everything, until told to rest; half of them keep their connection."""
+class Clients:
+    """Clients that request every path while `go` is set; half of them reuse their connection."""
 
     def __init__(self, port):
-        self.port, self.asked, self.wrong = port, 0, []
+        self.port, self.requests, self.errors = port, 0, []
         self.go, self.over, self.lock = threading.Event(), False, threading.Lock()
-        self.busy = 0
-        self.threads = [threading.Thread(target=self.ask, args=(n,), daemon=True) for n in range(4)]
+        self.threads = [threading.Thread(target=self.run, args=(n,), daemon=True) for n in range(4)]
         for thread in self.threads:
             thread.start()
 
-    def ask(self, number):
+    def run(self, number):
         turn, connection = number, None
         while not self.over:
             if not self.go.is_set() and connection:
@@ -72,10 +71,10 @@ class Asking:
                     raise OSError(f"{answer.status}, {len(body)} bytes")
             except (OSError, http.client.HTTPException) as error:
                 with self.lock:
-                    self.wrong.append(f"{path}: {error!r}")
+                    self.errors.append(f"{path}: {error!r}")
                 connection = None
             with self.lock:
-                self.asked += 1
+                self.requests += 1
             if number % 2 == 0 and connection:
                 connection.close()
                 connection = None
@@ -83,44 +82,44 @@ class Asking:
 
 
 def scrape(port):
-    """The daemon's own figures, those without labels."""
+    """The daemon's metrics about itself that have no labels, and some sums."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/metrics")
     lines = connection.getresponse().read().decode().splitlines()
     connection.close()
     plain = (line.split(" ") for line in lines if not line.startswith("#") and "{" not in line)
-    figures = {name: float(value) for name, value in plain}
-    figures["accounts"] = sum(line.startswith("aws_root_access_keys_active{") for line in lines)
-    figures["calls"] = sum(
+    metrics = {name: float(value) for name, value in plain}
+    metrics["accounts"] = sum(line.startswith("aws_root_access_keys_active{") for line in lines)
+    metrics["calls"] = sum(
         float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("aws_root_exporter_aws_requests_total{"))
-    figures["failed calls"] = figures["calls"] - sum(
+    metrics["failed calls"] = metrics["calls"] - sum(
         float(line.rsplit(" ", 1)[1]) for line in lines
         if line.startswith("aws_root_exporter_aws_requests_total{") and 'outcome="success"' in line)
-    return figures
+    return metrics
 
 
 def status(pid, aws):
-    """Resident memory in KiB, open files and threads, as the kernel counts them. Connections to AWS are
-    told apart: the SDK keeps idle ones for a while, more after a time of trouble."""
+    """Resident memory in KiB, open files and threads. Connections to AWS are counted apart: the SDK keeps
+    idle ones for a while, more of them after faults."""
     lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    told = dict(line.split(":", 1) for line in lines)
+    fields = dict(line.split(":", 1) for line in lines)
     rows = [line.split() for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     to_aws = {f"socket:[{row[9]}]" for row in rows if int(row[2].rsplit(":", 1)[1], 16) == aws}
     files = [link for link in map(read_link, pathlib.Path(f"/proc/{pid}/fd").iterdir()) if link]
-    return {"rss": int(told["VmRSS"].split()[0]), "fds": sum(link not in to_aws for link in files),
-            "AWS connections": sum(link in to_aws for link in files), "threads": int(told["Threads"])}
+    return {"memory": int(fields["VmRSS"].split()[0]), "file descriptors": sum(link not in to_aws for link in files),
+            "AWS connections": sum(link in to_aws for link in files), "threads": int(fields["Threads"])}
 
 
 def read_link(path):
     try:
         return os.readlink(path)
     except OSError:
-        return None  # It was closed in between.
+        return None  # It was closed in the meantime.
 
 
-def measure(pid, port, aws, asking, order):
-    """The least of each over some seconds in which nobody asks and nothing fails: what stays."""
-    asking.go.clear()
+def measure(pid, port, aws, clients, order):
+    """The minimum of each value over some seconds without clients and faults."""
+    clients.go.clear()
     order("faults off")
     time.sleep(QUIET)
     found = []
@@ -128,10 +127,10 @@ def measure(pid, port, aws, asking, order):
     while time.monotonic() < end:
         found.append(status(pid, aws))
         time.sleep(0.5)
-    figures = scrape(port)
+    metrics = scrape(port)
     least = {name: min(one[name] for one in found) for name in found[0]}
-    return least | {"lag": figures["aws_root_exporter_refresh_lag_seconds"], "accounts": int(figures["accounts"]),
-                    "calls": int(figures["calls"]), "failed calls": int(figures["failed calls"])}
+    return least | {"most overdue account": metrics["aws_root_exporter_refresh_lag_seconds"], "accounts": int(metrics["accounts"]),
+                    "calls": int(metrics["calls"]), "failed calls": int(metrics["failed calls"])}
 
 
 def config(folder, interval):
@@ -165,12 +164,12 @@ def soak(arguments):
                             "HOME": folder, "PATH": os.environ.get("PATH", "")})
         port = wait_for_port(daemon, log)
         wait_for_accounts(port, arguments.accounts)
-        asking = Asking(port)
+        clients = Clients(port)
         begun = time.monotonic()
 
         def faults_until(minutes):
             order("faults on")
-            asking.go.set()
+            clients.go.set()
             end = begun + minutes * 60 - QUIET - MEASURED
             while time.monotonic() < end:
                 if daemon.poll() is not None:
@@ -179,12 +178,12 @@ def soak(arguments):
 
         faults_until(arguments.settle)
         aws = int(url.rsplit(":", 1)[1])
-        before = measure(daemon.pid, port, aws, asking, order)
+        before = measure(daemon.pid, port, aws, clients, order)
         faults_until(arguments.minutes)
-        after = measure(daemon.pid, port, aws, asking, order)
-        asking.over = True
+        after = measure(daemon.pid, port, aws, clients, order)
+        clients.over = True
         log.close()
-    return before, after, asking
+    return before, after, clients
 
 
 def wait_for_port(daemon, log):
@@ -199,11 +198,11 @@ def wait_for_port(daemon, log):
 
 
 def wait_for_accounts(port, accounts):
-    """Until all are known once: only from then on is there something to compare."""
+    """Waits until all accounts have a value; before that there is nothing to compare."""
     deadline = time.monotonic() + 600
     while scrape(port)["accounts"] < accounts:
         if time.monotonic() > deadline:
-            raise SystemExit("not all accounts are known after ten minutes")
+            raise SystemExit("not all accounts have a value after ten minutes")
         time.sleep(1)
 
 
@@ -217,30 +216,30 @@ def main():
     parser.add_argument("--binary", default=ROOT / "target/dist/aws-root-exporter")
     parser.add_argument("--simulator", default=ROOT / "target/dist/examples/simulator")
     arguments = parser.parse_args()
-    before, after, asking = soak(arguments)
-    print(f"{arguments.accounts} accounts every {arguments.interval} s under faults, {asking.asked} requests\n")
+    before, after, clients = soak(arguments)
+    print(f"{arguments.accounts} accounts every {arguments.interval} s under faults, {clients.requests} requests\n")
     print(f"| | after {arguments.settle:g} min | after {arguments.minutes:g} min |\n| --- | --- | --- |")
-    units = {"rss": " KiB", "lag": " s"}
+    units = {"memory": " KiB", "most overdue account": " s"}
     for name in before:
         unit = units.get(name, "")
         print(f"| {name} | {before[name]}{unit} | {after[name]}{unit} |")
-    trouble = []
-    if after["rss"] > before["rss"] * 1.05:
-        trouble.append(f"memory grew by {after['rss'] / before['rss'] - 1:.1%}")
-    trouble += [f"{name} grew from {before[name]} to {after[name]}"
-                for name in ("fds", "threads") if after[name] > before[name]]
-    if after["AWS connections"] > MOST_CALLS:
-        trouble.append(f"{after['AWS connections']} connections to AWS, where {MOST_CALLS} calls are made at once")
-    if after["lag"] > arguments.interval:
-        trouble.append(f"polls are late by {after['lag']} s")
+    problems = []
+    if after["memory"] > before["memory"] * 1.05:
+        problems.append(f"memory grew by {after['memory'] / before['memory'] - 1:.1%}")
+    problems += [f"{name} grew from {before[name]} to {after[name]}"
+                 for name in ("file descriptors", "threads") if after[name] > before[name]]
+    if after["AWS connections"] > MAX_CALLS:
+        problems.append(f"{after['AWS connections']} connections to AWS for at most {MAX_CALLS} calls at once")
+    if after["most overdue account"] > arguments.interval:
+        problems.append(f"polls are late by {after['most overdue account']} s")
     if after["accounts"] != arguments.accounts:
-        trouble.append(f"{after['accounts']} accounts have a value")
+        problems.append(f"{after['accounts']} accounts have a value")
     if after["failed calls"] <= before["failed calls"]:
-        trouble.append("nothing failed: no fault had an effect")
-    if asking.wrong:
-        trouble.append(f"{len(asking.wrong)} requests went wrong, the first: {asking.wrong[0]}")
-    if trouble:
-        raise SystemExit("\n".join(trouble))
+        problems.append("no call failed, so no fault had an effect")
+    if clients.errors:
+        problems.append(f"{len(clients.errors)} requests failed, the first: {clients.errors[0]}")
+    if problems:
+        raise SystemExit("\n".join(problems))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-//! What the benchmarks work on: a credential report as long as one likes, and an organization in a
-//! store.
+//! Test data of the benchmarks: a credential report of any length.
 
 use std::fmt::Write;
 
@@ -11,7 +10,7 @@ const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,\
     cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
 
-/// A credential report with the root row and so many IAM users, as AWS writes it.
+/// A credential report with the root row and this number of IAM users, as AWS writes it.
 pub fn report(users: usize) -> String {
     let mut text = HEADER.to_owned();
     text.push_str(

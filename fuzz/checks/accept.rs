@@ -1,11 +1,10 @@
-//! Any bytes as `Accept` and `Accept-Encoding`: there is always an answer, it is one that the
-//! client permits where it permits any, and what is refused by `q=0` is never chosen.
+//! Any bytes as `Accept` and `Accept-Encoding`: there is always a format, one that the client accepts if
+//! it accepts any, and never one that it refuses by `q=0`.
 
 use exporter_toolkit::Format;
 use exporter_toolkit::fuzzing::{format, is_compressed};
 
-/// The ranges that our formats are in, or nearly, from the least exact; and which formats each
-/// names: OpenMetrics, text.
+/// Media ranges from the least to the most exact, and whether each includes OpenMetrics and text.
 const RANGES: [(&str, bool, bool); 9] = [
     ("*/*", true, true),
     ("application/*", true, false),
@@ -27,33 +26,37 @@ const QUALITIES: [(&str, u16); 6] = [
     (";q=1", 1000),
 ];
 
-/// Whether the bytes, as lines, ask for OpenMetrics.
+/// Checks the bytes as lines of a header; returns whether OpenMetrics is chosen.
 ///
 /// # Panics
 ///
-/// When a promise is broken.
+/// If a guarantee is broken.
 pub fn check(bytes: &[u8]) -> bool {
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
     let chosen = format(&lines);
-    let packed = is_compressed(&lines);
-    let shouted = bytes.to_ascii_uppercase();
-    let shouted: Vec<&[u8]> = shouted.split(|byte| *byte == b'\n').collect();
-    assert_eq!(format(&shouted), chosen, "case says nothing");
-    assert_eq!(is_compressed(&shouted), packed, "case says nothing");
+    let compressed = is_compressed(&lines);
+    let upper = bytes.to_ascii_uppercase();
+    let upper: Vec<&[u8]> = upper.split(|byte| *byte == b'\n').collect();
+    assert_eq!(format(&upper), chosen, "case matters");
+    assert_eq!(is_compressed(&upper), compressed, "case matters");
     if bytes
         .iter()
         .all(|byte| (b' '..b'~').contains(byte) && *byte != b'"' || *byte == b'\n')
     {
         let joined = lines.join(&b","[..]);
-        assert_eq!(format(&[&joined]), chosen, "lines are one list");
-        assert_eq!(is_compressed(&[&joined]), packed, "lines are one list");
+        assert_eq!(format(&[&joined]), chosen, "lines are not one list");
+        assert_eq!(
+            is_compressed(&[&joined]),
+            compressed,
+            "lines are not one list"
+        );
     }
     listed_formats(bytes);
     listed_encodings(bytes);
     chosen == Format::OpenMetrics
 }
 
-/// The bytes as numbers of ranges and qualities, so that what is permitted is known beforehand.
+/// Makes a header of ranges and qualities out of the bytes, so that the right answer is known.
 fn listed_formats(bytes: &[u8]) {
     let items: Vec<_> = bytes
         .iter()
@@ -82,7 +85,7 @@ fn listed_formats(bytes: &[u8]) {
     let (open, text) = (quality(|range| range.1), quality(|range| range.2));
     match format(&[header.as_bytes()]) {
         Format::OpenMetrics => assert!(open > 0 && open >= text, "{header}"),
-        // Nothing is ever refused for its `Accept`: then it is text.
+        // If the client accepts neither, it gets text.
         Format::Text => assert!(text > 0 && text >= open || open == 0, "{header}"),
     }
 }

@@ -1,40 +1,40 @@
-//! Any bytes as `config.toml`: whole or refused, the same each time, and a refusal is a list of
-//! lines that can be printed and hold no secret.
+//! Any bytes as `config.toml`: accepted as a whole or refused, the same each time. A refusal is a list of
+//! printable lines without secrets.
 
 use std::path::Path;
 
 use aws_root_exporter::config::{Config, ConfigErrors, Overrides, parse};
 
-/// An external id as nobody else writes it.
+/// An external id that no seed contains.
 const SECRET: &str = "hunter2-hunter2";
 
-/// Whether the bytes are a good configuration.
+/// Checks the bytes; returns whether they are a valid configuration.
 ///
 /// # Panics
 ///
-/// When a promise is broken.
+/// If a guarantee is broken.
 pub fn check(bytes: &[u8]) -> bool {
     let good = match load(bytes) {
         Ok(config) => {
             sound(&config);
-            let again = load(bytes).expect("what was good is good again");
-            assert_eq!(again, config, "the same bytes say the same");
-            let longer = [bytes, b"\n# A remark.\n"].concat();
+            let again = load(bytes).expect("accepted at first, then refused");
+            assert_eq!(again, config, "the same bytes give another configuration");
+            let longer = [bytes, b"\n# A comment.\n"].concat();
             assert_eq!(
                 load(&longer).ok().as_ref(),
                 Some(&config),
-                "a remark says nothing"
+                "a comment changes the configuration"
             );
             true
         }
         Err(errors) => {
             printable(&errors);
-            let again = load(bytes).expect_err("what was wrong is wrong again");
+            let again = load(bytes).expect_err("refused at first, then accepted");
             assert_eq!(again.to_string(), errors.to_string());
             false
         }
     };
-    guarded(bytes);
+    keeps_the_secret(bytes);
     good
 }
 
@@ -43,7 +43,7 @@ fn load(bytes: &[u8]) -> Result<Config, ConfigErrors> {
     parse(Some(file), [], &Overrides::default(), &())
 }
 
-/// What the rest of the program takes for granted.
+/// Checks what the rest of the program relies on.
 fn sound(config: &Config) {
     assert!(!config.web.listen_addresses.is_empty());
     assert!(config.web.telemetry_path.starts_with('/'));
@@ -58,25 +58,25 @@ fn sound(config: &Config) {
     assert_eq!(
         ids.len(),
         config.accounts.len(),
-        "an account is listed once"
+        "an account is listed twice"
     );
-    let shown = format!("{config:?}");
+    let debug = format!("{config:?}");
     for account in &config.accounts {
         assert_eq!(account.id.to_string().len(), 12);
     }
-    assert!(!shown.contains(SECRET), "a secret prints itself");
+    assert!(!debug.contains(SECRET), "the configuration prints a secret");
 }
 
 fn printable(errors: &ConfigErrors) {
     let ConfigErrors::Invalid(list) = errors else {
-        panic!("nothing was read, so nothing was unreadable: {errors}");
+        panic!("no file was read, so none can be unreadable: {errors}");
     };
-    assert!(!list.is_empty(), "a refusal has a reason");
+    assert!(!list.is_empty(), "a refusal without a reason");
     for error in list {
         let line = error.to_string();
         assert!(
             !line.chars().any(char::is_control),
-            "a line cannot be printed: {line:?}"
+            "not printable: {line:?}"
         );
         assert!(
             !error.place.is_empty() && !error.problem.is_empty(),
@@ -85,9 +85,9 @@ fn printable(errors: &ConfigErrors) {
     }
 }
 
-/// The bytes before and after an external id: whatever they are, it is not told. What could make
-/// the id a part of another value, or of a key, is left out.
-fn guarded(bytes: &[u8]) {
+/// No error contains an external id, whatever bytes are before and after it. Quotes before it are left
+/// out, because they could make it part of another value or of a key.
+fn keeps_the_secret(bytes: &[u8]) {
     let (before, after) = bytes.split_at(bytes.len() / 2);
     let quotes = [b'\'', b'"'];
     if before.iter().any(|byte| quotes.contains(byte)) {
@@ -98,7 +98,7 @@ fn guarded(bytes: &[u8]) {
         let text = [before, header.as_bytes(), line.as_bytes(), after].concat();
         if let Err(errors) = load(&text) {
             let text = errors.to_string();
-            assert!(!text.contains(SECRET), "a secret is told: {text}");
+            assert!(!text.contains(SECRET), "an error contains a secret: {text}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Any bytes as a state file of version 0.1: torn ones are refused in words, whole ones are imported,
-//! and what was imported can be judged, kept and read again.
+//! Any bytes as a state file of version 0.1: damaged files are refused with a message, others are
+//! imported, and what was imported can be judged, saved and read again.
 
 use std::time::Duration;
 
@@ -13,40 +13,40 @@ const LIMITS: Limits = Limits {
     max_live_staleness: Duration::from_secs(1_800),
 };
 
-/// Whether the bytes are a state file that can be imported.
+/// Checks the bytes; returns whether they are a state file that can be imported.
 ///
 /// # Panics
 ///
-/// When a promise is broken.
+/// If a guarantee is broken.
 pub fn check(bytes: &[u8]) -> bool {
     if !import::is_state_file(bytes) {
         return false;
     }
-    let (clock, _hand) = Clock::manual(Timestamp::from_unix(1_789_132_492));
+    let (clock, _control) = Clock::manual(Timestamp::from_unix(1_789_132_492));
     let state = match import::read(bytes, &clock, &LIMITS) {
         Ok(state) => state,
-        Err(what) => {
-            assert!(!what.is_empty());
+        Err(problem) => {
+            assert!(!problem.is_empty());
             assert!(
-                !what.chars().any(char::is_control),
-                "a line cannot be printed: {what:?}"
+                !problem.chars().any(char::is_control),
+                "not printable: {problem:?}"
             );
             return false;
         }
     };
     for account in state.accounts.values() {
-        let kept = serde_json::to_vec(account).expect("memory takes everything");
-        let again: Record = serde_json::from_slice::<serde_json::Value>(&kept)
+        let saved = serde_json::to_vec(account).expect("writing to memory cannot fail");
+        let again: Record = serde_json::from_slice::<serde_json::Value>(&saved)
             .and_then(|account| serde_json::from_value(account["record"].clone()))
-            .expect("what was kept can be read");
-        assert_eq!(again, account.record, "keeping changes nothing");
-        judged(again, clock.moment());
+            .expect("a saved account cannot be read");
+        assert_eq!(again, account.record, "saving changes the record");
+        can_be_judged(again, clock.moment());
     }
     true
 }
 
-/// What is known of an account, judged at odd times and after a restart an hour later.
-fn judged(mut record: Record, now: Moment) {
+/// Judges a record at extreme times, and after a restart an hour later, when no alarm may be lost.
+fn can_be_judged(mut record: Record, now: Moment) {
     for moment in [i64::MIN, 0, i64::MAX].map(Moment::from_millis) {
         let shown = judge(&record, moment, &LIMITS);
         let _ = shown.keys_active.and_then(|metric| metric.at(moment));

@@ -1,12 +1,12 @@
-//! Any bytes as the web configuration file: good or refused, and a refusal is one line that holds
-//! no hash, no key and no password.
+//! Any bytes as the web configuration file: accepted or refused. A refusal is one line without hashes,
+//! keys and passwords.
 
 use exporter_toolkit::fuzzing::web_config;
 
-/// A password where a hash, a key or a section belongs.
+/// A password in the place of a hash, a key or a section.
 const SECRET: &str = "hunter2-hunter2";
 
-/// Where a secret stands in the file.
+/// The text before a secret.
 const PLACES: [&str; 7] = [
     "basic_auth_users:\n  prometheus: ",
     "basic_auth_users: ",
@@ -17,40 +17,43 @@ const PLACES: [&str; 7] = [
     "tls_server_config: ",
 ];
 
-/// Whether the bytes are a good web configuration file.
+/// Checks the bytes; returns whether they are a valid web configuration file.
 ///
 /// # Panics
 ///
-/// When a promise is broken.
+/// If a guarantee is broken.
 pub fn check(bytes: &[u8]) -> bool {
-    let judged = web_config(bytes, bytes);
+    let result = web_config(bytes, bytes);
     assert_eq!(
-        judged,
+        result,
         web_config(bytes, bytes),
-        "the same bytes say the same"
+        "the same bytes give another result"
     );
-    if let Err(problem) = &judged {
+    if let Err(problem) = &result {
         printable(problem);
     }
     for place in PLACES {
         let text = [place.as_bytes(), SECRET.as_bytes(), bytes].concat();
         if let Err(problem) = web_config(&text, bytes) {
             printable(&problem);
-            assert!(!problem.contains(SECRET), "a secret is told: {problem}");
+            assert!(
+                !problem.contains(SECRET),
+                "an error contains a secret: {problem}"
+            );
         }
     }
-    judged.is_ok()
+    result.is_ok()
 }
 
 fn printable(problem: &str) {
     assert!(
         !problem.chars().any(char::is_control),
-        "a line cannot be printed: {problem:?}"
+        "not printable: {problem:?}"
     );
-    // It begins with the file that is wrong, be it one that the file names.
-    let said = problem.split_once(": ").map(|(_, said)| said);
+    // It begins with the name of the wrong file: this one, or one that it names.
+    let message = problem.split_once(": ").map(|(_, message)| message);
     assert!(
-        said.is_some_and(|said| !said.trim().is_empty()),
-        "a refusal says where and what: {problem:?}"
+        message.is_some_and(|message| !message.trim().is_empty()),
+        "a refusal without file or message: {problem:?}"
     );
 }

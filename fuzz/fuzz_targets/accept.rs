@@ -1,4 +1,4 @@
-//! Any bytes as `Accept` and `Accept-Encoding`: `checks/accept.rs` says what must hold.
+//! Any bytes as `Accept` and `Accept-Encoding`: `checks/accept.rs` checks the result.
 //!
 //! Run it with `make fuzz TARGET=accept`.
 

@@ -1,4 +1,4 @@
-//! Any bytes as `config.toml`: `checks/config.rs` says what must hold.
+//! Any bytes as `config.toml`: `checks/config.rs` checks the result.
 //!
 //! Run it with `make fuzz TARGET=config`.
 

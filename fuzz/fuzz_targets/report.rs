@@ -1,4 +1,4 @@
-//! Any bytes as a credential report: no panic, and nothing is believed that the bytes do not say.
+//! Any bytes as a credential report: no panic, and no result that the bytes do not contain.
 //!
 //! Run it with `make fuzz TARGET=report`.
 
@@ -15,7 +15,7 @@ fuzz_target!(|content: &[u8]| {
                 let account = report.account.to_string();
                 assert!(
                     content.windows(12).any(|text| text == account.as_bytes()),
-                    "the account is one that the bytes name"
+                    "the account is not in the report"
                 );
                 if let Some(root) = &report.root {
                     assert!(content.windows(14).any(|text| text == b"<root_account>"));
@@ -26,8 +26,8 @@ fuzz_target!(|content: &[u8]| {
                 let keys_of_any_age = figures.keys_older_than(0, Timestamp::from_unix(i64::MAX));
                 assert!(keys_of_any_age <= figures.access_keys_active);
 
-                let asked = parse(content, Some(report.account), partition);
-                assert_eq!(asked, Ok(report), "asking by name changes nothing");
+                let expected = parse(content, Some(report.account), partition);
+                assert_eq!(expected, Ok(report), "the expected account changes the result");
             }
             Err(error) => assert!(!error.to_string().is_empty()),
         }

@@ -1,4 +1,4 @@
-//! Any bytes as the state file: `checks/state.rs` says what must hold.
+//! Any bytes as the state file: `checks/state.rs` checks the result.
 //!
 //! Run it with `make fuzz TARGET=state`.
 

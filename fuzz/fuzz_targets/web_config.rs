@@ -1,4 +1,4 @@
-//! Any bytes as the web configuration file: `checks/web_config.rs` says what must hold.
+//! Any bytes as the web configuration file: `checks/web_config.rs` checks the result.
 //!
 //! Run it with `make fuzz TARGET=web_config`.
 

@@ -1,5 +1,5 @@
-// The pages of the demo in Debian's Chromium: a person finds the account with the key and what to
-// do about it, without JavaScript, at every width, in light and in dark.
+// The pages of the demo in Debian's Chromium: they lead a person to the account with the key and to the
+// steps against it, without JavaScript, at every width, in light and in dark mode.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -15,11 +15,11 @@ let browser;
 before(async () => {
   demo = await startDemo(300);
   browser = await startBrowser();
-  // The story of the demo puts a root key into the second account.
+  // The demo creates a root key in the second account.
   await until(async () => {
     const answer = await fetch(`${demo.url}api/v1/accounts/000000000002`);
     return (await answer.json()).root.access_keys_active > 0;
-  }, 'the key of the story');
+  }, 'the root key of the demo');
 });
 
 after(async () => {
@@ -34,7 +34,7 @@ async function states(page) {
   return Promise.all(all.map((row) => row.locator('.badge').first().innerText()));
 }
 
-/** Whether the page is no wider than the window. */
+/** Fails if the page is wider than the window. */
 async function fits(page, width) {
   const box = await page.locator('main').boundingBox();
   assert.ok(box.x >= 0 && box.x + box.width <= width, `${box.width} in ${width}`);
@@ -47,7 +47,7 @@ async function fits(page, width) {
 for (const width of WIDTHS) {
   for (const scheme of SCHEMES) {
     describe(`${width} pixels, ${scheme}, without JavaScript`, () => {
-      test('a person finds the key and what to do about it', async () => {
+      test('the overview leads to the key and to the steps against it', async () => {
         const { page, problems, close } = await open(browser, demo.url, { width, scheme });
         await fits(page, width);
         assert.match(await page.locator('h1').innerText(), /active root access key/);
@@ -71,7 +71,7 @@ for (const width of WIDTHS) {
 }
 
 describe('the list', () => {
-  test('comes worst first, and whoever filters gets what the tile has counted', async () => {
+  test('has the worst first, and a filter shows as many as its tile counts', async () => {
     const { page, problems, close } = await open(browser, demo.url, { width: 1440 });
     const order = ['Active root key', 'Unreadable', 'No root MFA', 'Inactive root key'];
     const ranks = (await states(page)).map((state) => (order.indexOf(state) + 9) % 9);
@@ -87,18 +87,18 @@ describe('the list', () => {
     await close();
   });
 
-  test('is searched by text, by keyboard alone', async () => {
+  test('can be searched by text, with the keyboard alone', async () => {
     const { page, problems, close } = await open(browser, demo.url, { width: 1440 });
     await page.getByLabel('Name, id or label').focus();
     await page.keyboard.type('000000000002');
     await page.keyboard.press('Enter');
     await page.waitForURL(/q=000000000002/);
     assert.equal(await rows(page).count(), 1);
-    await page.getByLabel('Name, id or label').fill('<script>"nobody"\\');
+    await page.getByLabel('Name, id or label').fill('<script>"no one"\\');
     await page.getByRole('button', { name: 'Show' }).click();
     await page.waitForURL(/q=%3Cscript/);
     assert.equal(await rows(page).count(), 0);
-    assert.equal(await page.getByLabel('Name, id or label').inputValue(), '<script>"nobody"\\');
+    assert.equal(await page.getByLabel('Name, id or label').inputValue(), '<script>"no one"\\');
     assert.deepEqual(problems, []);
     await close();
   });

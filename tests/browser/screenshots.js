@@ -1,4 +1,4 @@
-// Makes the pictures of the README: `make screenshots`.
+// Makes the screenshots of the README: `make screenshots`.
 
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,7 @@ try {
   await until(async () => {
     const answer = await fetch(`${demo.url}api/v1/accounts/000000000002`);
     return (await answer.json()).root.access_keys_active > 0;
-  }, 'the key of the story');
+  }, 'the root key of the demo');
   for (const { name, path, width, height, scheme } of shots) {
     const { page, close } = await open(browser, demo.url, { width, scheme });
     await page.setViewportSize({ width, height });

@@ -1,4 +1,4 @@
-// What the browser tests build on: the demo as a child process, Debian's Chromium, axe-core.
+// Helpers of the browser tests: the demo as a child process, Debian's Chromium, axe-core.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,30 +7,30 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-// Bounds what is only waited for, on a slow and busy machine.
+// Milliseconds until a wait fails; long enough for a slow and busy machine.
 export const PATIENCE = 120_000;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const binary = process.env.AWS_ROOT_EXPORTER ?? `${root}target/debug/aws-root-exporter`;
 
-/** Starts the demo on a free port and waits until it has looked at every account. */
+/** Starts the demo on a free port and waits until it has polled every account. */
 export async function startDemo(accounts) {
   const child = spawn(
     binary,
     ['demo', `--accounts=${accounts}`, '--web.listen-address=127.0.0.1:0'],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
   );
-  const said = [];
+  const output = [];
   const url = await new Promise((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
-        said.push(line);
+        output.push(line);
         const address = /(?:msg|message)="?listening"? .*?address="?([0-9.]+:\d+)/.exec(line);
         if (address) resolve(`http://${address[1]}/`);
       });
     }
     child.once('error', reject);
-    child.once('exit', () => reject(new Error(`the demo ended:\n${said.join('\n')}`)));
+    child.once('exit', () => reject(new Error(`the demo ended:\n${output.join('\n')}`)));
   });
   const stop = async () => {
     if (child.exitCode !== null) return;
@@ -41,11 +41,11 @@ export async function startDemo(accounts) {
   return { url, stop };
 }
 
-/** Asks until the answer is yes. */
-export async function until(question, what) {
+/** Waits until the condition holds. */
+export async function until(condition, what) {
   const end = Date.now() + PATIENCE;
-  while (!(await question())) {
-    if (Date.now() > end) throw new Error(`not in time: ${what}`);
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`timeout: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -59,15 +59,15 @@ export function startBrowser() {
 }
 
 /**
- * Opens a page in a fresh profile. `problems` collects what the browser complains about and each
- * request that goes elsewhere.
+ * Opens a page in a new profile. `problems` collects the browser's errors and warnings, and requests to
+ * other hosts.
  */
 export async function open(browser, url, { width, scheme = 'light', scripts = false }) {
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     colorScheme: scheme,
     javaScriptEnabled: scripts,
-    // Only for axe-core, which has to be put into the page.
+    // For axe-core, which is injected into the page.
     bypassCSP: scripts,
   });
   context.setDefaultTimeout(PATIENCE);
@@ -86,7 +86,7 @@ export async function open(browser, url, { width, scheme = 'light', scripts = fa
   return { page, problems, close: () => context.close() };
 }
 
-/** What axe-core finds wrong with a page, in words. */
+/** The violations that axe-core finds in a page. */
 export async function violations(page) {
   const path = fileURLToPath(import.meta.resolve('axe-core/axe.min.js'));
   await page.evaluate(await readFile(path, 'utf8'));

@@ -1,4 +1,4 @@
-//! `deploy/aws`: `CloudFormation` that can only look, remediation aside.
+//! The `CloudFormation` templates of `deploy/aws`: all but the one for remediation only read.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,11 +17,11 @@ const REMEDIATION: &str = "deploy/aws/remediation.yaml";
 
 fn template(path: &str) -> Value {
     let mut documents = yaml([repository(path)]);
-    assert_eq!(documents.len(), 1, "{path} is one document");
+    assert_eq!(documents.len(), 1, "{path} is not one document");
     documents.remove(0)
 }
 
-/// The statements that say what a template's roles may do; whom they trust is not among them.
+/// The statements of the policies of a template's roles, without their trust policies.
 fn permissions(template: &Value) -> Vec<&Value> {
     let mut statements = Vec::new();
     for resource in template["Resources"].as_object().unwrap().values() {
@@ -52,7 +52,7 @@ fn statement<'a>(template: &'a Value, action: &str) -> &'a Value {
 }
 
 #[test]
-fn cfn_lint_has_nothing_to_say() {
+fn cfn_lint_finds_nothing() {
     succeed_silently(
         Command::new(venv("cfn-lint"))
             .args(["--include-checks", "I", "--"])
@@ -61,8 +61,8 @@ fn cfn_lint_has_nothing_to_say() {
 }
 
 #[test]
-fn nothing_but_the_remediation_role_can_change_anything() {
-    let look = [
+fn only_the_remediation_role_can_change_anything() {
+    let read = [
         "iam:GenerateCredentialReport",
         "iam:GetAccountSummary",
         "iam:GetCredentialReport",
@@ -76,19 +76,19 @@ fn nothing_but_the_remediation_role_can_change_anything() {
         "sts:AssumeRoot",
     ];
     for (path, allowed) in [
-        (MEMBER, BTreeSet::from(look)),
-        (HUB, look.into_iter().chain(hub).collect()),
+        (MEMBER, BTreeSet::from(read)),
+        (HUB, read.into_iter().chain(hub).collect()),
     ] {
         let template = template(path);
         let statements = permissions(&template);
         assert!(statements.iter().all(|s| s["Effect"] == "Allow"));
-        let given: BTreeSet<_> = statements.into_iter().flat_map(actions).collect();
-        assert_eq!(given, allowed, "{path}");
+        let granted: BTreeSet<_> = statements.into_iter().flat_map(actions).collect();
+        assert_eq!(granted, allowed, "{path}");
     }
 }
 
 #[test]
-fn root_sessions_are_bound_to_their_tasks() {
+fn root_sessions_are_limited_to_their_tasks() {
     let tasks = |path: &str| {
         let template = template(path);
         let statement = statement(&template, "sts:AssumeRoot");
@@ -117,39 +117,39 @@ fn root_sessions_are_bound_to_their_tasks() {
 }
 
 #[test]
-fn the_hub_enters_one_role_by_name_and_the_member_lets_in_one() {
+fn the_hub_assumes_one_role_and_the_member_trusts_one() {
     let (hub, member) = (template(HUB), template(MEMBER));
-    let enters = &statement(&hub, "sts:AssumeRole")["Resource"]["Fn::Sub"];
+    let assumes = &statement(&hub, "sts:AssumeRole")["Resource"]["Fn::Sub"];
     assert_eq!(
-        enters,
+        assumes,
         "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"
     );
     assert_eq!(
         hub["Parameters"]["MemberRoleName"]["Default"], member["Parameters"]["RoleName"]["Default"],
-        "the two templates name the same role"
+        "the templates have different names for the role"
     );
 
     let trust = &member["Resources"]["MemberRole"]["Properties"]["AssumeRolePolicyDocument"];
     let [trust] = &trust["Statement"].as_array().unwrap()[..] else {
-        panic!("one way in: {trust}");
+        panic!("expected one statement: {trust}");
     };
     assert_eq!(
         trust["Condition"]["ArnEquals"]["aws:PrincipalArn"]["Ref"],
         "HubRoleArn"
     );
-    // Whatever is left out, the organization or the external id is asked for.
+    // Either the organization or the external id is required.
     let [_, with, without] = &trust["Condition"]["StringEquals"]["Fn::If"]
         .as_array()
         .unwrap()[..]
     else {
-        panic!("two cases: {trust}");
+        panic!("expected two cases: {trust}");
     };
     assert_eq!(with["aws:PrincipalOrgID"]["Ref"], "OrganizationId");
     assert_eq!(without["sts:ExternalId"]["Ref"], "ExternalId");
 }
 
 #[test]
-fn every_arn_follows_the_partition() {
+fn no_arn_names_a_partition() {
     for path in [HUB, MEMBER, REMEDIATION] {
         let template = template(path);
         walk(&template["Resources"], &mut |value| {
@@ -162,7 +162,7 @@ fn every_arn_follows_the_partition() {
 }
 
 #[test]
-fn the_roles_are_called_as_the_configuration_calls_them() {
+fn the_default_role_name_is_that_of_the_configuration() {
     let config = fs::read_to_string(repository("config.toml")).unwrap();
     let name = template(MEMBER)["Parameters"]["RoleName"]["Default"].clone();
     let line = format!("#role_name = {name}\n");

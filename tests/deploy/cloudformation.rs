@@ -1,5 +1,5 @@
-//! As much of `CloudFormation`'s functions as the templates use, so that a test sees the policy
-//! that would come of a template and some parameters.
+//! Evaluates the `CloudFormation` functions that the templates use, to get the policy that a template
+//! makes with some parameters.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl<'a> Stack<'a> {
             .unwrap()
     }
 
-    /// The value; `None` where it is `AWS::NoValue`.
+    /// The value, or `None` for `AWS::NoValue`.
     fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(items) => Some(items.iter().filter_map(|it| self.resolve(it)).collect()),
@@ -81,7 +81,7 @@ impl<'a> Stack<'a> {
                 let by = it[0].as_str().unwrap();
                 Some(text.as_str().unwrap().split(by).collect())
             }
-            _ => panic!("{function} is not known to this test: {arguments}"),
+            _ => panic!("{function} is not implemented here: {arguments}"),
         }
     }
 
@@ -93,7 +93,7 @@ impl<'a> Stack<'a> {
         for (name, value) in &self.parameters {
             text = text.replace(&format!("${{{name}}}"), value);
         }
-        assert!(!text.contains("${"), "not known: {text}");
+        assert!(!text.contains("${"), "unknown variable: {text}");
         text
     }
 
@@ -104,7 +104,7 @@ impl<'a> Stack<'a> {
             "Fn::Equals" => self.resolve(&arguments[0]) == self.resolve(&arguments[1]),
             "Fn::Not" => !self.holds(&arguments[0]),
             "Fn::Or" => arguments.iter().any(|it| self.holds(it)),
-            _ => panic!("{function} is not known to this test"),
+            _ => panic!("{function} is not implemented here"),
         }
     }
 }

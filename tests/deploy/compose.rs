@@ -1,4 +1,4 @@
-//! `deploy/compose`: the exporter with its Prometheus, Alertmanager and Grafana.
+//! `deploy/compose`: the exporter with Prometheus, Alertmanager and Grafana.
 
 use std::fs;
 use std::path::Path;
@@ -28,9 +28,9 @@ fn both_profiles_are_valid() {
     }
 }
 
-/// promtool reads the configuration where the container has it: with the rules beside it.
+/// promtool reads the configuration in a copy of the container's folder, with the rules.
 #[test]
-fn prometheus_takes_its_configuration_and_the_rules() {
+fn prometheus_accepts_its_configuration_and_the_rules() {
     let etc = TempDir::new().expect("a temporary folder");
     for volume in compose()["services"]["prometheus"]["volumes"]
         .as_array()
@@ -61,9 +61,9 @@ fn prometheus_takes_its_configuration_and_the_rules() {
     }
 }
 
-/// amtool reads the file that the container's command names, found through what is mounted.
+/// amtool reads the file that the container's command names, by way of the volume.
 #[test]
-fn alertmanager_takes_the_configuration_that_is_mounted() {
+fn alertmanager_accepts_the_mounted_configuration() {
     let compose = compose();
     let service = &compose["services"]["alertmanager"];
     let named = service["command"]
@@ -86,10 +86,9 @@ fn alertmanager_takes_the_configuration_that_is_mounted() {
     succeed(Command::new("amtool").arg("check-config").arg(file));
 }
 
-/// The rules about the exporter ask for its job by name, Prometheus for its host by the alias that
-/// both profiles give it.
+/// The rules select the exporter by its job; Prometheus finds it by an alias that both profiles have.
 #[test]
-fn prometheus_finds_the_exporter_of_either_profile() {
+fn prometheus_scrapes_the_exporter_of_either_profile() {
     let prometheus = yaml([repository(FOLDER).join("prometheus.yml")]).remove(0);
     let jobs = prometheus["scrape_configs"].as_array().unwrap();
     let job = jobs
@@ -104,9 +103,9 @@ fn prometheus_finds_the_exporter_of_either_profile() {
     }
 }
 
-/// The exporter's page is a shopping list: nothing is open to the network by itself.
+/// The exporter's pages list the weak accounts, so no port is published to the network by default.
 #[test]
-fn every_port_is_open_to_this_machine_alone() {
+fn every_port_is_published_on_loopback_only() {
     for (name, service) in compose()["services"].as_object().unwrap() {
         for port in service["ports"].as_array().unwrap() {
             let port = port.as_str().unwrap();
@@ -116,12 +115,12 @@ fn every_port_is_open_to_this_machine_alone() {
 }
 
 #[test]
-fn the_binary_takes_the_configuration_of_the_real_profile() {
+fn the_binary_accepts_the_configuration_of_the_real_profile() {
     let config = repository(FOLDER).join("exporter/config.toml");
     let whole = fs::read_to_string(&config).unwrap();
     let folder = TempDir::new().expect("a temporary folder");
     let organization = folder.path().join("config.toml");
-    // As it stands, and with the example of an organization put to use.
+    // Unchanged, and with the commented example of an organization enabled.
     let used: Vec<_> = whole
         .lines()
         .map(|line| {

@@ -1,4 +1,4 @@
-//! The container image's recipe.
+//! The `Dockerfile`, without building it.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -8,34 +8,33 @@ use test_support::program::{succeed_silently, venv};
 use test_support::repository;
 
 #[test]
-fn hadolint_has_nothing_to_say() {
+fn hadolint_finds_nothing() {
     succeed_silently(Command::new(venv("hadolint")).arg(repository("Dockerfile")));
 }
 
 #[test]
-fn the_image_is_built_with_the_pinned_rust_and_listens_everywhere() {
+fn the_image_has_the_pinned_rust_and_listens_on_all_addresses() {
     let pinned = fs::read_to_string(repository("rust-toolchain.toml")).unwrap();
     let version = pinned
         .lines()
         .find_map(|line| line.strip_prefix("channel = \"")?.strip_suffix('"'))
-        .expect("rust-toolchain.toml names a channel");
-    let recipe = fs::read_to_string(repository("Dockerfile")).unwrap();
+        .expect("rust-toolchain.toml has a channel");
+    let dockerfile = fs::read_to_string(repository("Dockerfile")).unwrap();
     for wanted in [
         format!("FROM docker.io/library/rust:{version}-alpine AS build\n"),
         format!("RUSTUP_TOOLCHAIN={version} "),
-        // Every address of both families.
+        // All addresses of IPv4 and IPv6.
         "LISTEN_ADDRESS=\"[::]:10057\"".to_owned(),
     ] {
-        assert!(recipe.contains(&wanted), "Dockerfile has no {wanted:?}");
+        assert!(dockerfile.contains(&wanted), "Dockerfile has no {wanted:?}");
     }
 }
 
-/// The build stage sees what `.dockerignore` lets through: every file that the sources take in
-/// must be among it.
+/// `.dockerignore` must not exclude a file that the sources include at compile time.
 #[test]
-fn the_build_stage_sees_every_file_that_is_built_in() {
+fn the_build_context_has_every_included_file() {
     let ignored = fs::read_to_string(repository(".dockerignore")).unwrap();
-    let seen: Vec<&str> = ignored
+    let visible: Vec<&str> = ignored
         .lines()
         .filter_map(|line| line.strip_prefix('!'))
         .collect();
@@ -43,16 +42,15 @@ fn the_build_stage_sees_every_file_that_is_built_in() {
     collect(&repository("src"), &mut sources);
     for source in sources {
         let text = fs::read_to_string(&source).unwrap();
-        let taken = ["include_str!(\"", "include_bytes!(\""]
+        let included = ["include_str!(\"", "include_bytes!(\""]
             .into_iter()
             .flat_map(|open| text.split(open).skip(1));
-        for name in taken.filter_map(|rest| rest.split('"').next()) {
-            let file = plain(&source.parent().unwrap().join(name));
+        for name in included.filter_map(|rest| rest.split('"').next()) {
+            let file = normalize(&source.parent().unwrap().join(name));
             let file = file.strip_prefix(repository("")).unwrap();
-            let visible = seen.iter().any(|seen| file.starts_with(seen));
             assert!(
-                visible,
-                ".dockerignore keeps {} from the image's build, and {} needs it",
+                visible.iter().any(|path| file.starts_with(path)),
+                ".dockerignore excludes {} from the build context, and {} includes it",
                 file.display(),
                 source.display()
             );
@@ -71,16 +69,16 @@ fn collect(folder: &Path, sources: &mut Vec<PathBuf>) {
     }
 }
 
-/// The path without its `..`.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
+/// The path without `..`.
+fn normalize(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
     for component in path.components() {
         match component {
             Component::ParentDir => {
-                plain.pop();
+                normal.pop();
             }
-            other => plain.push(other),
+            other => normal.push(other),
         }
     }
-    plain
+    normal
 }

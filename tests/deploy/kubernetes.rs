@@ -1,4 +1,4 @@
-//! `deploy/kubernetes`: what kustomize makes of it, judged by Kubernetes' own schemas.
+//! `deploy/kubernetes`: what kustomize builds, checked against Kubernetes' schemas.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use test_support::repository;
 
 const OVERLAYS: [&str; 2] = ["single", "sharded"];
 
-/// Kinds of the Prometheus operator, of which Kubernetes' schemas know nothing.
+/// Kinds of the Prometheus operator, which are not in Kubernetes' schemas.
 const OPERATOR: [&str; 2] = ["PrometheusRule", "ServiceMonitor"];
 
-/// What is applied, as a file in this folder.
+/// Builds a kustomization into a file in the folder.
 fn build(kustomization: &Path, folder: &TempDir) -> PathBuf {
     let output = finish(
         Command::new(venv("kubectl"))
@@ -46,7 +46,7 @@ fn one<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
     found[0]
 }
 
-/// The one container of the one kind of pod.
+/// The only container of the StatefulSet.
 fn container(objects: &[Value]) -> &Value {
     let containers = &one(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"];
     assert_eq!(containers.as_array().unwrap().len(), 1);
@@ -60,7 +60,7 @@ fn variable<'a>(container: &'a Value, name: &str) -> &'a Value {
     found[0]
 }
 
-/// Kubernetes' strict schemas know every field of what is applied.
+/// Checks every field against Kubernetes' strict schemas.
 fn validate(file: &Path) {
     let output = finish(
         Command::new(venv("kubernetes-validate"))
@@ -68,8 +68,8 @@ fn validate(file: &Path) {
             .arg(file),
     );
     let (out, err) = texts(&output);
-    let said = format!("{out}{err}");
-    let other: Vec<_> = said
+    let messages = format!("{out}{err}");
+    let other: Vec<_> = messages
         .lines()
         .filter(|line| !(line.starts_with("INFO ") && line.contains(" passed for resource ")))
         .filter(|line| {
@@ -77,11 +77,11 @@ fn validate(file: &Path) {
             !OPERATOR.iter().any(without_schema)
         })
         .collect();
-    assert!(output.status.success() && other.is_empty(), "{said}");
+    assert!(output.status.success() && other.is_empty(), "{messages}");
 }
 
 #[test]
-fn the_overlays_are_valid_to_the_last_field() {
+fn the_overlays_are_valid() {
     for name in OVERLAYS {
         let folder = TempDir::new().expect("a temporary folder");
         let overlay = repository("deploy/kubernetes/overlays").join(name);
@@ -89,10 +89,10 @@ fn the_overlays_are_valid_to_the_last_field() {
     }
 }
 
-/// An overlay like a user's own: each component that the overlays leave out, put in.
+/// An overlay of a user, with each of the components that the shipped overlays do not have.
 #[test]
-fn the_optional_components_fit() {
-    // Kustomize takes relative paths only, and none out of a folder that is linked.
+fn the_optional_components_are_valid() {
+    // Kustomize accepts relative paths only, and none through a symbolic link.
     let copy = TempDir::new().expect("a temporary folder");
     succeed(
         Command::new("cp")
@@ -135,7 +135,7 @@ fn the_optional_components_fit() {
 }
 
 #[test]
-fn the_rules_are_those_of_prometheus() {
+fn the_rules_are_generated_from_those_for_prometheus() {
     let made = TempDir::new().expect("a temporary folder");
     let kubernetes = repository("deploy/kubernetes");
     succeed_silently(Command::new(kubernetes.join("prometheus-rules.sh")).arg(made.path()));
@@ -146,24 +146,24 @@ fn the_rules_are_those_of_prometheus() {
         let read = |folder: &Path| fs::read_to_string(folder.join(file)).unwrap();
         assert!(
             read(made.path()) == read(&kubernetes),
-            "{file} is not what deploy/prometheus says: run deploy/kubernetes/prometheus-rules.sh"
+            "{file} differs from deploy/prometheus: run deploy/kubernetes/prometheus-rules.sh"
         );
     }
     let spec = &yaml([kubernetes.join("base/prometheus-rule.yaml")])[0]["spec"];
     let rules = &yaml([repository("deploy/prometheus/aws-root-exporter.rules.yml")])[0];
     assert_eq!(
         spec, rules,
-        "what Prometheus reads is what the operator reads"
+        "the operator and Prometheus have different rules"
     );
 }
 
 #[test]
-fn the_service_monitor_finds_the_service_and_names_the_job() {
+fn the_service_monitor_selects_the_service_and_sets_the_job() {
     let objects = overlay("single");
     let (service, monitor) = (one(&objects, "Service"), one(&objects, "ServiceMonitor"));
     let labels = &service["metadata"]["labels"];
     assert_eq!(&monitor["spec"]["selector"]["matchLabels"], labels);
-    // The rules ask for this job, which the operator takes from this label of the service.
+    // The rules select this job; the operator takes its name from this label of the service.
     let label = monitor["spec"]["jobLabel"].as_str().unwrap();
     assert_eq!(labels[label], "aws-root-exporter");
     let port = &monitor["spec"]["endpoints"][0]["port"];
@@ -197,7 +197,7 @@ fn each_pod_is_the_shard_of_its_ordinal() {
 }
 
 #[test]
-fn a_pod_may_do_nothing_but_its_work() {
+fn pods_have_no_privileges() {
     let objects = overlay("single");
     let pod = &one(&objects, "StatefulSet")["spec"]["template"]["spec"];
     let security = &pod["securityContext"];
@@ -225,9 +225,9 @@ fn a_pod_may_do_nothing_but_its_work() {
     );
 }
 
-/// The arguments, variables and settings of each overlay are good ones to this binary.
+/// The binary accepts the arguments, variables and settings of each overlay.
 #[test]
-fn the_binary_takes_what_the_pods_say() {
+fn the_binary_accepts_the_configuration_of_each_overlay() {
     for name in OVERLAYS {
         let objects = overlay(name);
         let folder = TempDir::new().expect("a temporary folder");
@@ -251,7 +251,7 @@ fn the_binary_takes_what_the_pods_say() {
         let total = variable(container, "AWS_ROOT_EXPORTER__SHARD__TOTAL")["value"]
             .as_str()
             .unwrap();
-        // Kubernetes would say the ordinal: here the last one.
+        // Kubernetes sets the pod's ordinal; the last one here.
         let index = (total.parse::<u32>().unwrap() - 1).to_string();
         let output = exporter()
             .args(arguments)
@@ -265,7 +265,7 @@ fn the_binary_takes_what_the_pods_say() {
 }
 
 #[test]
-fn the_probes_ask_the_health_listener() {
+fn the_probes_use_the_health_listener() {
     let objects = overlay("single");
     let container = container(&objects);
     let ports = container["ports"].as_array().unwrap();

@@ -1,8 +1,7 @@
-//! The files of `deploy/` and the `Dockerfile`, judged by their own ecosystem's programs and held
-//! to what this binary takes.
+//! The files of `deploy/` and the `Dockerfile`, checked by the linters of their ecosystems and by this
+//! project's binary.
 //!
-//! `make test` installs the programs (`tests/tools/install.sh`). Where one is missing, its tests
-//! fail and say so.
+//! `make test` installs the programs (`tests/tools/install.sh`). A test fails if its program is missing.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -1,5 +1,4 @@
-//! `policy` prints the rights that `deploy/aws` gives: whoever uses the one or the other gives the
-//! exporter the same.
+//! The command `policy` prints the same permissions that the templates in `deploy/aws` grant.
 
 use std::process::Command;
 
@@ -24,7 +23,7 @@ fn template(path: &str) -> Value {
     yaml([repository(path)]).remove(0)
 }
 
-/// What `policy` prints under a configuration.
+/// The output of `policy` with a configuration.
 fn printed(config: &str, line: &str) -> Value {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("config.toml"), config).unwrap();
@@ -41,13 +40,13 @@ fn statements(stack: &Stack<'_>, role: &str) -> Value {
     stack.property(role, "Policies")[0]["PolicyDocument"]["Statement"].clone()
 }
 
-/// The text in which two templates may differ.
+/// The template without its descriptions, in which two templates may differ.
 fn without_descriptions(mut template: Value) -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(strip),
             Value::Object(fields) => {
-                // Two ways to write the same.
+                // A list and a string with dots mean the same.
                 if let Some(Value::Array(path)) = fields.get("Fn::GetAtt") {
                     let path: Vec<&str> = path.iter().filter_map(Value::as_str).collect();
                     let path = path.join(".");
@@ -66,7 +65,7 @@ fn without_descriptions(mut template: Value) -> Value {
 }
 
 #[test]
-fn the_template_of_the_member_role_is_the_one_in_deploy() {
+fn the_printed_stackset_is_the_template_of_the_member_role() {
     assert_eq!(
         without_descriptions(printed("", "stackset")),
         without_descriptions(template(MEMBER))
@@ -74,7 +73,7 @@ fn the_template_of_the_member_role_is_the_one_in_deploy() {
 }
 
 #[test]
-fn the_audit_role_is_what_the_template_makes() {
+fn the_audit_role_is_that_of_the_template() {
     let template = template(MEMBER);
     for (config, organization) in [
         (
@@ -110,7 +109,7 @@ fn the_audit_role_is_what_the_template_makes() {
 }
 
 #[test]
-fn the_hub_may_do_what_the_template_lets_it() {
+fn the_hub_policy_is_that_of_the_template() {
     let template = template(HUB);
     let stack = Stack::new(&template, [("Access", "none"), ("Discovery", "false")]);
     assert_eq!(
@@ -133,7 +132,7 @@ fn the_hub_may_do_what_the_template_lets_it() {
 }
 
 #[test]
-fn whoever_deletes_may_do_what_the_template_lets_them() {
+fn the_remediation_policy_is_that_of_the_template() {
     let template = template(REMEDIATION);
     let stack = Stack::new(&template, [("TrustedPrincipalArn", HUB_ARN)]);
     assert_eq!(
@@ -149,13 +148,13 @@ fn whoever_deletes_may_do_what_the_template_lets_them() {
     );
     let config = "[[accounts]]\nid = \"000000000012\"\nprofile = \"x\"\n";
     let mut printed = printed(config, "remediate")["Statement"].clone();
-    // A list of one is the same as the one.
+    // A list with one item means the same as the item.
     printed[0]["Resource"] = printed[0]["Resource"][0].clone();
     assert_eq!(printed, statements(&stack, "RemediationRole"));
 }
 
 #[test]
-fn cfn_lint_has_nothing_to_say_of_the_printed_template() {
+fn cfn_lint_finds_nothing_in_the_printed_template() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("member.json");
     for config in [
@@ -173,7 +172,7 @@ fn cfn_lint_has_nothing_to_say_of_the_printed_template() {
 }
 
 #[test]
-fn no_printed_policy_has_a_wildcard_for_an_action_or_a_partition_that_is_not_asked_for() {
+fn printed_policies_have_no_action_wildcard_and_the_configured_partition() {
     let config = "[aws]\nregion = \"us-gov-west-1\"\n";
     for kind in ["audit-role", "hub", "stackset", "remediate"] {
         let printed = printed(config, kind);
@@ -190,7 +189,7 @@ fn no_printed_policy_has_a_wildcard_for_an_action_or_a_partition_that_is_not_ask
 }
 
 #[test]
-fn what_is_left_to_fill_in_is_said_and_what_cannot_be_is_refused() {
+fn missing_values_are_reported_and_invalid_ones_refused() {
     let folder = TempDir::new().unwrap();
     let run = |line: &str| {
         let output = exporter()
@@ -200,9 +199,9 @@ fn what_is_left_to_fill_in_is_said_and_what_cannot_be_is_refused() {
             .unwrap();
         (output.status.code().unwrap(), texts(&output).1)
     };
-    let (code, said) = run("policy audit-role");
+    let (code, message) = run("policy audit-role");
     assert_eq!(code, 0);
-    assert!(said.contains("--hub"), "{said}");
+    assert!(message.contains("--hub"), "{message}");
     for line in [
         "policy audit-role --hub 999988887777",
         "policy audit-role --hub arn:aws:iam::999988887777:role/*",

@@ -1,8 +1,8 @@
-//! What the tests of this folder share.
+//! Shared by the tests of this folder.
 
 use serde_json::Value;
 
-/// Every value below this one, itself first.
+/// Visits a value and every value in it.
 pub fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a Value)) {
     visit(value);
     match value {

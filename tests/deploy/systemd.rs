@@ -1,4 +1,4 @@
-//! `deploy/systemd`: units that systemd takes without a word, and that leave little open.
+//! The units of `deploy/systemd`: valid, hardened, and with arguments that the binary accepts.
 
 use std::fs;
 use std::path::Path;
@@ -23,23 +23,23 @@ fn values(unit: &str, setting: &str) -> Vec<String> {
         .collect()
 }
 
-/// A machine's files as the units expect them, with this project's units beside systemd's own.
+/// A root folder with the files that the units need, and with systemd's own units.
 fn machine() -> TempDir {
     let root = TempDir::new().expect("a temporary folder");
-    let place = |from: &Path, to: &str| {
+    let copy = |from: &Path, to: &str| {
         let to = root.path().join(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, to).unwrap();
     };
     for unit in [SERVICE, SOCKET] {
         let name = Path::new(unit).file_name().unwrap().to_str().unwrap();
-        place(&repository(unit), &format!("etc/systemd/system/{name}"));
+        copy(&repository(unit), &format!("etc/systemd/system/{name}"));
     }
-    place(
+    copy(
         Path::new(env!("CARGO_BIN_EXE_aws-root-exporter")),
         "usr/local/bin/aws-root-exporter",
     );
-    place(Path::new("/bin/kill"), "bin/kill");
+    copy(Path::new("/bin/kill"), "bin/kill");
     let systemd = root.path().join("usr/lib/systemd");
     fs::create_dir_all(&systemd).unwrap();
     succeed(
@@ -51,7 +51,7 @@ fn machine() -> TempDir {
 }
 
 #[test]
-fn systemd_takes_the_units_without_a_word() {
+fn systemd_accepts_the_units_without_a_warning() {
     let machine = machine();
     succeed_silently(
         Command::new("systemd-analyze")
@@ -62,13 +62,13 @@ fn systemd_takes_the_units_without_a_word() {
 }
 
 #[test]
-fn little_is_left_open() {
-    let said = succeed(
+fn the_service_is_hardened() {
+    let report = succeed(
         Command::new("systemd-analyze")
             .args(["security", "--offline=true", "--no-pager"])
             .arg(repository(SERVICE)),
     );
-    let exposure: f64 = said
+    let exposure: f64 = report
         .lines()
         .find_map(|line| {
             line.split_once("Overall exposure level for ")?
@@ -77,12 +77,12 @@ fn little_is_left_open() {
                 .nth(1)
         })
         .and_then(|level| level.split(' ').next()?.parse().ok())
-        .unwrap_or_else(|| panic!("no exposure level:\n{said}"));
-    assert!(exposure < 2.0, "exposure {exposure}:\n{said}");
+        .unwrap_or_else(|| panic!("no exposure level:\n{report}"));
+    assert!(exposure < 2.0, "exposure {exposure}:\n{report}");
 }
 
 #[test]
-fn the_binary_takes_the_command_of_the_service() {
+fn the_binary_accepts_the_command_of_the_service() {
     let folder = TempDir::new().expect("a temporary folder");
     let config = folder.path().join("config.toml");
     fs::copy(repository("config.toml"), &config).unwrap();
@@ -110,9 +110,9 @@ fn the_binary_takes_the_command_of_the_service() {
     assert!(output.status.success(), "{}", texts(&output).1);
 }
 
-/// A wrong configuration is the one end after which systemd must not try again.
+/// After an invalid configuration, and only then, systemd must not restart the service.
 #[test]
-fn no_restart_mends_a_wrong_configuration() {
+fn an_invalid_configuration_is_not_retried() {
     assert_eq!(values(SERVICE, "RestartPreventExitStatus"), ["2"]);
     let output = exporter()
         .arg("--config.file=/nowhere/config.toml")
@@ -123,7 +123,7 @@ fn no_restart_mends_a_wrong_configuration() {
 }
 
 #[test]
-fn the_socket_is_the_address_of_the_defaults() {
+fn the_socket_has_the_default_address() {
     let config = fs::read_to_string(repository("config.toml")).unwrap();
     let [address] = &values(SOCKET, "ListenStream")[..] else {
         panic!("one ListenStream");

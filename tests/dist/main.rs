@@ -1,7 +1,7 @@
 //! The container image, built and run.
 //!
-//! The build stage needs an image from a registry; the tests put a static binary of the same sources in
-//! its place. All after it is the Dockerfile's own.
+//! The build stage needs an image from a registry, so the test replaces it by a static binary of the
+//! same sources. All further stages are those of the Dockerfile.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use test_support::program::{succeed, texts, venv};
 use test_support::repository;
 
 #[test]
-fn the_image_runs_with_a_read_only_root_as_a_user_without_a_name() {
+fn the_image_runs_with_a_read_only_root_as_an_unprivileged_user() {
     let image = Image::build();
     assert_eq!(image.configuration["User"], "65532:65532");
     let labels = &image.configuration["Labels"];
@@ -46,16 +46,16 @@ fn the_image_runs_with_a_read_only_root_as_a_user_without_a_name() {
     assert_eq!(
         demo["written"],
         serde_json::json!([]),
-        "a demo keeps no state"
+        "a demo stores no state"
     );
 
-    // The daemon itself, which finds no AWS there: its state is written where the volume is.
+    // The daemon, which cannot reach AWS: it writes its state into the volume.
     let daemon = run(&image, &[]);
     assert_eq!(daemon["exit"], 0, "{}", daemon["log"]);
     assert_eq!(daemon["written"], serde_json::json!(["state.redb"]));
 }
 
-/// What `run_image.py` observed of a run.
+/// Runs the image by `run_image.py` and returns what it printed.
 fn run(image: &Image, arguments: &[&str]) -> Value {
     let mut runner = Image::command("unshare")
         .args(["--mount", "--net", "--propagation", "private", "--"])
@@ -75,7 +75,7 @@ fn run(image: &Image, arguments: &[&str]) -> Value {
     let output = runner.wait_with_output().unwrap();
     let (out, err) = texts(&output);
     assert!(output.status.success(), "{arguments:?}: {err}");
-    serde_json::from_str(&out).expect("the script writes JSON")
+    serde_json::from_str(&out).expect("the script prints JSON")
 }
 
 /// The runtime stage, built and mounted until the test ends.
@@ -114,7 +114,7 @@ impl Image {
                 .args(["--target", "runtime", "--build-arg", "VERSION=1.2.3"])
                 .args(["--tag", "tested", "--file"])
                 .arg(repository("Dockerfile"))
-                // Nothing but the stage may be copied from: the context is empty but for it.
+                // The build context is the stage alone, so that nothing else can be copied.
                 .arg(&stage),
         );
         let inspected = succeed(
@@ -139,7 +139,7 @@ impl Image {
         command
     }
 
-    /// A program that may mount: as root, or in a user namespace.
+    /// A program that is allowed to mount: as root, or in a user namespace.
     fn command(program: &str) -> Command {
         let user = succeed(Command::new("id").arg("-u"));
         if user.trim() == "0" {
@@ -151,7 +151,7 @@ impl Image {
     }
 }
 
-/// This project's binary without a library of the system, as the build stage makes it.
+/// The statically linked binary, as the build stage makes it.
 fn static_binary() -> PathBuf {
     let target = format!("{ARCH}-unknown-linux-musl");
     let messages = succeed(
@@ -168,15 +168,15 @@ fn static_binary() -> PathBuf {
             .arg("--message-format=json-render-diagnostics")
             .current_dir(repository("")),
     );
-    // Where Cargo puts it is a setting, which only Cargo knows.
+    // The target folder is a setting of Cargo.
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-        .expect("cargo names the binary it built")
+        .expect("cargo prints the path of the binary")
 }
 
-/// The bytes of all files in a folder.
+/// The size of all files in a folder, in bytes.
 fn size_of(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries

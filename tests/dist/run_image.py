@@ -1,10 +1,10 @@
 """Runs an image as a container engine would, for the tests: with a read-only root, as the image's
-user, in a network of its own, so that its fixed ports meet nobody else's.
+user, in its own network namespace, so that its fixed ports are free.
 
     unshare --mount --net --propagation private -- run_image.py ROOT [ARGUMENT]...
 
 ROOT is where the image is mounted; standard input is the image's configuration as JSON. Waits until
-the daemon is healthy, scrapes it, stops it, and prints what was seen.
+the daemon is healthy, scrapes it, stops it, and prints the result as JSON.
 """
 
 import json
@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 
-PATIENCE = 60  # seconds: bounds a failure, costs nothing when all is well
+PATIENCE = 60  # seconds until a failure
 
 root, arguments = sys.argv[1], sys.argv[2:]
 config = json.load(sys.stdin)
@@ -26,7 +26,7 @@ def run(*command):
     subprocess.run(command, check=True)
 
 
-# What an engine brings: the kernel's files, a volume in its place, nothing else that can be written.
+# As a container engine does: mount /proc and the volumes, and make all else read-only.
 os.makedirs(f"{root}/proc", exist_ok=True)
 run("mount", "--bind", root, root)
 run("mount", "--rbind", "/proc", f"{root}/proc")
@@ -37,7 +37,7 @@ run("ip", "link", "set", "lo", "up")
 
 
 def inside(command, **options):
-    """A command as the image's user in its root, working folder and environment."""
+    """Starts a command as the image's user, with its root, working folder and environment."""
     enter = ["unshare", f"--root={root}", f"--wd={config['WorkingDir']}"]
     options.setdefault("stdout", subprocess.DEVNULL)
     enter += [f"--setgid={group}", f"--setuid={user}", "--"]
@@ -45,7 +45,7 @@ def inside(command, **options):
 
 
 daemon = inside(config["Entrypoint"] + arguments, stderr=subprocess.PIPE, text=True)
-# The image's own check, word for word; the first word says that no shell is in between.
+# The image's own health check; CMD means that it runs without a shell.
 kind, *check = config["Healthcheck"]["Test"]
 assert kind == "CMD", kind
 try:

@@ -1,18 +1,18 @@
-//! The invariants of `ARCHITECTURE.md` that the compiler does not keep.
+//! The invariants of `ARCHITECTURE.md` that the compiler does not enforce.
 
 use crate::markdown::expect_none;
 use crate::source::{self, Module};
 
-/// What these modules do against a rule.
-fn against(
+/// Fails if any of these modules breaks the rule.
+fn enforce(
     rule: &str,
     concerns: impl Fn(&Module) -> bool,
     breaks: impl Fn(&Module) -> Vec<String>,
 ) {
     let modules = source::modules();
     let concerned: Vec<&Module> = modules.iter().filter(|module| concerns(module)).collect();
-    assert!(!concerned.is_empty(), "no file is covered by: {rule}");
-    let trouble: Vec<String> = concerned
+    assert!(!concerned.is_empty(), "the rule covers no file: {rule}");
+    let problems: Vec<String> = concerned
         .into_iter()
         .flat_map(|module| {
             breaks(module)
@@ -20,7 +20,7 @@ fn against(
                 .map(|what| format!("{}: {what}: {rule}", module.file))
         })
         .collect();
-    expect_none(&trouble);
+    expect_none(&problems);
 }
 
 fn uses(module: &Module, forbidden: &[&str]) -> Vec<String> {
@@ -29,9 +29,9 @@ fn uses(module: &Module, forbidden: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn only_the_commands_wire_the_modules() {
-    against(
-        "only cli wires modules together; move what is shared to where both may use it",
+fn only_cli_wires_the_modules() {
+    enforce(
+        "only cli wires modules together; move shared code to a module that both may use",
         |module| module.root == "src" && module.top() != "cli",
         |module| {
             let mut found = uses(module, &["cli"]);
@@ -42,9 +42,9 @@ fn only_the_commands_wire_the_modules() {
 }
 
 #[test]
-fn what_is_shown_knows_nothing_of_aws() {
-    against(
-        "metrics and pages show views, whichever source a value is from",
+fn metrics_and_pages_do_not_depend_on_aws() {
+    enforce(
+        "metrics and pages are made of views only",
         |module| {
             matches!(
                 module.top(),
@@ -59,7 +59,7 @@ fn what_is_shown_knows_nothing_of_aws() {
     );
 }
 
-/// Crates that the module names, by the beginnings of their names.
+/// The paths of the module into crates whose names begin so.
 fn foreign(module: &Module, crates: &[&str]) -> Vec<String> {
     module
         .paths
@@ -71,8 +71,8 @@ fn foreign(module: &Module, crates: &[&str]) -> Vec<String> {
 
 #[test]
 fn time_comes_in_through_the_clock() {
-    against(
-        "ask crate::clock::Clock, which tests can move",
+    enforce(
+        "read the time from crate::clock::Clock, which tests can set",
         |module| module.root == "src" && module.top() != "clock",
         |module| {
             let clocks = ["SystemTime", "Instant", "OffsetDateTime", "UtcDateTime"];
@@ -85,7 +85,8 @@ fn time_comes_in_through_the_clock() {
     );
 }
 
-/// How the names of IAM's, STS' and Organizations' operations begin that change something.
+/// The verbs with which the names of operations of IAM, STS and Organizations begin that change
+/// something.
 const CHANGES: [&str; 17] = [
     "add",
     "attach",
@@ -106,16 +107,16 @@ const CHANGES: [&str; 17] = [
     "upload",
 ];
 
-/// The one file with calls that delete.
+/// The only file with calls that delete.
 const DELETES: &str = "src/aws/delete.rs";
 
-/// The one file that may use it: a command that a person runs.
+/// The only file that may use it: a command that a person runs.
 const REMEDIATES: &str = "src/cli/remediate.rs";
 
 #[test]
 fn the_daemon_has_no_call_that_changes_anything() {
-    against(
-        "the daemon only reads; what a person may delete stands in src/aws/delete.rs",
+    enforce(
+        "the daemon only reads; calls that delete are in src/aws/delete.rs",
         |module| module.file != DELETES,
         |module| {
             let mut found = Vec::new();
@@ -128,7 +129,7 @@ fn the_daemon_has_no_call_that_changes_anything() {
                     found.push(format!("names {segment}"));
                 }
             }
-            // Only this module calls the SDK; elsewhere a method may be called `remove_node`.
+            // Only this module calls the SDK; in others a method may have a name such as `remove_node`.
             if module.top() == "aws" {
                 let calls = module.calls.iter().filter(|call| changes(call, '_'));
                 found.extend(calls.map(|call| format!("calls {call}")));
@@ -145,8 +146,8 @@ fn the_daemon_has_no_call_that_changes_anything() {
 
 #[test]
 fn only_aws_calls_the_sdk() {
-    against(
-        "calls to AWS are aws' alone, which counts, times and classes them",
+    enforce(
+        "only aws calls AWS; it counts, times and classifies the calls",
         |module| module.top() != "aws",
         |module| foreign(module, &["aws_sdk_", "aws_config"]),
     );
@@ -154,8 +155,8 @@ fn only_aws_calls_the_sdk() {
 
 #[test]
 fn only_the_remediation_may_delete() {
-    against(
-        "only remediate, which a person runs, may use what deletes",
+    enforce(
+        "only remediate, which a person runs, may delete",
         |module| module.file != REMEDIATES && module.file != DELETES,
         |module| {
             let named = module.paths.iter().filter(|path| {
@@ -186,7 +187,7 @@ fn changes(name: &str, after: char) -> bool {
     })
 }
 
-/// An operation's name as AWS writes it: `DeleteAccessKey`.
+/// Whether the text is the name of an operation that changes something, such as `DeleteAccessKey`.
 fn is_changing_operation(text: &str) -> bool {
     let mut words = String::new();
     for char in text.chars() {
@@ -202,7 +203,7 @@ fn is_changing_operation(text: &str) -> bool {
 }
 
 #[test]
-fn a_changing_operation_is_told_from_a_reading_one() {
+fn changing_operations_are_recognized() {
     for operation in [
         "DeleteAccessKey",
         "DeactivateMFADevice",

@@ -1,13 +1,13 @@
-//! Modules use each other in one direction: within a crate and within each folder, imports form no
-//! circle. Between crates Cargo sees to that.
+//! Imports form no circle, neither between the modules of a crate nor between the files of a folder.
+//! Between crates Cargo refuses circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::markdown::expect_none;
 use crate::source;
 
-/// What each file or folder of a folder uses of its neighbours. The folder's own `mod.rs` counts as
-/// one of them; that it declares and re-exports the others is no use of them.
+/// The neighbours in its folder that each file or subfolder uses. The folder's `mod.rs` is one of them;
+/// declaring and re-exporting the others does not count as use.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
@@ -21,7 +21,7 @@ fn imports_form_no_circle() {
                 .zip(&used)
                 .take_while(|(one, two)| one == two);
             let depth = shared.count();
-            let folder = [&[module.root.clone()], &module.at[..depth]]
+            let folder = [std::slice::from_ref(&module.root), &module.at[..depth]]
                 .concat()
                 .join("/");
             let name = |at: &[String]| at.get(depth).map_or("mod.rs", String::as_str).to_owned();
@@ -37,31 +37,31 @@ fn imports_form_no_circle() {
         .into_iter()
         .filter_map(|(folder, uses)| {
             let left = circle(uses);
-            (!left.is_empty()).then(|| format!("{folder}: these use each other: {left:?}"))
+            (!left.is_empty()).then(|| format!("{folder}: these files import each other: {left:?}"))
         })
         .collect();
     expect_none(&circles);
 }
 
-/// What is left of the modules when those that use none of the others are taken away, and those that
-/// none uses, again and again.
-fn circle(mut uses: Uses) -> Uses {
+/// The modules on a circle or between two circles: those that use none of the others, or that none of
+/// them uses, are removed until there is no such module.
+fn circle(mut left: Uses) -> Uses {
     loop {
-        let used: BTreeSet<String> = uses.values().flatten().cloned().collect();
-        let before = uses.len();
-        uses.retain(|name, its| !its.is_empty() && used.contains(name));
-        let names: BTreeSet<String> = uses.keys().cloned().collect();
-        for its in uses.values_mut() {
+        let used: BTreeSet<String> = left.values().flatten().cloned().collect();
+        let before = left.len();
+        left.retain(|name, its| !its.is_empty() && used.contains(name));
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        for its in left.values_mut() {
             its.retain(|name| names.contains(name));
         }
-        if uses.len() == before {
-            return uses;
+        if left.len() == before {
+            return left;
         }
     }
 }
 
 #[test]
-fn a_circle_is_found_and_a_chain_is_none() {
+fn a_circle_is_found_and_a_chain_is_not() {
     let uses = |pairs: &[(&str, &[&str])]| -> Uses {
         let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         pairs

@@ -1,12 +1,12 @@
-//! Every link in the documents that stays in the repository leads somewhere, its anchor included.
+//! Links and paths in the documents that point into the repository exist, anchors included.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::markdown::{expect_none, page, pages, root};
 
 #[test]
-fn every_link_within_the_repository_leads_somewhere() {
-    let mut trouble = Vec::new();
+fn every_link_within_the_repository_resolves() {
+    let mut problems = Vec::new();
     let mut count = 0;
     for from in pages() {
         for link in &from.links {
@@ -19,11 +19,11 @@ fn every_link_within_the_repository_leads_somewhere() {
                 PathBuf::from(&from.path)
             } else {
                 let folder = Path::new(&from.path).parent().unwrap();
-                flat(&folder.join(file))
+                normalize(&folder.join(file))
             };
             if !root().join(&target).exists() {
-                trouble.push(format!(
-                    "{}: the link to {link} leads nowhere; correct it, or add {}",
+                problems.push(format!(
+                    "{}: the target of the link {link} does not exist; correct it, or add {}",
                     from.path,
                     target.display()
                 ));
@@ -34,7 +34,7 @@ fn every_link_within_the_repository_leads_somewhere() {
             }
             let anchors = page(&target.to_string_lossy()).anchors;
             if !anchors.iter().any(|known| known == anchor) {
-                trouble.push(format!(
+                problems.push(format!(
                     "{}: {} has no heading \"#{anchor}\"; it has {}",
                     from.path,
                     target.display(),
@@ -43,30 +43,30 @@ fn every_link_within_the_repository_leads_somewhere() {
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
     assert!(count > 30, "only {count} links were found");
 }
 
 /// The path without `..`.
-fn flat(path: &Path) -> PathBuf {
-    let mut flat = PathBuf::new();
+fn normalize(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
     for part in path.components() {
         match part {
-            Component::ParentDir => assert!(flat.pop(), "{} leaves the project", path.display()),
+            Component::ParentDir => assert!(normal.pop(), "{} leaves the project", path.display()),
             Component::CurDir => {}
-            part => flat.push(part),
+            part => normal.push(part),
         }
     }
-    flat
+    normal
 }
 
-/// Paths of the repository that stand in the documents as code, without a link.
+/// Paths of the repository that the documents name as code, without a link.
 #[test]
 fn every_path_that_is_named_exists() {
     const FOLDERS: [&str; 7] = [
         "src/", "tests/", "docs/", "deploy/", "grafana/", "fuzz/", ".ci/",
     ];
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in pages() {
         for span in &page.spans {
             let is_path = FOLDERS.iter().any(|folder| span.starts_with(folder));
@@ -75,9 +75,9 @@ fn every_path_that_is_named_exists() {
                 continue;
             }
             if !root().join(span).exists() {
-                trouble.push(format!("{}: there is no `{span}`", page.path));
+                problems.push(format!("{}: there is no `{span}`", page.path));
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
 }

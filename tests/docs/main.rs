@@ -1,7 +1,6 @@
-//! The documents are true: what they name exists, what they link to is there, what they promise
-//! or deny is what the binary does, and the code keeps the order that `ARCHITECTURE.md` tells of.
+//! The documents agree with the program, and the code has the structure that `ARCHITECTURE.md` describes.
 //!
-//! A test that fails here says which file to open and what to write there.
+//! A test that fails here says which file to change, and how.
 
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 

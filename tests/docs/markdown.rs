@@ -1,25 +1,25 @@
-//! The project's Markdown files, read as a reader of them sees them.
+//! The project's Markdown files, parsed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-/// Folders that are not the project's own.
-const FOREIGN: [&str; 4] = ["target", ".venv", ".git", "node_modules"];
+/// Folders without files of the project.
+const IGNORED: [&str; 4] = ["target", ".venv", ".git", "node_modules"];
 
 /// A Markdown file.
 pub struct Page {
-    /// Its path from the top of the repository, with `/` between folders.
+    /// The path from the top of the repository, with `/` between folders.
     pub path: String,
     pub text: String,
-    /// What links to its headings are called, as GitHub makes them.
+    /// The anchors of its headings, as GitHub makes them.
     pub anchors: Vec<String>,
-    /// Where links and images point to.
+    /// The targets of links and images.
     pub links: Vec<String>,
-    /// Pieces of code in sentences and tables.
+    /// Inline code.
     pub spans: Vec<String>,
-    /// Blocks of code.
+    /// Code blocks.
     pub blocks: Vec<Block>,
 }
 
@@ -47,7 +47,7 @@ pub fn files(folder: &str) -> Vec<String> {
         for entry in entries {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_symlink() || FOREIGN.contains(&name.as_str()) {
+            if path.is_symlink() || IGNORED.contains(&name.as_str()) {
                 continue;
             }
             if path.is_dir() {
@@ -80,11 +80,11 @@ pub fn pages() -> Vec<Page> {
         .filter(|path| has_ending(path, "md"))
         .map(|path| page(path))
         .collect();
-    assert!(pages.len() > 5, "the documents were not found");
+    assert!(pages.len() > 5, "too few documents were found");
     pages
 }
 
-/// One of them.
+/// The Markdown file at this path.
 pub fn page(path: &str) -> Page {
     let text = read(path);
     let mut page = Page {
@@ -139,8 +139,8 @@ pub fn page(path: &str) -> Page {
     page
 }
 
-/// GitHub's way: letters, digits, `-` and `_` stay, in lower case; a space is a `-`; the second of
-/// the same name gets `-1`.
+/// The anchor of a heading on GitHub: lower-case letters, digits, `-` and `_`, with `-` for a space; the
+/// second of the same name gets `-1`.
 fn anchor(heading: &str, known: &mut BTreeMap<String, u32>) -> String {
     let anchor: String = heading
         .trim()
@@ -162,7 +162,7 @@ fn anchor(heading: &str, known: &mut BTreeMap<String, u32>) -> String {
 }
 
 impl Page {
-    /// The text below a heading, to the next heading of the second level.
+    /// The text of a section of the second level.
     pub fn section(&self, heading: &str) -> &str {
         let start = format!("\n## {heading}\n");
         let Some((_, rest)) = self.text.split_once(&start) else {
@@ -178,7 +178,7 @@ impl Page {
     }
 }
 
-/// The cells of a table's rows, its head and its line left out.
+/// The cells of a table's rows, without its head.
 pub fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     text.lines()
         .filter(|line| line.starts_with('|'))
@@ -192,7 +192,7 @@ pub fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
         })
 }
 
-/// The pieces of code in a piece of Markdown.
+/// The inline code in Markdown text.
 pub fn spans(text: &str) -> Vec<String> {
     Parser::new(text)
         .filter_map(|event| match event {
@@ -202,8 +202,8 @@ pub fn spans(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Fails when there is anything to tell, all of it at once.
+/// Fails with all the problems, if there are any.
 #[track_caller]
-pub fn expect_none(trouble: &[String]) {
-    assert!(trouble.is_empty(), "\n{}\n", trouble.join("\n"));
+pub fn expect_none(problems: &[String]) {
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }

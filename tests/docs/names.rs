@@ -1,4 +1,4 @@
-//! What the documents name exists: metrics, labels' values, settings, commands and flags, alerts.
+//! Metrics, label values, settings, commands, flags and alerts that the documents name exist.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -12,7 +12,7 @@ use root_posture::Source;
 
 use crate::markdown::{Page, expect_none, files, page, pages, read, rows, spans};
 
-/// The pages that are written by hand.
+/// The pages that are not generated.
 fn written() -> Vec<Page> {
     let mut pages = pages();
     pages.retain(|page| page.path != "docs/metrics.md");
@@ -33,18 +33,18 @@ fn every_metric_that_is_named_is_in_the_catalogue() {
         }
     }
     let mut count = 0;
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in written() {
         for code in page.code() {
             for name in named.find_iter(code) {
                 count += 1;
-                // `aws_root_*` and `aws_iam_users_…` stand for many.
+                // `aws_root_*` and `aws_iam_users_…` are patterns.
                 let rest = &code[name.end()..];
-                let stands_for_many =
+                let is_pattern =
                     rest.starts_with('*') || rest.starts_with("_*") || rest.starts_with('…');
-                if !known.contains(name.as_str()) && !stands_for_many {
-                    trouble.push(format!(
-                        "{}: the exporter has no {}; docs/metrics.md lists what it has",
+                if !known.contains(name.as_str()) && !is_pattern {
+                    problems.push(format!(
+                        "{}: there is no metric {}; docs/metrics.md lists all",
                         page.path,
                         name.as_str()
                     ));
@@ -52,11 +52,11 @@ fn every_metric_that_is_named_is_in_the_catalogue() {
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
     assert!(count > 50, "only {count} names were found");
 }
 
-/// `section.key` for every setting of config.toml, which a test of its own keeps complete.
+/// `section.key` for every setting of config.toml. Another test checks that config.toml is complete.
 fn settings() -> BTreeSet<String> {
     let mut section = String::new();
     let mut settings = BTreeSet::new();
@@ -85,7 +85,7 @@ fn every_setting_that_is_named_is_in_config_toml() {
     let named = Regex::new(&format!(r"^(?:{})\.[a-z_]+\b", sections.join("|"))).unwrap();
     let variable = Regex::new(r"AWS_ROOT_EXPORTER__([A-Z]+)__([A-Z_]+)").unwrap();
     let mut count = 0;
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in written() {
         let in_files = [".yml", ".yaml", ".json", ".redb", ".toml", ".md"];
         let spans = page
@@ -96,44 +96,44 @@ fn every_setting_that_is_named_is_in_config_toml() {
         let by_variable = variable
             .captures_iter(&page.text)
             .map(|found| format!("{}.{}", &found[1], &found[2]).to_lowercase())
-            // The name that stands for all of them.
+            // The placeholder for all of them.
             .filter(|setting| setting != "section.key");
         for setting in by_key.chain(by_variable) {
             count += 1;
             if !settings.contains(&setting) {
-                trouble.push(format!(
-                    "{}: there is no setting {setting}; config.toml lists what there is",
+                problems.push(format!(
+                    "{}: there is no setting {setting}; config.toml lists all",
                     page.path
                 ));
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
     assert!(count > 20, "only {count} settings were found");
 }
 
 #[test]
-fn the_table_of_reasons_is_the_list_of_reasons() {
+fn the_table_of_reasons_is_complete() {
     let evidence = page("docs/evidence.md");
-    let told: Vec<String> = rows(evidence.section("When it fails"))
+    let listed: Vec<String> = rows(evidence.section("When it fails"))
         .map(|cells| spans(cells[0]).remove(0))
         .collect();
     let reasons: Vec<String> = Reason::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told, reasons,
+        listed, reasons,
         "docs/evidence.md, When it fails: a row for each reason of src/failure.rs, in its order"
     );
 }
 
 #[test]
-fn the_table_of_sources_is_the_list_of_sources() {
+fn the_table_of_sources_is_complete() {
     let evidence = page("docs/evidence.md");
-    let told: Vec<String> = rows(evidence.section("Sources"))
+    let listed: Vec<String> = rows(evidence.section("Sources"))
         .map(|cells| spans(cells[0]).remove(0))
         .collect();
     let sources: Vec<String> = Source::ALL.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told, sources,
+        listed, sources,
         "docs/evidence.md, Sources: a row for each source of crates/root-posture, in its order"
     );
 }
@@ -143,9 +143,9 @@ fn sources_and_reasons_in_queries_exist() {
     let selected = Regex::new(r#"\b(source|reason)=~?"([^"]*)""#).unwrap();
     let sources = Source::ALL.map(Source::as_str);
     let reasons = Reason::ALL.map(Reason::as_str);
-    // The reasons for which an account leaves; docs/metrics.md tells of them.
+    // The reasons for which an account leaves, as in docs/metrics.md.
     let leaves = ["closed", "excluded", "removed"];
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in written() {
         for found in page.code().flat_map(|code| selected.captures_iter(code)) {
             for value in found[2].split('|') {
@@ -154,15 +154,15 @@ fn sources_and_reasons_in_queries_exist() {
                     _ => reasons.contains(&value) || leaves.contains(&value),
                 };
                 if !is_known {
-                    trouble.push(format!("{}: there is no {} {value}", page.path, &found[1]));
+                    problems.push(format!("{}: there is no {} {value}", page.path, &found[1]));
                 }
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
 }
 
-/// Lines of shell code that call the exporter, continued lines joined.
+/// The lines of shell code that run the exporter, with continued lines joined.
 fn command_lines(page: &Page) -> Vec<String> {
     let is_shell = |language: &str| matches!(language, "sh" | "bash" | "console");
     let blocks = page
@@ -184,7 +184,7 @@ fn command_lines(page: &Page) -> Vec<String> {
         .collect()
 }
 
-/// The words that the exporter gets; `None` for a line that leaves something out.
+/// The arguments of a command line, or `None` if it is abbreviated.
 fn words(line: &str) -> Option<Vec<String>> {
     let ends = [" |", " #", " >", " <", " &&", ";"];
     let end = ends.iter().filter_map(|end| line.find(end)).min();
@@ -201,9 +201,9 @@ fn words(line: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn every_command_line_is_one_that_the_exporter_takes() {
+fn every_command_line_is_valid() {
     let mut count = 0;
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in written() {
         for line in command_lines(&page) {
             let Some(words) = words(&line) else { continue };
@@ -211,7 +211,7 @@ fn every_command_line_is_one_that_the_exporter_takes() {
             let Err(error) = args::parse(&words) else {
                 continue;
             };
-            // A command may be named without what it needs.
+            // A document may name a command without its arguments.
             let is_named = matches!(
                 error.kind(),
                 ErrorKind::MissingRequiredArgument
@@ -219,23 +219,23 @@ fn every_command_line_is_one_that_the_exporter_takes() {
                     | ErrorKind::DisplayVersion
             );
             if !is_named {
-                trouble.push(format!("{}: `{line}`: {error}", page.path));
+                problems.push(format!("{}: `{line}`: {error}", page.path));
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
     assert!(count > 10, "only {count} command lines were found");
 }
 
 #[test]
 fn every_flag_of_the_daemon_that_is_named_exists() {
     let flag = Regex::new(r"^--[a-z]+\.[a-z.-]+").unwrap();
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in written() {
         for found in page.spans.iter().filter_map(|span| flag.find(span)) {
             let parsed = args::parse(["aws-root-exporter", found.as_str()]);
             if parsed.is_err_and(|error| error.kind() == ErrorKind::UnknownArgument) {
-                trouble.push(format!(
+                problems.push(format!(
                     "{}: there is no flag {}; see aws-root-exporter --help",
                     page.path,
                     found.as_str()
@@ -243,7 +243,7 @@ fn every_flag_of_the_daemon_that_is_named_exists() {
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
 }
 
 #[test]
@@ -262,17 +262,17 @@ fn every_alert_that_is_named_is_in_the_rules() {
         .collect();
     assert!(alerts.len() > 10, "{alerts:?}");
     let named = Regex::new(r"\bAWS(?:Root|Account|IAM|Credential|Organization)[A-Z]\w+").unwrap();
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in written() {
         for alert in named.find_iter(&page.text) {
             if !alerts.contains(alert.as_str()) {
-                trouble.push(format!(
-                    "{}: there is no alert {}; deploy/prometheus has the rules",
+                problems.push(format!(
+                    "{}: there is no alert {}; deploy/prometheus has all rules",
                     page.path,
                     alert.as_str()
                 ));
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
 }

@@ -1,5 +1,5 @@
-//! What the documents promise is what there is: the settings that need a restart, the targets of
-//! make, the README's first five minutes.
+//! Statements of the documents that can be checked: settings that need a restart, targets of make, the
+//! beginning of the README.
 
 use regex::Regex;
 
@@ -21,12 +21,12 @@ fn the_settings_that_need_a_restart_are_those_a_reload_refuses() {
         .text
         .split("\n\n")
         .find_map(|paragraph| paragraph.split("need a restart").nth(1))
-        .expect("docs/configuration.md says which settings need a restart");
+        .expect("docs/configuration.md does not say which settings need a restart");
     assert_eq!(
         spans(paragraph),
         fixed,
-        "docs/configuration.md must name the settings that need a restart as fixed_settings in \
-         src/cli/reload.rs has them"
+        "docs/configuration.md must list the settings of fixed_settings in src/cli/reload.rs, in \
+         its order"
     );
 }
 
@@ -35,26 +35,26 @@ fn every_target_of_make_exists() {
     let makefile = read("Makefile");
     let call = Regex::new(r"(?m)^(?:\$ )?make ([a-z-]+)").unwrap();
     let mut count = 0;
-    let mut trouble = Vec::new();
+    let mut problems = Vec::new();
     for page in pages() {
         for found in page.code().flat_map(|code| call.captures_iter(code)) {
             count += 1;
             if !makefile.contains(&format!("\n{}: ", &found[1]))
                 && !makefile.contains(&format!("\n{}:\n", &found[1]))
             {
-                trouble.push(format!(
+                problems.push(format!(
                     "{}: Makefile has no target {}",
                     page.path, &found[1]
                 ));
             }
         }
     }
-    expect_none(&trouble);
+    expect_none(&problems);
     assert!(count > 2, "only {count} calls of make were found");
 }
 
 #[test]
-fn the_readme_begins_with_the_demo_and_is_read_in_five_minutes() {
+fn the_readme_begins_with_the_demo_and_is_short() {
     let readme = page("README.md");
     let mut commands = readme.blocks.iter().filter(|block| block.language == "sh");
     let mut next = || commands.next().unwrap().text.trim().to_owned();

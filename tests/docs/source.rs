@@ -1,4 +1,4 @@
-//! What the code of the workspace names: its modules, parsed as Rust, without their tests.
+//! The modules of the workspace, parsed as Rust, without their tests: what they name, import and call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -15,13 +15,13 @@ pub struct Module {
     pub file: String,
     /// The folder of its crate's sources: `src`, or `crates/NAME/src`.
     pub root: String,
-    /// Its place in the crate: `["aws", "credentials"]`; empty for the crate's root.
+    /// The path of the module in the crate, such as `["aws", "credentials"]`; empty for the root.
     pub at: Vec<String>,
-    /// Each path it names, groups of imports taken apart; those of its own crate begin with `crate`.
+    /// The paths that it names, with grouped imports expanded; those of its own crate begin with `crate`.
     pub paths: BTreeSet<Vec<String>>,
-    /// The paths that it only passes on, by `pub use`.
+    /// The paths that it re-exports by `pub use`.
     reexports: BTreeSet<Vec<String>>,
-    /// Each imported name with the path it stands for.
+    /// The imported names with their paths.
     imports: BTreeMap<String, Vec<String>>,
     /// The methods and macros that it calls.
     pub calls: BTreeSet<String>,
@@ -30,7 +30,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// The top-level module of the daemon it belongs to, such as `aws`; for another crate its name.
+    /// Its top-level module, such as `aws`, or the name of the crate if it is not the daemon.
     pub fn top(&self) -> &str {
         match self.root.strip_prefix("crates/") {
             Some(rest) => rest.trim_end_matches("/src"),
@@ -38,7 +38,7 @@ impl Module {
         }
     }
 
-    /// The modules of its own crate that it uses, re-exports followed to where an item is defined.
+    /// The modules of its own crate that it uses, with re-exports followed to the definition.
     pub fn uses(&self) -> BTreeSet<Vec<String>> {
         self.paths
             .difference(&self.reexports)
@@ -54,7 +54,7 @@ impl Module {
             .any(|used| used.first().is_some_and(|first| first == top))
     }
 
-    /// Whether any path it names has these segments side by side.
+    /// Whether a path that it names contains these segments in a row.
     pub fn names(&self, wanted: &[&str]) -> bool {
         self.paths.iter().any(|path| {
             path.windows(wanted.len())
@@ -63,7 +63,7 @@ impl Module {
     }
 }
 
-/// The place of the module where what `path` names is defined; `None` for what is foreign.
+/// The module that defines what `path` names, or `None` if it is of another crate.
 fn resolve(module: &Module, path: &[String], depth: u8) -> Option<Vec<String>> {
     let find = |at: &[String]| {
         modules()
@@ -73,7 +73,7 @@ fn resolve(module: &Module, path: &[String], depth: u8) -> Option<Vec<String>> {
     let (mut at, rest) = if path[0] == "crate" {
         (Vec::new(), &path[1..])
     } else {
-        // A child may be named without `self::`.
+        // A child module can be named without `self::`.
         let child: Vec<String> = [module.at.as_slice(), &path[..1]].concat();
         find(&child)?;
         (module.at.clone(), path)
@@ -96,9 +96,8 @@ fn resolve(module: &Module, path: &[String], depth: u8) -> Option<Vec<String>> {
     Some(at)
 }
 
-/// Every file of every crate that is not for tests alone.
+/// All modules of all crates, except those for tests only.
 pub fn modules() -> &'static [Module] {
-    // Read once for all tests of this process.
     static MODULES: LazyLock<Vec<Module>> = LazyLock::new(read_all);
     &MODULES
 }
@@ -126,7 +125,8 @@ fn read_crate(source: &str) -> Vec<Module> {
                 format!("{source}/{name}/mod.rs"),
             ];
             let found = candidates.iter().find(|path| root().join(path).is_file());
-            let found = found.unwrap_or_else(|| panic!("{file} declares {name}, which is nowhere"));
+            let found =
+                found.unwrap_or_else(|| panic!("{file} declares {name}, which has no file"));
             left.push((found.clone(), child.clone()));
         }
         modules.push(reader.module);
@@ -136,9 +136,9 @@ fn read_crate(source: &str) -> Vec<Module> {
 
 struct Reader {
     module: Module,
-    /// The module whose code is read, from the crate's root on.
+    /// The path of the module whose code is being read.
     at: Vec<String>,
-    /// Modules that are files of their own.
+    /// Child modules in files of their own.
     children: Vec<Vec<String>>,
 }
 
@@ -167,7 +167,7 @@ impl Reader {
                 path.push("crate".to_owned());
                 path.extend(self.at.iter().cloned());
                 while let Some(first) = segments.next_if(|one| one == "self" || one == "super") {
-                    // `super` of the root does not compile; a shorter path is judged more strictly.
+                    // `super` of the root does not compile.
                     if first == "super" && path.len() > 1 {
                         path.pop();
                     }
@@ -181,17 +181,17 @@ impl Reader {
         Some(path)
     }
 
-    fn import(&mut self, segments: &[String], name: &syn::Ident, is_passed_on: bool) {
+    fn import(&mut self, segments: &[String], name: &syn::Ident, is_reexported: bool) {
         let Some(path) = self.name(segments) else {
             return;
         };
-        if is_passed_on {
+        if is_reexported {
             self.module.reexports.insert(path.clone());
         }
         self.module.imports.insert(name.to_string(), path);
     }
 
-    fn tree(&mut self, before: &[String], tree: &UseTree, is_passed_on: bool) {
+    fn tree(&mut self, before: &[String], tree: &UseTree, is_reexported: bool) {
         let with = |ident: &syn::Ident| {
             let mut path = before.to_vec();
             // `use module::{self}` names the module.
@@ -201,15 +201,15 @@ impl Reader {
             path
         };
         match tree {
-            UseTree::Path(path) => self.tree(&with(&path.ident), &path.tree, is_passed_on),
-            UseTree::Name(name) => self.import(&with(&name.ident), &name.ident, is_passed_on),
+            UseTree::Path(path) => self.tree(&with(&path.ident), &path.tree, is_reexported),
+            UseTree::Name(name) => self.import(&with(&name.ident), &name.ident, is_reexported),
             UseTree::Rename(rename) => {
-                self.import(&with(&rename.ident), &rename.rename, is_passed_on);
+                self.import(&with(&rename.ident), &rename.rename, is_reexported);
             }
             UseTree::Glob(_) => drop(self.name(before)),
             UseTree::Group(group) => {
                 for tree in &group.items {
-                    self.tree(before, tree, is_passed_on);
+                    self.tree(before, tree, is_reexported);
                 }
             }
         }
@@ -241,8 +241,8 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        let is_passed_on = !matches!(item.vis, Visibility::Inherited);
-        self.tree(&[], &item.tree, is_passed_on);
+        let is_reexported = !matches!(item.vis, Visibility::Inherited);
+        self.tree(&[], &item.tree, is_reexported);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -272,7 +272,7 @@ impl<'ast> Visit<'ast> for Reader {
         if let Some(name) = called.path.segments.last() {
             self.module.calls.insert(name.ident.to_string());
         }
-        // What a macro is given has no grammar that is known here: its words are looked through.
+        // The arguments of a macro have no known grammar, so their words are searched.
         let tokens: String = called
             .tokens
             .to_string()

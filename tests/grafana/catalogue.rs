@@ -1,12 +1,12 @@
-//! The dashboard asks for no series, and no label, that the exporter does not have.
+//! The queries of the dashboard use only metrics and labels that the exporter has.
 
 use aws_root_exporter::metrics::{self, Family, MetricType};
 
 use crate::dashboard::Dashboard;
 use crate::promql;
 
-/// What Prometheus itself attaches to every sample.
-const ATTACHED: [&str; 2] = ["instance", "job"];
+/// The labels that Prometheus adds to every sample.
+const ADDED: [&str; 2] = ["instance", "job"];
 
 /// The family that a series belongs to.
 pub fn family(series: &str) -> Option<&'static Family> {
@@ -20,7 +20,7 @@ pub fn family(series: &str) -> Option<&'static Family> {
 }
 
 #[test]
-fn every_series_and_every_label_is_in_the_catalogue() {
+fn every_metric_and_every_label_is_in_the_catalogue() {
     let dashboard = Dashboard::read();
     for (panel, target) in dashboard.targets() {
         let uses = promql::uses(&target.expr).unwrap();
@@ -30,7 +30,7 @@ fn every_series_and_every_label_is_in_the_catalogue() {
                 .unwrap_or_else(|| panic!("{}: the exporter has no {}", panel.title, used.name()));
             for label in used.labels() {
                 assert!(
-                    ATTACHED.contains(&label) || family.labels.contains(&label),
+                    ADDED.contains(&label) || family.labels.contains(&label),
                     "{}: {} has no label {label}",
                     panel.title,
                     family.name
@@ -41,7 +41,7 @@ fn every_series_and_every_label_is_in_the_catalogue() {
 }
 
 #[test]
-fn the_figures_that_matter_are_all_on_the_dashboard() {
+fn every_important_metric_is_on_the_dashboard() {
     let dashboard = Dashboard::read();
     let shown: Vec<String> = dashboard
         .targets()
@@ -72,7 +72,7 @@ fn the_figures_that_matter_are_all_on_the_dashboard() {
 }
 
 #[test]
-fn a_histogram_has_the_series_of_its_parts_only() {
+fn a_histogram_has_buckets_count_and_sum_only() {
     let name = "aws_root_exporter_aws_request_duration_seconds";
     assert!(family(name).is_none());
     assert!(family(&format!("{name}_bucket")).is_some());

@@ -1,8 +1,8 @@
-//! What a dashboard for any installation needs: a data source, jobs, accounts and instances that can
-//! be chosen, and queries that obey the choices. These are the rules of Grafana's dashboard-linter
-//! (a Go program, which is not run) that no other test here covers, with one exception: queries about
-//! accounts match `$account` instead of `$instance`, because a root access key belongs to an
-//! account, whichever replica or shard saw it.
+//! The variables of the dashboard (data source, job, account, instance), and that every query uses them.
+//!
+//! These are rules of Grafana's dashboard-linter, a Go program that is not run. There is one exception:
+//! queries about accounts match `$account` instead of `$instance`, because a root access key belongs to
+//! an account, whichever replica or shard observed it.
 
 use crate::catalogue::family;
 use crate::dashboard::{Dashboard, DataSource};
@@ -37,7 +37,7 @@ fn job_account_and_instance_can_be_chosen() {
         assert_eq!((&variable.kind[..], &variable.label[..]), ("query", label));
         assert!(is_templated(variable.datasource.as_ref()), "{name}");
         assert!(variable.multi && variable.include_all, "{name}");
-        // "All" is any value of a label that is present.
+        // "All" matches any value, but not an absent label.
         assert_eq!(variable.all_value.as_deref(), Some(".+"), "{name}");
     }
 }
@@ -89,7 +89,7 @@ fn rates_are_over_the_rate_interval() {
 }
 
 #[test]
-fn every_query_obeys_the_choices() {
+fn every_query_uses_the_chosen_values() {
     let dashboard = Dashboard::read();
     for (panel, target) in dashboard.targets() {
         for used in promql::uses(&target.expr).unwrap() {
@@ -114,7 +114,7 @@ fn counters_are_shown_as_rates() {
     let dashboard = Dashboard::read();
     for (panel, target) in dashboard.targets() {
         let uses = promql::uses(&target.expr).unwrap();
-        // Not `aws_root_exporter_shard_total`: a plain number, whatever its name ends in.
+        // By kind, not by name: `aws_root_exporter_shard_total` is a gauge.
         let counters = uses
             .iter()
             .filter(|used| family(used.name()).unwrap().kind.as_str() == "counter");

@@ -1,13 +1,12 @@
-//! The dashboard file, read as far as the tests ask about it.
+//! The fields of the dashboard file that the tests use.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
 use test_support::repository;
 
-/// Grafana's grid is so many columns wide.
+/// The width of Grafana's grid.
 pub const COLUMNS: u32 = 24;
 
 #[derive(Debug, Deserialize)]
@@ -64,7 +63,7 @@ pub struct Panel {
     pub targets: Vec<Target>,
     #[serde(default)]
     pub collapsed: bool,
-    /// The panels of a row, where the row is folded.
+    /// The panels of a collapsed row.
     #[serde(default)]
     pub panels: Vec<Panel>,
     #[serde(default)]
@@ -92,10 +91,10 @@ pub struct Target {
 
 impl Dashboard {
     pub fn read() -> Self {
-        serde_json::from_str(&text()).expect("the dashboard is JSON of the known form")
+        serde_json::from_str(&text()).expect("the dashboard is valid JSON with the known fields")
     }
 
-    /// Every panel that shows something, rows opened.
+    /// Every panel but the rows, those of collapsed rows included.
     pub fn drawn(&self) -> impl Iterator<Item = &Panel> {
         self.panels
             .iter()
@@ -113,20 +112,20 @@ impl Dashboard {
         let mut found = self.drawn().filter(|panel| panel.title == title);
         found
             .next()
-            .unwrap_or_else(|| panic!("no panel is called {title}"))
+            .unwrap_or_else(|| panic!("no panel has the title {title}"))
     }
 
     pub fn variable(&self, name: &str) -> &Variable {
         let mut found = self.templating.list.iter().filter(|v| v.name == name);
         found
             .next()
-            .unwrap_or_else(|| panic!("no variable is called {name}"))
+            .unwrap_or_else(|| panic!("there is no variable {name}"))
     }
 }
 
 impl Variable {
-    /// The query of a variable that asks the data source.
-    pub fn asks(&self) -> &str {
+    /// The text of the query.
+    pub fn expression(&self) -> &str {
         self.query["query"]
             .as_str()
             .unwrap_or_else(|| panic!("${} has no query", self.name))
@@ -134,7 +133,7 @@ impl Variable {
 }
 
 impl Panel {
-    /// What the panel says where it has nothing to draw.
+    /// The text of the panel when it has no data.
     pub fn no_value(&self) -> &str {
         self.field_config["defaults"]["noValue"]
             .as_str()
@@ -142,12 +141,8 @@ impl Panel {
     }
 }
 
-/// A file of the repository.
-pub fn path(name: &str) -> PathBuf {
-    repository(name)
-}
-
-/// The dashboard file as it is.
+/// The text of the dashboard file.
 pub fn text() -> String {
-    fs::read_to_string(path("grafana/aws-root-exporter.json")).expect("the dashboard is there")
+    fs::read_to_string(repository("grafana/aws-root-exporter.json"))
+        .expect("the dashboard file exists")
 }

@@ -1,4 +1,4 @@
-//! The file by itself: what an import needs, what a reader meets from top to bottom, the grid.
+//! The structure of the file: import, order of sections, colours, links, tables, grid.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,24 @@ use serde_json::Value;
 use crate::dashboard::{COLUMNS, Dashboard, Panel, text};
 
 #[test]
-fn an_import_finds_a_fixed_uid_and_no_id() {
+fn the_file_has_a_fixed_uid_and_no_id() {
     let raw: Value = serde_json::from_str(&text()).unwrap();
     let dashboard = Dashboard::read();
 
     assert_eq!(dashboard.uid, "aws-root-exporter");
-    assert!(raw.get("id").is_none(), "an id belongs to one Grafana only");
+    assert!(
+        raw.get("id").is_none(),
+        "an id is valid in one Grafana only"
+    );
     assert!(dashboard.schema_version >= 39, "Grafana 11 or later");
-    // What an export "for sharing externally" leaves behind makes provisioning ask for input.
+    // Fields of an export "for sharing externally" would make provisioning require inputs.
     for leftover in ["__inputs", "__requires", "__elements"] {
         assert!(raw.get(leftover).is_none(), "{leftover}");
     }
 }
 
 #[test]
-fn the_sections_come_in_the_order_of_their_urgency() {
+fn sections_are_ordered_by_urgency() {
     let dashboard = Dashboard::read();
     let rows: Vec<_> = dashboard
         .panels
@@ -87,7 +90,7 @@ fn one_active_key_is_red() {
 }
 
 #[test]
-fn what_is_unknown_is_never_green() {
+fn an_unknown_value_is_never_green() {
     let dashboard = Dashboard::read();
     let stats = dashboard.drawn().filter(|panel| panel.kind == "stat");
     for panel in stats {
@@ -100,16 +103,16 @@ fn what_is_unknown_is_never_green() {
 }
 
 #[test]
-fn each_panel_says_what_it_means_to_be_empty() {
+fn each_panel_explains_what_no_data_means() {
     for panel in Dashboard::read().drawn() {
         assert!(
             !panel.no_value().is_empty(),
             "{} has no text for no data",
             panel.title
         );
-        let explained = ["Without data", "Empty is good news"];
+        let explanations = ["Without data", "Empty is good news"];
         assert!(
-            explained
+            explanations
                 .iter()
                 .any(|words| panel.description.contains(words)),
             "the description of {} does not say what no data means",
@@ -129,7 +132,7 @@ fn ids_are_unique_and_so_are_titles_and_queries_of_a_panel() {
     {
         assert!(
             ids.insert(panel.id),
-            "id {} stands there twice: {}",
+            "two panels have the id {}, one is {}",
             panel.id,
             panel.title
         );
@@ -138,7 +141,7 @@ fn ids_are_unique_and_so_are_titles_and_queries_of_a_panel() {
     for panel in dashboard.drawn() {
         assert!(
             titles.insert(&panel.title),
-            "two panels are called {}",
+            "two panels have the title {}",
             panel.title
         );
         let refs: BTreeSet<_> = panel.targets.iter().map(|target| &target.ref_id).collect();
@@ -147,11 +150,11 @@ fn ids_are_unique_and_so_are_titles_and_queries_of_a_panel() {
 }
 
 #[test]
-fn panels_lie_within_the_grid_and_do_not_overlap() {
+fn panels_are_within_the_grid_and_do_not_overlap() {
     let dashboard = Dashboard::read();
     assert_tiled(&dashboard.panels, "the dashboard");
     for row in dashboard.panels.iter().filter(|panel| panel.kind == "row") {
-        // Grafana keeps the panels in the row while it is folded, and beside it while it is open.
+        // Grafana stores the panels of a collapsed row in it, those of an open row next to it.
         assert_eq!(row.collapsed, !row.panels.is_empty(), "{}", row.title);
         assert!(
             row.panels
@@ -178,7 +181,7 @@ fn assert_tiled(panels: &[Panel], place: &str) {
                 || there.x + there.w <= here.x
                 || here.y + here.h <= there.y
                 || there.y + there.h <= here.y;
-            assert!(apart, "{place}: {} lies over {}", panel.title, other.title);
+            assert!(apart, "{place}: {} overlaps {}", panel.title, other.title);
         }
     }
 }
@@ -204,20 +207,20 @@ fn an_account_links_to_its_page_on_the_exporter() {
             let properties = overrides
                 .iter()
                 .find(|o| o["matcher"]["options"] == column)
-                .unwrap_or_else(|| panic!("{}: nothing about {column}", panel.title));
+                .unwrap_or_else(|| panic!("{}: no override for {column}", panel.title));
             let link = &properties["properties"][0]["value"][0]["url"];
             let wanted = "${exporter:raw}/accounts/${__data.fields[\"Account id\"]}";
             assert_eq!(link, wanted, "{}: {column}", panel.title);
             checked += 1;
         }
     }
-    assert_eq!(checked, 8, "four tables name accounts");
+    assert_eq!(checked, 8, "four tables have accounts");
 }
 
 #[test]
-fn an_account_id_is_text_and_not_a_number_to_be_shortened() {
-    // Grafana formats a text that looks like a number by the field's unit: 999000000003 as "999 Bil",
-    // 000000000002 as "2". So a table's columns are text, and each number names its unit.
+fn an_account_id_is_formatted_as_text() {
+    // Grafana formats numeric text by the field's unit: 999000000003 as "999 Bil", 000000000002 as "2".
+    // So text is the default unit of a table, and each numeric column names its own.
     let dashboard = Dashboard::read();
     for panel in dashboard.drawn().filter(|panel| panel.kind == "table") {
         assert_eq!(
@@ -247,7 +250,7 @@ fn an_account_id_is_text_and_not_a_number_to_be_shortened() {
 }
 
 #[test]
-fn a_table_keeps_and_names_every_value_it_asks_for() {
+fn a_table_includes_and_names_the_value_of_each_query() {
     let dashboard = Dashboard::read();
     for panel in dashboard.drawn().filter(|panel| panel.kind == "table") {
         let find = |id: &str| {
@@ -257,18 +260,22 @@ fn a_table_keeps_and_names_every_value_it_asks_for() {
                 .find(|t| t["id"] == id)
                 .unwrap()
         };
-        let kept = find("filterFieldsByName")["options"]["include"]["pattern"]
+        let pattern = find("filterFieldsByName")["options"]["include"]["pattern"]
             .as_str()
             .unwrap();
-        let kept = Regex::new(kept).unwrap();
+        let included = Regex::new(pattern).unwrap();
         let organize = &find("organize")["options"];
         let names = organize["renameByName"].as_object().unwrap();
         for name in names.keys() {
-            assert!(kept.is_match(name), "{}: {name} is dropped", panel.title);
+            assert!(
+                included.is_match(name),
+                "{}: {name} is dropped",
+                panel.title
+            );
             let place = &organize["indexByName"][name];
             assert!(place.is_number(), "{}: {name} has no place", panel.title);
         }
-        // The first query may be there for its labels alone.
+        // The first query may be used for its labels only.
         let values = panel
             .targets
             .iter()
@@ -281,6 +288,6 @@ fn a_table_keeps_and_names_every_value_it_asks_for() {
                 panel.title
             );
         }
-        assert!(!kept.is_match("Time"), "{}", panel.title);
+        assert!(!included.is_match("Time"), "{}", panel.title);
     }
 }

@@ -1,10 +1,10 @@
 //! The Grafana dashboard and what provisions it.
 //!
-//! `form` checks the file by itself, `types` by the types that Grafana publishes, `choices` what every
-//! reader of it may choose, `catalogue` the families that its queries name, and `queries` the answers of
-//! a real Prometheus that scrapes the demo. Grafana itself does not run here.
+//! `form` checks the file's structure, `types` checks it against the types that Grafana publishes,
+//! `choices` checks the variables and that queries use them, `catalogue` the metrics that queries name,
+//! and `queries` runs them on a real Prometheus that scrapes the demo. Grafana itself does not run here.
 //!
-//! `make test` installs the programs. Where one is missing a test fails; it never skips.
+//! `make test` installs the programs. A test fails if its program is missing; none is skipped.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -1,14 +1,14 @@
-//! Queries as trees, with Grafana's variables still in them.
+//! Parses queries that contain Grafana's variables.
 
 use std::time::Duration;
 
 use promql_parser::parser::{self, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 
-/// What stands for `$__rate_interval` while a query is parsed: a length that nobody writes by hand.
+/// Replaces `$__rate_interval` while a query is parsed: a duration that no query contains.
 pub const RATE_INTERVAL: Duration = Duration::from_secs(11 * 60 + 13);
 
-/// A selector, its range where it has one, and the functions around it, the innermost last.
+/// A selector, its range if it has one, and the functions around it, the innermost last.
 pub struct Use {
     pub selector: VectorSelector,
     pub range: Option<Duration>,
@@ -28,14 +28,14 @@ impl Use {
         })
     }
 
-    /// The labels that the selector asks about.
+    /// The labels of the matchers.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.selector.matchers.matchers.iter().map(|m| &m.name[..])
     }
 }
 
-/// Every use of a series in a query. `$job` and its like are regular expressions as they stand;
-/// Grafana's lengths of time are not `PromQL`, so others stand in for them.
+/// The selectors of a query. `$job` and others are valid in a matcher; Grafana's intervals are not
+/// valid `PromQL` and are replaced.
 pub fn uses(query: &str) -> Result<Vec<Use>, String> {
     let query = query
         .replace("$__rate_interval", "11m13s")
@@ -84,7 +84,7 @@ impl Collect {
 }
 
 #[test]
-fn a_use_knows_its_matchers_its_range_and_what_is_around_it() {
+fn uses_have_matchers_a_range_and_functions() {
     let query = "sum(ceil(rate(a_total{job=~\"$job\"}[$__rate_interval]))) / b";
     let [a, b] = &uses(query).unwrap()[..] else {
         panic!("two series")

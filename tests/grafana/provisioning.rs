@@ -1,23 +1,24 @@
-//! The files that hand the data source and the dashboard to a Grafana as it starts.
+//! The provisioning files, from which Grafana reads the data source and the dashboard when it starts.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 use test_support::program::yaml;
+use test_support::repository;
 
-use crate::dashboard::{Dashboard, path};
+use crate::dashboard::Dashboard;
 
 /// Where deployments mount `grafana/aws-root-exporter.json`'s folder.
 const DASHBOARDS: &str = "/var/lib/grafana/dashboards";
 
 /// A YAML file with one document.
 fn read(name: &str) -> Value {
-    yaml([path(name)]).remove(0)
+    yaml([repository(name)]).remove(0)
 }
 
 #[test]
-fn the_data_source_is_a_prometheus_that_is_the_default() {
+fn the_default_data_source_is_prometheus() {
     let file = read("grafana/provisioning/datasources/prometheus.yml");
 
     assert_eq!(file["apiVersion"], 1);
@@ -25,16 +26,19 @@ fn the_data_source_is_a_prometheus_that_is_the_default() {
         panic!("one data source")
     };
     let kind = Dashboard::read().variable("datasource").query.clone();
-    assert_eq!(source["type"], kind, "what the dashboard's variable offers");
+    assert_eq!(
+        source["type"], kind,
+        "the type that the dashboard's variable lists"
+    );
     assert_eq!(
         source["isDefault"], true,
-        "what the variable chooses by itself"
+        "the variable chooses the default"
     );
     assert!(source["uid"].is_string() && source["url"].as_str().unwrap().starts_with("http"));
 }
 
 #[test]
-fn the_dashboard_is_found_where_deployments_put_it() {
+fn the_dashboard_is_read_from_where_deployments_mount_it() {
     let file = read("grafana/provisioning/dashboards/aws-root-exporter.yml");
 
     assert_eq!(file["apiVersion"], 1);
@@ -48,10 +52,10 @@ fn the_dashboard_is_found_where_deployments_put_it() {
 }
 
 #[test]
-fn grafana_reads_every_file_there_is() {
-    // It reads the folders named so, and in them the files that end so.
+fn grafana_reads_every_file() {
+    // Grafana reads only folders with these names, and only their `.yml` files.
     for (folder, files) in [("datasources", 1), ("dashboards", 1)] {
-        let entries = fs::read_dir(path("grafana/provisioning").join(folder)).unwrap();
+        let entries = fs::read_dir(repository("grafana/provisioning").join(folder)).unwrap();
         let names: Vec<_> = entries
             .map(|e| e.unwrap().file_name().into_string().unwrap())
             .collect();

@@ -1,4 +1,4 @@
-//! Each query of the dashboard, asked of a real Prometheus that scrapes the demo.
+//! Runs each query of the dashboard on a real Prometheus that scrapes the demo.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,27 +13,27 @@ use test_support::{PATIENCE, eventually};
 
 use crate::dashboard::{Dashboard, Panel, Target};
 
-/// The demo's root key appears within a minute of the start; a busy machine gets half as much more.
-const STORY: Duration = Duration::from_secs(90);
+/// The demo creates a root key within a minute of its start; a busy machine gets half a minute more.
+const KEY_APPEARS: Duration = Duration::from_secs(90);
 
-/// The panels with nothing to show on a demo where no source fails.
+/// The panels without data on a demo where no source fails.
 const EMPTY_ON_THE_DEMO: [&str; 1] = ["Sources that fail now"];
 
-/// The job under which the tests scrape.
+/// The scrape job of the tests.
 const JOB: &str = "aws-root-exporter";
 
 fn demo() -> Daemon {
     Launch::new(&["demo", ANY_PORT]).start()
 }
 
-/// What is chosen in the drop-downs.
+/// The chosen values of the variables.
 struct Chosen<'a> {
     job: &'a str,
     account: &'a str,
     instance: &'a str,
 }
 
-/// All of everything, as the dashboard opens: Grafana puts in the variables' `allValue`.
+/// The values when the dashboard is opened: Grafana inserts the variables' `allValue`.
 const ALL: Chosen = Chosen {
     job: ".+",
     account: ".+",
@@ -49,17 +49,17 @@ impl Chosen<'_> {
             .replace("$job", self.job)
             .replace("$account", self.account)
             .replace("$instance", self.instance);
-        // `"$1"` is label_replace's own.
+        // `"$1"` belongs to label_replace.
         let left: Vec<_> = filled
             .match_indices('$')
             .filter(|(at, _)| !filled[*at..].starts_with("$1\""))
             .collect();
-        assert!(left.is_empty(), "a variable is left: {filled}");
+        assert!(left.is_empty(), "a variable remains: {filled}");
         filled
     }
 
-    /// The series that a target gets: now, or over the last minutes.
-    fn ask(&self, prometheus: &Prometheus, target: &Target) -> Vec<Value> {
+    /// The series of a target: now, or over the last five minutes.
+    fn run(&self, prometheus: &Prometheus, target: &Target) -> Vec<Value> {
         let query = in_query(&self.fill(&target.expr));
         let path = if target.instant {
             format!("/api/v1/query?query={query}")
@@ -75,7 +75,7 @@ impl Chosen<'_> {
     }
 }
 
-/// The newest value of a series, of either kind of query.
+/// The newest value of a series of an instant or a range query.
 fn newest(series: &Value) -> f64 {
     let sample = match &series["values"] {
         Value::Array(values) => values.last().expect("a series has a sample"),
@@ -84,9 +84,9 @@ fn newest(series: &Value) -> f64 {
     sample[1].as_str().unwrap().parse().unwrap()
 }
 
-/// Waits until the story's key is known to Prometheus, and gives its account.
-fn account_of_the_story(prometheus: &Prometheus) -> String {
-    eventually(STORY, || {
+/// Waits until Prometheus has the demo's root key, and returns its account.
+fn account_with_key(prometheus: &Prometheus) -> String {
+    eventually(KEY_APPEARS, || {
         let seen = prometheus.query("max_over_time(aws_root_access_keys_active[5m]) == 1");
         let (labels, _) = seen.first().ok_or("no root key appears")?;
         Ok(labels["account"]
@@ -102,18 +102,18 @@ fn panel<'a>(dashboard: &'a Dashboard, title: &str) -> (&'a Panel, &'a Target) {
 }
 
 #[test]
-fn every_query_is_answered_on_the_demo() {
+fn every_query_has_data_on_the_demo() {
     let demo = demo();
     let prometheus = Prometheus::scraping(demo.address);
-    let account = account_of_the_story(&prometheus);
+    let account = account_with_key(&prometheus);
     let dashboard = Dashboard::read();
 
-    // Rates need two scrapes, histograms a call between them: ask until all are there.
+    // Rates need two scrapes, and histograms a call between them.
     let empty: Vec<_> = eventually(PATIENCE, || {
         let without: Vec<_> = dashboard
             .targets()
             .filter(|(_, target)| {
-                let series = ALL.ask(&prometheus, target);
+                let series = ALL.run(&prometheus, target);
                 !series.iter().any(|series| newest(series).is_finite())
             })
             .map(|(panel, target)| (&panel.title[..], &target.ref_id[..]))
@@ -123,19 +123,19 @@ fn every_query_is_answered_on_the_demo() {
             .all(|(title, _)| EMPTY_ON_THE_DEMO.contains(title));
         expected
             .then_some(without.clone())
-            .ok_or_else(|| format!("nothing is answered to {without:?}"))
+            .ok_or_else(|| format!("no data for {without:?}"))
     });
     assert!(empty.len() <= 2, "{empty:?}");
     for title in EMPTY_ON_THE_DEMO {
         let panel = dashboard.panel(title);
         assert!(
             panel.no_value().contains("every one worked"),
-            "{title} says why"
+            "{title}: the text for no data"
         );
     }
 
     let (_, needing) = panel(&dashboard, "Accounts that need action");
-    let rows = ALL.ask(&prometheus, needing);
+    let rows = ALL.run(&prometheus, needing);
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(rows[0]["metric"]["account"], account.as_str());
     assert_eq!(rows[0]["metric"]["account_name"], "payments-production");
@@ -143,36 +143,36 @@ fn every_query_is_answered_on_the_demo() {
     assert!(
         columns
             .iter()
-            .all(|column| ALL.ask(&prometheus, column).len() == 1)
+            .all(|column| ALL.run(&prometheus, column).len() == 1)
     );
 
-    // One account chosen: the queries about accounts speak of that one only.
+    // One account is chosen: queries about accounts return that one only.
     let one = Chosen {
         account: &account,
         ..ALL
     };
-    let (_, watched) = panel(&dashboard, "Accounts watched");
+    let (_, monitored) = panel(&dashboard, "Accounts monitored");
     assert_eq!(
-        one.ask(&prometheus, watched)
+        one.run(&prometheus, monitored)
             .iter()
             .map(newest)
             .collect::<Vec<_>>(),
         [1.0]
     );
-    // Nothing chosen that exists: no figure at all, so that no zero is taken for good news.
-    let nobody = Chosen {
+    // No existing account is chosen: there is no value, so that no zero is mistaken for good news.
+    let none = Chosen {
         account: "888888888888",
         ..ALL
     };
     for panel in dashboard.panels.iter().filter(|panel| panel.kind == "stat") {
-        let series = nobody.ask(&prometheus, &panel.targets[0]);
+        let series = none.run(&prometheus, &panel.targets[0]);
         assert!(series.is_empty(), "{}: {series:?}", panel.title);
     }
 }
 
 #[test]
 fn two_replicas_that_differ_count_each_account_once() {
-    // The same organization twice; the second one knows every account by another name.
+    // The same organization twice; the second has another name for every account.
     let [one, two] = [demo(), demo()];
     let (one, two) = (one.address, two.address);
     let prometheus = Prometheus::configured(&format!(
@@ -189,25 +189,25 @@ fn two_replicas_that_differ_count_each_account_once() {
         replacement: new-$1
 "
     ));
-    account_of_the_story(&prometheus);
+    account_with_key(&prometheus);
     let dashboard = Dashboard::read();
 
     eventually(PATIENCE, || {
         let up = prometheus.value("count(count by (job) (aws_account_info))")?;
         (up == "2").then_some(()).ok_or(up)
     });
-    for (title, figure) in [
-        ("Accounts watched", 12.0),
+    for (title, expected) in [
+        ("Accounts monitored", 12.0),
         ("Accounts unknown", 0.0),
         ("IAM users", 31.0),
     ] {
         let (_, target) = panel(&dashboard, title);
-        let figures: Vec<_> = ALL.ask(&prometheus, target).iter().map(newest).collect();
-        assert_eq!(figures, [figure], "{title}");
+        let values: Vec<_> = ALL.run(&prometheus, target).iter().map(newest).collect();
+        assert_eq!(values, [expected], "{title}");
     }
-    // Prometheus refuses a query whose join meets two names for an account; none may.
+    // Prometheus rejects a query whose join finds two names for an account.
     for (panel, target) in dashboard.targets() {
-        let series = ALL.ask(&prometheus, target);
+        let series = ALL.run(&prometheus, target);
         let accounts = series
             .iter()
             .map(|s| s["metric"].clone())
@@ -216,7 +216,7 @@ fn two_replicas_that_differ_count_each_account_once() {
         for mut labels in accounts {
             let name = labels.as_object_mut().unwrap().remove("account_name");
             let before = rows.insert(labels.to_string(), name);
-            // A name may change in the course of a range, not within one moment.
+            // A name may change during a range, but is unique at one time.
             assert!(
                 before.is_none() || !target.instant,
                 "{}: {labels} twice",
@@ -227,9 +227,9 @@ fn two_replicas_that_differ_count_each_account_once() {
 }
 
 #[test]
-fn who_blinds_the_exporter_is_seen() {
-    // Two accounts, one without a name, and an AWS that cannot be reached.
-    let nowhere = environment("http://127.0.0.1:9", "testing", "testing");
+fn an_exporter_that_cannot_read_aws_is_visible() {
+    // Two accounts, one without a name; AWS cannot be reached.
+    let unreachable = environment("http://127.0.0.1:9", "testing", "testing");
     let accounts = ["111122223333", "444455556666"];
     let config = format!(
         "[refresh]\ninterval = \"1s\"\n[[accounts]]\nid = \"{}\"\nname = \"payments\"\nrole_arn = \"{}\"\n[[accounts]]\nid = \"{}\"\nrole_arn = \"{}\"\n",
@@ -238,18 +238,18 @@ fn who_blinds_the_exporter_is_seen() {
         accounts[1],
         role(accounts[1]),
     );
-    let blinded = Launch::new(&[ANY_PORT])
-        .environment(nowhere)
+    let daemon = Launch::new(&[ANY_PORT])
+        .environment(unreachable)
         .config(&config)
         .start();
-    let prometheus = Prometheus::scraping(blinded.address);
+    let prometheus = Prometheus::scraping(daemon.address);
     let dashboard = Dashboard::read();
     let ask = |title: &str| -> Vec<Vec<Value>> {
         let targets = dashboard.panel(title).targets.iter();
-        targets.map(|target| ALL.ask(&prometheus, target)).collect()
+        targets.map(|target| ALL.run(&prometheus, target)).collect()
     };
 
-    // Both queries of the table: which sources fail since when, and the reason.
+    // Both queries of the table: the failing sources with their last success, and the reasons.
     let failing = eventually(PATIENCE, || {
         let answers = ask("Sources that fail now");
         let all = answers.iter().all(|series| series.len() == 4);
@@ -275,14 +275,14 @@ fn who_blinds_the_exporter_is_seen() {
             .all(|series| series["metric"]["reason"] == "network")
     );
 
-    let figure = |title: &str| ask(title)[0].iter().map(newest).collect::<Vec<_>>();
-    assert_eq!(figure("Accounts unknown"), [2.0]);
+    let values = |title: &str| ask(title)[0].iter().map(newest).collect::<Vec<_>>();
+    assert_eq!(values("Accounts unknown"), [2.0]);
     assert_eq!(
-        figure("Accounts with an active root access key"),
+        values("Accounts with an active root access key"),
         [0.0; 0],
         "not 0"
     );
-    // Every column has every row: what is unknown is said, not left out.
+    // Every column has every row: an unknown value is shown as such, not left out.
     let columns = ask("Accounts that need action");
     assert!(columns.iter().all(|rows| rows.len() == 2), "{columns:?}");
     let keys_active: Vec<_> = columns[1].iter().map(newest).collect();
@@ -294,13 +294,13 @@ fn who_blinds_the_exporter_is_seen() {
 }
 
 #[test]
-fn the_drop_down_shows_accounts_by_name_and_chooses_ids() {
+fn the_account_variable_shows_names_and_selects_ids() {
     let demo = demo();
-    let nameless = demo.address;
+    let address = demo.address;
     let prometheus = Prometheus::configured(&format!(
         "  - job_name: {JOB}
     static_configs:
-      - targets: ['{nameless}']
+      - targets: ['{address}']
     metric_relabel_configs:
       - source_labels: [account_name]
         regex: management
@@ -314,7 +314,7 @@ fn the_drop_down_shows_accounts_by_name_and_chooses_ids() {
     ));
     let dashboard = Dashboard::read();
     let variable = dashboard.variable("account");
-    let expression = variable.asks().strip_prefix("query_result(").unwrap();
+    let expression = variable.expression().strip_prefix("query_result(").unwrap();
     let expression = ALL.fill(expression.strip_suffix(')').unwrap());
 
     let options = eventually(PATIENCE, || {
@@ -332,12 +332,12 @@ fn the_drop_down_shows_accounts_by_name_and_chooses_ids() {
     );
     assert_eq!(
         options["999000000001"], "999000000001",
-        "without a name, the id"
+        "an account without a name is shown by its id"
     );
 }
 
-/// The options that Grafana makes of a `query_result`: it writes each sample as a line, and takes
-/// the groups `text` and `value` out of it.
+/// The options that Grafana makes of a `query_result`: it formats each sample as a line, and matches
+/// the groups `text` and `value` in it.
 fn as_options(samples: &[(Value, String)], regex: &str) -> BTreeMap<String, String> {
     let pattern = regex
         .strip_prefix('/')

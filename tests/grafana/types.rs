@@ -1,13 +1,15 @@
-//! The dashboard by the types that Grafana publishes, as TypeScript's compiler sees it.
+//! Checks the dashboard against the types that Grafana publishes, with the TypeScript compiler.
 
 use std::fs;
 use std::process::Command;
 
-use crate::dashboard::{path, text};
+use test_support::repository;
 
-/// What the compiler says of the dashboard, given as this text.
+use crate::dashboard::text;
+
+/// Compiles a dashboard; the error is what the compiler prints.
 fn compile(json: &str) -> Result<(), String> {
-    let types = path("tests/grafana/types");
+    let types = repository("tests/grafana/types");
     let compiler = types.join("node_modules/.bin/tsc");
     assert!(
         compiler.exists(),
@@ -27,7 +29,7 @@ fn compile(json: &str) -> Result<(), String> {
         .arg("--project")
         .arg(folder.path())
         .output()
-        .expect("node is there, for npm installed the compiler");
+        .expect("node is installed, since npm installed the compiler");
     if output.status.success() {
         return Ok(());
     }
@@ -42,7 +44,7 @@ fn the_dashboard_has_the_types_of_grafana() {
 }
 
 #[test]
-fn the_compiler_would_say_if_it_had_not() {
+fn the_compiler_rejects_wrong_dashboards() {
     for (right, wrong, complaint) in [
         (
             "\"graphTooltip\": 1",
@@ -67,7 +69,7 @@ fn the_compiler_would_say_if_it_had_not() {
         ("\"showHeader\": true,", "", "showHeader"),
     ] {
         let changed = text().replacen(right, wrong, 1);
-        assert_ne!(changed, text(), "{right} stands there");
+        assert_ne!(changed, text(), "the dashboard has no {right}");
         let complaints = compile(&changed).expect_err(wrong);
         assert!(complaints.contains(complaint), "{wrong}: {complaints}");
     }

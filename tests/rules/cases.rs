@@ -1,326 +1,262 @@
-//! Every alert about an account or about the exporter's own state: what makes it fire, what
-//! makes it not.
+//! The alerts about an account or about the exporter's own state: samples with which each fires, and
+//! samples with which it does not.
 
-use crate::timeline::{Shows, Value};
+use crate::timeline::{Sample, Value};
 
-/// Which replica is believed while they differ.
+/// With which replicas an alert fires while they differ.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Believed {
-    /// A fact: whoever alarms. The alert stands until all agree.
-    WhoAlarms,
-    /// What one replica can read is known, whatever the others cannot.
-    WhoKnows,
+pub enum Fires {
+    /// One that alarms is enough, until all agree that all is fine.
+    IfAnyAlarms,
+    /// All must alarm: what one replica can read is known.
+    IfAllAlarm,
 }
 
 pub struct Case {
     pub alert: &'static str,
     /// Minutes from the sample to the alert.
-    pub minutes: usize,
-    pub alarming: &'static [Shows],
-    pub fine: &'static [Shows],
-    pub believed: Believed,
-    /// Whether it is about an account, which can be renamed, move to a shard and leave.
+    pub minutes: u32,
+    pub alarming: &'static [Sample],
+    pub fine: &'static [Sample],
+    pub fires: Fires,
+    /// Whether it is about an account, which can be renamed, move to another shard and leave.
     pub of_account: bool,
 }
 
-use Believed::{WhoAlarms, WhoKnows};
+use Fires::{IfAllAlarm, IfAnyAlarms};
 use Value::{Ago, Is};
 
 const HOUR: f64 = 3600.0;
 
-/// What an account whose credential report is fresh shows of it.
-const fn fact(
+const fn if_any_alarms(
     alert: &'static str,
-    minutes: usize,
-    alarming: &'static [Shows],
-    fine: &'static [Shows],
+    minutes: u32,
+    alarming: &'static [Sample],
+    fine: &'static [Sample],
 ) -> Case {
     Case {
         alert,
         minutes,
         alarming,
         fine,
-        believed: WhoAlarms,
+        fires: IfAnyAlarms,
         of_account: true,
     }
 }
 
-const fn knowledge(
+const fn if_all_alarm(
     alert: &'static str,
-    minutes: usize,
-    alarming: &'static [Shows],
-    fine: &'static [Shows],
+    minutes: u32,
+    alarming: &'static [Sample],
+    fine: &'static [Sample],
 ) -> Case {
     Case {
-        believed: WhoKnows,
-        ..fact(alert, minutes, alarming, fine)
+        fires: IfAllAlarm,
+        ..if_any_alarms(alert, minutes, alarming, fine)
     }
 }
 
-const fn exporter(
+const fn of_exporter(
     alert: &'static str,
-    minutes: usize,
-    alarming: &'static [Shows],
-    fine: &'static [Shows],
+    minutes: u32,
+    alarming: &'static [Sample],
+    fine: &'static [Sample],
 ) -> Case {
     Case {
         of_account: false,
-        ..fact(alert, minutes, alarming, fine)
+        ..if_any_alarms(alert, minutes, alarming, fine)
     }
 }
 
-/// The series of account 111122223333; a scenario adds its name.
+/// One case for each alert; `scenarios` adds the account's name.
 pub const CASES: &[Case] = &[
-    fact(
+    if_any_alarms(
         "AWSRootAccessKeyActive",
         0,
-        &[Shows(
-            "aws_root_access_keys_active{account=\"111122223333\"}",
-            Is(1.0),
-        )],
-        &[Shows(
-            "aws_root_access_keys_active{account=\"111122223333\"}",
-            Is(0.0),
-        )],
+        &[Sample("aws_root_access_keys_active", Is(1.0))],
+        &[Sample("aws_root_access_keys_active", Is(0.0))],
     ),
-    fact(
+    if_any_alarms(
         "AWSRootAccessKeyPresent",
         0,
         &[
-            Shows(
-                "aws_root_access_keys_present{account=\"111122223333\"}",
-                Is(1.0),
-            ),
-            Shows(
-                "aws_root_access_keys_active{account=\"111122223333\"}",
-                Is(0.0),
-            ),
+            Sample("aws_root_access_keys_present", Is(1.0)),
+            Sample("aws_root_access_keys_active", Is(0.0)),
         ],
         &[
-            Shows(
-                "aws_root_access_keys_present{account=\"111122223333\"}",
-                Is(0.0),
-            ),
-            Shows(
-                "aws_root_access_keys_active{account=\"111122223333\"}",
-                Is(0.0),
-            ),
+            Sample("aws_root_access_keys_present", Is(0.0)),
+            Sample("aws_root_access_keys_active", Is(0.0)),
         ],
     ),
-    fact(
+    if_any_alarms(
         "AWSRootMFADisabled",
         15,
-        &[Shows(
-            "aws_root_mfa_enabled{account=\"111122223333\"}",
-            Is(0.0),
-        )],
-        &[Shows(
-            "aws_root_mfa_enabled{account=\"111122223333\"}",
-            Is(1.0),
-        )],
+        &[Sample("aws_root_mfa_enabled", Is(0.0))],
+        &[Sample("aws_root_mfa_enabled", Is(1.0))],
     ),
-    fact(
+    if_any_alarms(
         "AWSRootSigningCertificateActive",
         0,
-        &[Shows(
-            "aws_root_signing_certificates_active{account=\"111122223333\"}",
-            Is(2.0),
-        )],
-        &[Shows(
-            "aws_root_signing_certificates_active{account=\"111122223333\"}",
-            Is(0.0),
-        )],
+        &[Sample("aws_root_signing_certificates_active", Is(2.0))],
+        &[Sample("aws_root_signing_certificates_active", Is(0.0))],
     ),
-    knowledge(
+    if_all_alarm(
         "AWSAccountUnreadable",
         10,
         &[
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"credential_report\"}",
-                Is(0.0),
-            ),
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"account_summary\"}",
-                Is(0.0),
-            ),
-            Shows(
-                "aws_account_last_success_timestamp_seconds{account=\"111122223333\",source=\"credential_report\"}",
+            Sample("aws_account_up{source=\"credential_report\"}", Is(0.0)),
+            Sample("aws_account_up{source=\"account_summary\"}", Is(0.0)),
+            Sample(
+                "aws_account_last_success_timestamp_seconds{source=\"credential_report\"}",
                 Is(-HOUR),
             ),
         ],
         &[
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"credential_report\"}",
-                Is(0.0),
-            ),
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"account_summary\"}",
-                Is(1.0),
-            ),
-            Shows(
-                "aws_account_last_success_timestamp_seconds{account=\"111122223333\",source=\"account_summary\"}",
+            Sample("aws_account_up{source=\"credential_report\"}", Is(0.0)),
+            Sample("aws_account_up{source=\"account_summary\"}", Is(1.0)),
+            Sample(
+                "aws_account_last_success_timestamp_seconds{source=\"account_summary\"}",
                 Ago(20.0),
             ),
         ],
     ),
-    knowledge(
+    if_all_alarm(
         "AWSRootPostureUnknown",
         15,
         &[],
-        &[Shows(
-            "aws_root_access_keys_active{account=\"111122223333\"}",
-            Is(0.0),
-        )],
+        &[Sample("aws_root_access_keys_active", Is(0.0))],
     ),
-    knowledge(
+    if_all_alarm(
         "AWSRootEvidenceStale",
         15,
         &[
-            Shows(
-                "aws_account_last_success_timestamp_seconds{account=\"111122223333\",source=\"root_session\"}",
+            Sample(
+                "aws_account_last_success_timestamp_seconds{source=\"root_session\"}",
                 Is(-HOUR),
             ),
-            Shows(
-                "aws_account_last_success_timestamp_seconds{account=\"111122223333\",source=\"credential_report\"}",
+            Sample(
+                "aws_account_last_success_timestamp_seconds{source=\"credential_report\"}",
                 Ago(60.0),
             ),
         ],
-        &[Shows(
-            "aws_account_last_success_timestamp_seconds{account=\"111122223333\",source=\"root_session\"}",
+        &[Sample(
+            "aws_account_last_success_timestamp_seconds{source=\"root_session\"}",
             Ago(60.0),
         )],
     ),
-    knowledge(
+    if_all_alarm(
         "AWSCredentialReportStale",
         15,
-        &[Shows(
-            "aws_credential_report_generated_timestamp_seconds{account=\"111122223333\"}",
+        &[Sample(
+            "aws_credential_report_generated_timestamp_seconds",
             Is(-11.0 * HOUR),
         )],
-        &[Shows(
-            "aws_credential_report_generated_timestamp_seconds{account=\"111122223333\"}",
+        &[Sample(
+            "aws_credential_report_generated_timestamp_seconds",
             Ago(9.0 * HOUR),
         )],
     ),
-    fact(
+    if_any_alarms(
         "AWSAccountRefreshFailing",
         30,
         &[
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"credential_report\"}",
-                Is(1.0),
-            ),
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"account_summary\"}",
-                Is(0.0),
-            ),
+            Sample("aws_account_up{source=\"credential_report\"}", Is(1.0)),
+            Sample("aws_account_up{source=\"account_summary\"}", Is(0.0)),
         ],
         &[
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"credential_report\"}",
-                Is(1.0),
-            ),
-            Shows(
-                "aws_account_up{account=\"111122223333\",source=\"account_summary\"}",
-                Is(1.0),
-            ),
+            Sample("aws_account_up{source=\"credential_report\"}", Is(1.0)),
+            Sample("aws_account_up{source=\"account_summary\"}", Is(1.0)),
         ],
     ),
-    exporter(
+    of_exporter(
         "AWSOrganizationDiscoveryFailing",
         30,
-        &[Shows("aws_root_exporter_discovery_up{}", Is(0.0))],
-        &[Shows("aws_root_exporter_discovery_up{}", Is(1.0))],
+        &[Sample("aws_root_exporter_discovery_up", Is(0.0))],
+        &[Sample("aws_root_exporter_discovery_up", Is(1.0))],
     ),
-    exporter(
+    of_exporter(
         "AWSRootExporterReloadFailed",
         5,
-        &[Shows(
-            "aws_root_exporter_config_last_reload_successful{}",
+        &[Sample(
+            "aws_root_exporter_config_last_reload_successful",
             Is(0.0),
         )],
-        &[Shows(
-            "aws_root_exporter_config_last_reload_successful{}",
+        &[Sample(
+            "aws_root_exporter_config_last_reload_successful",
             Is(1.0),
         )],
     ),
-    exporter(
+    of_exporter(
         "AWSRootExporterStateNotSaved",
         15,
-        &[Shows(
-            "aws_root_exporter_state_last_save_successful{}",
+        &[Sample(
+            "aws_root_exporter_state_last_save_successful",
             Is(0.0),
         )],
-        &[Shows(
-            "aws_root_exporter_state_last_save_successful{}",
+        &[Sample(
+            "aws_root_exporter_state_last_save_successful",
             Is(1.0),
         )],
     ),
-    exporter(
+    of_exporter(
         "AWSRootExporterOverloaded",
         15,
         &[
-            Shows("aws_root_exporter_refresh_lag_seconds{}", Is(301.0)),
-            Shows("aws_root_exporter_refresh_interval_seconds{}", Is(60.0)),
+            Sample("aws_root_exporter_refresh_lag_seconds", Is(301.0)),
+            Sample("aws_root_exporter_refresh_interval_seconds", Is(60.0)),
         ],
         &[
-            Shows("aws_root_exporter_refresh_lag_seconds{}", Is(299.0)),
-            Shows("aws_root_exporter_refresh_interval_seconds{}", Is(60.0)),
+            Sample("aws_root_exporter_refresh_lag_seconds", Is(299.0)),
+            Sample("aws_root_exporter_refresh_interval_seconds", Is(60.0)),
         ],
     ),
-    fact(
+    if_any_alarms(
         "AWSIAMUserAccessKeyOld",
         60,
-        &[Shows(
-            "aws_iam_user_access_keys_active_older_than{account=\"111122223333\",days=\"90\"}",
+        &[Sample(
+            "aws_iam_user_access_keys_active_older_than{days=\"90\"}",
             Is(3.0),
         )],
         &[
-            Shows(
-                "aws_iam_user_access_keys_active_older_than{account=\"111122223333\",days=\"90\"}",
+            Sample(
+                "aws_iam_user_access_keys_active_older_than{days=\"90\"}",
                 Is(0.0),
             ),
-            // Another bound, which this alert does not ask about.
-            Shows(
-                "aws_iam_user_access_keys_active_older_than{account=\"111122223333\",days=\"30\"}",
+            // Another age, which this alert ignores.
+            Sample(
+                "aws_iam_user_access_keys_active_older_than{days=\"30\"}",
                 Is(4.0),
             ),
         ],
     ),
-    fact(
+    if_any_alarms(
         "AWSIAMUserCredentialUnused",
         60,
-        &[Shows(
-            "aws_iam_user_credentials_unused_for{account=\"111122223333\",days=\"45\"}",
+        &[Sample(
+            "aws_iam_user_credentials_unused_for{days=\"45\"}",
             Is(1.0),
         )],
-        &[Shows(
-            "aws_iam_user_credentials_unused_for{account=\"111122223333\",days=\"45\"}",
+        &[Sample(
+            "aws_iam_user_credentials_unused_for{days=\"45\"}",
             Is(0.0),
         )],
     ),
-    fact(
+    if_any_alarms(
         "AWSIAMUserConsoleWithoutMFA",
         60,
-        &[Shows(
-            "aws_iam_users_password_enabled_without_mfa{account=\"111122223333\"}",
+        &[Sample(
+            "aws_iam_users_password_enabled_without_mfa",
             Is(2.0),
         )],
-        &[Shows(
-            "aws_iam_users_password_enabled_without_mfa{account=\"111122223333\"}",
+        &[Sample(
+            "aws_iam_users_password_enabled_without_mfa",
             Is(0.0),
         )],
     ),
-    fact(
+    if_any_alarms(
         "AWSIAMUserSigningCertificateActive",
         60,
-        &[Shows(
-            "aws_iam_user_signing_certificates_active{account=\"111122223333\"}",
-            Is(1.0),
-        )],
-        &[Shows(
-            "aws_iam_user_signing_certificates_active{account=\"111122223333\"}",
-            Is(0.0),
-        )],
+        &[Sample("aws_iam_user_signing_certificates_active", Is(1.0))],
+        &[Sample("aws_iam_user_signing_certificates_active", Is(0.0))],
     ),
 ];

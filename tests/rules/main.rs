@@ -1,6 +1,6 @@
-//! The alerts: their rules by promtool, their routes by amtool, their runbooks and their style.
+//! The alerts: rules, tested with promtool; routes, tested with amtool; runbooks; style.
 //!
-//! `make test` installs the programs. Where one is missing a test fails; it never skips.
+//! `make test` installs the programs. A test fails if its program is missing; none is skipped.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -8,6 +8,9 @@
 )]
 
 mod cases;
+mod course;
+mod problems;
+mod replicas;
 mod routes;
 mod runbooks;
 mod samples;

@@ -1,4 +1,4 @@
-//! Who hears of an alert, and what follows from what: the example for Alertmanager by amtool.
+//! The example configuration of Alertmanager, tested with amtool: routes, groups, inhibition.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn config() -> PathBuf {
     repository(CONFIG)
 }
 
-/// The receiver of an alert with these labels, by amtool.
+/// The receiver of an alert with these labels.
 fn receiver(labels: &[String]) -> String {
     let mut amtool = Command::new("amtool");
     amtool
@@ -28,16 +28,16 @@ fn receiver(labels: &[String]) -> String {
 }
 
 #[test]
-fn amtool_takes_the_example() {
-    let said = succeed(Command::new("amtool").arg("check-config").arg(config()));
+fn amtool_accepts_the_example() {
+    let output = succeed(Command::new("amtool").arg("check-config").arg(config()));
 
     for part in ["route", "2 inhibit rules", "3 receivers"] {
-        assert!(said.contains(part), "{said}");
+        assert!(output.contains(part), "{output}");
     }
 }
 
 #[test]
-fn critical_pages_warning_is_a_ticket_info_a_digest() {
+fn each_severity_has_its_receiver() {
     for (name, rule) in alerts() {
         let severity = rule["labels"]["severity"].as_str().unwrap();
         let mut labels = vec![format!("alertname={name}"), format!("severity={severity}")];
@@ -60,7 +60,7 @@ fn critical_pages_warning_is_a_ticket_info_a_digest() {
 }
 
 #[test]
-fn alerts_of_others_get_the_default() {
+fn other_alerts_go_to_the_default_receiver() {
     for name in ["InstanceDown", "AWSBillingAlarm"] {
         let labels = [format!("alertname={name}"), "severity=critical".to_owned()];
         assert_eq!(receiver(&labels), "ticket", "{name}");
@@ -92,7 +92,7 @@ fn an_alert_inhibits_others_of_its_account_only() {
     let rules = example["inhibit_rules"].as_array().unwrap();
     for rule in rules {
         assert_eq!(rule["equal"], json!(["account"]), "{rule}");
-        // Without an account on both sides Alertmanager takes two absent labels for equal.
+        // Alertmanager takes two absent labels for equal, so both sides must have an account.
         for side in ["source_matchers", "target_matchers"] {
             let matcher = rule[side][0].as_str().unwrap();
             let names = matcher.split('"').nth(1).unwrap();
@@ -110,16 +110,16 @@ fn an_alert_inhibits_others_of_its_account_only() {
         !rules
             .iter()
             .any(|rule| rule.to_string().contains("AWSRootExporterDown")),
-        "an exporter that is down silences no account"
+        "an exporter that is down inhibits nothing"
     );
 }
 
 #[test]
-fn alertmanager_remembers_what_it_sent_until_it_repeats_it() {
+fn repeat_intervals_are_shorter_than_the_retention() {
     fn intervals(route: &Value, found: &mut Vec<String>) {
         found.extend(route["repeat_interval"].as_str().map(str::to_owned));
-        for below in route["routes"].as_array().into_iter().flatten() {
-            intervals(below, found);
+        for child in route["routes"].as_array().into_iter().flatten() {
+            intervals(child, found);
         }
     }
     let mut found = Vec::new();
@@ -134,7 +134,7 @@ fn alertmanager_remembers_what_it_sent_until_it_repeats_it() {
 }
 
 #[test]
-fn no_secret_stands_in_the_example() {
+fn the_example_contains_no_secret() {
     fn walk(value: &Value) {
         match value {
             Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! A runbook for each alert, and an alert for each runbook; what is pasted from one works.
+//! The runbooks: one for each alert, with queries and commands that can be pasted.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ fn runbooks() -> Vec<(String, String)> {
     all
 }
 
-/// The lines of all fenced blocks of this language, block by block.
+/// The fenced blocks in this language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     text.split(&format!("```{language}\n"))
         .skip(1)
@@ -47,20 +47,20 @@ fn alerts_and_runbooks_are_one_to_one() {
 }
 
 #[test]
-fn each_says_what_to_do_in_the_same_order() {
+fn each_has_the_same_sections_in_the_same_order() {
     for (name, text) in runbooks() {
         assert!(text.starts_with(&format!("# {name}\n")), "{name}");
         let headings: Vec<_> = text.lines().filter(|l| l.starts_with("## ")).collect();
         assert_eq!(headings, SECTIONS, "{name}");
         let sections: Vec<_> = text.split("\n## ").skip(1).collect();
         assert!(sections.iter().all(|s| s.lines().count() > 2), "{name}");
-        assert!(!blocks(&text, "promql").is_empty(), "{name} has queries");
+        assert!(!blocks(&text, "promql").is_empty(), "{name} has no query");
     }
 }
 
 #[test]
-fn every_query_can_be_pasted() {
-    // As rules they are parsed by Prometheus' own parser.
+fn every_query_is_valid() {
+    // promtool parses rules with Prometheus' own parser.
     let mut rules = String::from("groups:\n  - name: queries\n    rules:\n");
     let mut count = 0;
     for (name, text) in runbooks() {
@@ -86,7 +86,7 @@ fn every_query_can_be_pasted() {
 }
 
 #[test]
-fn every_command_can_be_pasted() {
+fn every_command_is_valid_shell() {
     for (_, text) in runbooks() {
         for block in blocks(&text, "sh") {
             let file = tempfile::NamedTempFile::new().unwrap();
@@ -97,7 +97,7 @@ fn every_command_can_be_pasted() {
 }
 
 #[test]
-fn the_way_out_of_a_root_key_is_complete() {
+fn the_runbook_of_an_active_key_has_every_step() {
     let (_, text) = runbooks()
         .into_iter()
         .find(|(name, _)| name == "AWSRootAccessKeyActive")
@@ -118,14 +118,14 @@ fn the_way_out_of_a_root_key_is_complete() {
     }
     for policy in blocks(&text, "json") {
         let policy: serde_json::Value = serde_json::from_str(&policy).expect("JSON");
-        // `Null: true` is "the key is absent", which is the root user itself.
+        // `"Null": "true"` matches when the key is absent: the root user itself, no root session.
         let condition = &policy["Statement"][0]["Condition"];
         assert_eq!(condition["Null"]["aws:AssumedRoot"], "true");
     }
 }
 
 #[test]
-fn links_between_runbooks_lead_somewhere() {
+fn links_between_runbooks_resolve() {
     let names: BTreeSet<_> = runbooks().into_iter().map(|(name, _)| name).collect();
     for (name, text) in runbooks() {
         for link in text.split("](").skip(1) {

@@ -1,46 +1,44 @@
-//! The courses of events that every alert must stand, whatever it is about.
+//! Courses of events in which every alert must behave, whatever it is about.
 //!
-//! Each is written as a test for `promtool test rules`; the numbers are minutes. What one alert
-//! alone knows is in the `.test.yml` files beside.
+//! Numbers are minutes. What only some alerts do is tested by the `.test.yml` files of this folder.
 
-use std::fs;
 use std::process::Command;
 
-use crate::cases::{Believed, CASES, Case};
 use test_support::program::succeed;
 use test_support::repository;
 
+use crate::cases::{CASES, Case, Fires};
+use crate::course::{Course, Suite, check};
 use crate::support::RULES;
-use crate::timeline::{Instance, Scenario, Shows, Value, promtool_file};
+use crate::timeline::{Sample, Timeline, Value};
 
-const INFO: Shows = Shows(
+const INFO: Sample = Sample(
     "aws_account_info{account=\"111122223333\",account_name=\"production\",partition=\"aws\"}",
     Value::Is(1.0),
 );
-const RENAMED: Shows = Shows(
+const RENAMED: Sample = Sample(
     "aws_account_info{account=\"111122223333\",account_name=\"prod\",partition=\"aws\"}",
     Value::Is(1.0),
 );
-const LEFT: Shows = Shows(
+const LEFT: Sample = Sample(
     "aws_account_left{account=\"111122223333\",reason=\"closed\"}",
     Value::Is(1.0),
 );
 
-/// The rules of IAM users are evaluated every 5 minutes, so phases and questions of all
-/// scenarios leave a pace of time for an answer.
-const PACE: usize = 6;
+/// The rules on IAM users are evaluated every 5 minutes, so each phase is longer than that.
+const PACE: u32 = 6;
 
 impl Case {
-    fn alarming(&self) -> Vec<Shows> {
+    fn alarming(&self) -> Vec<Sample> {
         [&[INFO], self.alarming].concat()
     }
 
-    fn fine(&self) -> Vec<Shows> {
+    fn fine(&self) -> Vec<Sample> {
         [&[INFO], self.fine].concat()
     }
 
-    /// Minutes of alarming samples after which the alert surely fires.
-    fn certain(&self) -> usize {
+    /// Minutes of alarming samples after which the alert must fire.
+    fn certain(&self) -> u32 {
         self.minutes + 2 * PACE
     }
 
@@ -48,216 +46,210 @@ impl Case {
         format!("alertname=\"{}\"", self.alert)
     }
 
-    fn scenario(&self, what: &str, instances: Vec<Instance>) -> Scenario {
-        Scenario::new(format!("{}: {what}", self.alert), instances)
+    fn scenario(&self, what: &str, instances: Vec<Timeline>) -> Course {
+        let replicas = instances.into_iter().map(Into::into).collect();
+        Course::new(format!("{}: {what}", self.alert), 60, replicas)
     }
 
-    fn scenarios(&self) -> Vec<Scenario> {
+    fn scenarios(&self) -> Vec<Course> {
         let mut all = vec![
             self.quiet(),
             self.fires_and_resolves(),
-            self.stands_through_a_gap("minutes", 7),
-            self.stands_through_a_gap("an hour", 65),
-            self.does_not_come_back_because_the_exporter_is_away(),
-            self.stands_through_a_restart_elsewhere(),
+            self.continues_through_a_gap("minutes", 7),
+            self.continues_through_a_gap("an hour", 65),
+            self.stays_resolved_while_the_exporter_is_down(),
+            self.continues_through_a_restart_elsewhere(),
             self.two_replicas_differ(),
         ];
         if self.of_account {
-            all.push(self.stands_through_a_rename());
-            all.push(self.one_of_two_shards_alarms_and_the_account_moves());
+            all.push(self.continues_through_a_rename());
+            all.push(self.continues_when_the_account_moves_to_another_shard());
             all.push(self.ends_when_the_account_leaves());
         }
         all
     }
 
-    fn quiet(&self) -> Scenario {
-        let instance = Instance::named("a").shows(3 * PACE + self.minutes, &self.fine());
+    fn quiet(&self) -> Course {
+        let instance = Timeline::of("a").exports(3 * PACE + self.minutes, &self.fine());
         let end = 2 * PACE + self.minutes;
         self.scenario("stays quiet", vec![instance])
-            .firing(1, &self.selector(), 0)
-            .firing(end, &self.selector(), 0)
+            .firing_at(1, &self.selector(), 0)
+            .firing_at(end, &self.selector(), 0)
     }
 
-    fn fires_and_resolves(&self) -> Scenario {
+    fn fires_and_resolves(&self) -> Course {
         let fires = 5 + self.certain();
-        let instance = Instance::named("a")
-            .shows(5, &self.fine())
-            .shows(self.certain(), &self.alarming())
-            .shows(2 * PACE, &self.fine());
-        let mut scenario = self
+        let instance = Timeline::of("a")
+            .exports(5, &self.fine())
+            .exports(self.certain(), &self.alarming())
+            .exports(2 * PACE, &self.fine());
+        let mut course = self
             .scenario("fires after its time and resolves", vec![instance])
-            .firing(4, &self.selector(), 0)
-            .firing(fires - 1, &self.selector(), 1)
-            .firing(fires + PACE, &self.selector(), 0);
+            .firing_at(4, &self.selector(), 0)
+            .firing_at(fires - 1, &self.selector(), 1)
+            .firing_at(fires + PACE, &self.selector(), 0);
         if self.minutes > 0 {
-            scenario = scenario.firing(4 + self.minutes, &self.selector(), 0);
+            course = course.firing_at(4 + self.minutes, &self.selector(), 0);
         }
-        scenario
+        course
     }
 
-    fn stands_through_a_gap(&self, what: &str, gap: usize) -> Scenario {
+    fn continues_through_a_gap(&self, what: &str, gap: u32) -> Course {
         let gone = self.certain();
         let back = gone + gap;
-        let instance = Instance::named("a")
-            .shows(gone, &self.alarming())
-            .away(gap)
-            .shows(PACE, &self.alarming())
-            .shows(2 * PACE, &self.fine());
-        let mut scenario =
+        let instance = Timeline::of("a")
+            .exports(gone, &self.alarming())
+            .down(gap)
+            .exports(PACE, &self.alarming())
+            .exports(2 * PACE, &self.fine());
+        let mut course =
             self.scenario(&format!("a gap of {what} resolves nothing"), vec![instance]);
         for minute in (gone - 1..back + PACE).step_by(2) {
-            scenario = scenario.firing(minute, &self.selector(), 1);
+            course = course.firing_at(minute, &self.selector(), 1);
         }
-        scenario.firing(back + 2 * PACE, &self.selector(), 0)
+        course.firing_at(back + 2 * PACE, &self.selector(), 0)
     }
 
-    fn does_not_come_back_because_the_exporter_is_away(&self) -> Scenario {
+    fn stays_resolved_while_the_exporter_is_down(&self) -> Course {
         let fine = self.certain();
-        let away = fine + 2 * PACE;
-        let instance = Instance::named("a")
-            .shows(fine, &self.alarming())
-            .shows(2 * PACE, &self.fine())
-            .away(65);
-        let mut scenario = self.scenario("resolved stays resolved while away", vec![instance]);
-        for minute in [away - 1, away, away + 10, away + 60] {
-            scenario = scenario.firing(minute, &self.selector(), 0);
+        let down = fine + 2 * PACE;
+        let instance = Timeline::of("a")
+            .exports(fine, &self.alarming())
+            .exports(2 * PACE, &self.fine())
+            .down(65);
+        let mut course = self.scenario("stays resolved while the exporter is down", vec![instance]);
+        for minute in [down - 1, down, down + 10, down + 60] {
+            course = course.firing_at(minute, &self.selector(), 0);
         }
-        scenario
+        course
     }
 
-    fn stands_through_a_restart_elsewhere(&self) -> Scenario {
+    fn continues_through_a_restart_elsewhere(&self) -> Course {
         let stops = self.certain();
         let starts = stops + 3;
         let end = starts + 2 * PACE;
-        let before = Instance::named("10.0.0.1:10057")
-            .shows(stops, &self.alarming())
-            .away(1);
-        let after = Instance::named("10.0.0.2:10057")
-            .away(starts)
-            .shows(2 * PACE, &self.alarming())
-            .shows(2 * PACE, &self.fine());
-        let mut scenario = self.scenario(
+        let before = Timeline::of("10.0.0.1:10057")
+            .exports(stops, &self.alarming())
+            .down(1);
+        let after = Timeline::of("10.0.0.2:10057")
+            .down(starts)
+            .exports(2 * PACE, &self.alarming())
+            .exports(2 * PACE, &self.fine());
+        let mut course = self.scenario(
             "another instance label changes nothing",
             vec![before, after],
         );
         for minute in stops - 1..end {
-            scenario = scenario.firing(minute, &self.selector(), 1);
+            course = course.firing_at(minute, &self.selector(), 1);
         }
-        scenario.firing(end + PACE, &self.selector(), 0)
+        course.firing_at(end + PACE, &self.selector(), 0)
     }
 
-    fn two_replicas_differ(&self) -> Scenario {
-        // The first sees it earlier, and sees its end earlier.
+    fn two_replicas_differ(&self) -> Course {
+        // The first sees both the begin and the end earlier.
         let certain = self.certain();
-        let first = Instance::named("a")
-            .shows(5, &self.fine())
-            .shows(certain, &self.alarming())
-            .shows(3 * PACE, &self.fine());
-        let second = Instance::named("b")
-            .shows(5 + PACE, &self.fine())
-            .shows(certain, &self.alarming())
-            .shows(2 * PACE, &self.fine());
-        let scenario = self.scenario("two replicas differ for a moment", vec![first, second]);
-        // Whose word begins and ends it: fires at begin + minutes, resolves at end.
-        let (begin, end) = match self.believed {
-            Believed::WhoAlarms => (5, 5 + PACE + certain),
-            Believed::WhoKnows => (5 + PACE, 5 + certain),
+        let first = Timeline::of("a")
+            .exports(5, &self.fine())
+            .exports(certain, &self.alarming())
+            .exports(3 * PACE, &self.fine());
+        let second = Timeline::of("b")
+            .exports(5 + PACE, &self.fine())
+            .exports(certain, &self.alarming())
+            .exports(2 * PACE, &self.fine());
+        let course = self.scenario("two replicas differ for a moment", vec![first, second]);
+        // It fires at begin + minutes and resolves at end.
+        let (begin, end) = match self.fires {
+            Fires::IfAnyAlarms => (5, 5 + PACE + certain),
+            Fires::IfAllAlarm => (5 + PACE, 5 + certain),
         };
         let fires = begin + self.minutes + PACE;
-        let mut scenario = scenario.firing(4, &self.selector(), 0);
+        let mut course = course.firing_at(4, &self.selector(), 0);
         for minute in fires..end {
-            scenario = scenario.firing(minute, &self.selector(), 1);
+            course = course.firing_at(minute, &self.selector(), 1);
         }
-        scenario.firing(end + PACE, &self.selector(), 0)
+        course.firing_at(end + PACE, &self.selector(), 0)
     }
 
-    fn stands_through_a_rename(&self) -> Scenario {
+    fn continues_through_a_rename(&self) -> Course {
         let certain = self.certain();
         let renamed = [&[RENAMED], self.alarming].concat();
         let both = [&[INFO, RENAMED], self.alarming].concat();
-        // A replica reads the list later than the other, so that both names are there.
-        let first = Instance::named("a")
-            .shows(certain, &self.alarming())
-            .shows(10, &renamed);
-        let second = Instance::named("b")
-            .shows(certain + 3, &self.alarming())
-            .shows(2, &both)
-            .shows(5, &renamed);
-        let mut scenario = self.scenario("a rename changes nothing", vec![first, second]);
+        // One replica reads the list later than the other, so that both names are exported.
+        let first = Timeline::of("a")
+            .exports(certain, &self.alarming())
+            .exports(10, &renamed);
+        let second = Timeline::of("b")
+            .exports(certain + 3, &self.alarming())
+            .exports(2, &both)
+            .exports(5, &renamed);
+        let mut course = self.scenario("a rename changes nothing", vec![first, second]);
         for minute in certain - 1..certain + 10 {
-            scenario = scenario.firing(minute, &self.selector(), 1);
+            course = course.firing_at(minute, &self.selector(), 1);
         }
-        scenario
+        course
     }
 
-    fn one_of_two_shards_alarms_and_the_account_moves(&self) -> Scenario {
+    fn continues_when_the_account_moves_to_another_shard(&self) -> Course {
         let certain = self.certain();
-        let other: &[Shows] = &[Shows(
+        let other: &[Sample] = &[Sample(
             "aws_account_info{account=\"000000000001\",account_name=\"other\",partition=\"aws-cn\"}",
             Value::Is(1.0),
         )];
-        // The account is nowhere for two minutes, then in the other shard.
-        let first = Instance::named("a")
-            .shard(0, 2)
-            .shows(certain, &self.alarming())
-            .shows(2 + 4 * PACE, &[]);
-        let second = Instance::named("b")
-            .shard(1, 2)
-            .shows(certain + 2, other)
-            .shows(2 * PACE, &[other, &self.alarming()].concat())
-            .shows(2 * PACE, &[other, &self.fine()].concat());
-        let mut scenario = self.scenario(
+        // No shard has the account for two minutes; then the other one has it.
+        let first = Timeline::of("a")
+            .shard(0.0, 2.0)
+            .exports(certain, &self.alarming())
+            .exports(2 + 4 * PACE, &[]);
+        let second = Timeline::of("b")
+            .shard(1.0, 2.0)
+            .exports(certain + 2, other)
+            .exports(2 * PACE, &[other, &self.alarming()].concat())
+            .exports(2 * PACE, &[other, &self.fine()].concat());
+        let mut course = self.scenario(
             "a move to another shard changes nothing",
             vec![first, second],
         );
         for minute in certain - 1..certain + 2 + 2 * PACE {
-            scenario = scenario.firing(minute, &self.selector(), 1).firing(
+            course = course.firing_at(minute, &self.selector(), 1).firing_at(
                 minute,
                 "account=\"000000000001\"",
                 0,
             );
         }
-        scenario
-            .firing(certain + 2 + 3 * PACE, &self.selector(), 0)
-            .firing(
+        course
+            .firing_at(certain + 2 + 3 * PACE, &self.selector(), 0)
+            .firing_at(
                 certain + 2 + 3 * PACE,
                 "alertname=\"AWSRootExporterDown\"",
                 0,
             )
     }
 
-    fn ends_when_the_account_leaves(&self) -> Scenario {
+    fn ends_when_the_account_leaves(&self) -> Course {
         let certain = self.certain();
-        let instance = Instance::named("a")
-            .shows(certain, &self.alarming())
-            .shows(2 * PACE, &[LEFT])
-            .away(70);
+        let instance = Timeline::of("a")
+            .exports(certain, &self.alarming())
+            .exports(2 * PACE, &[LEFT])
+            .down(70);
         self.scenario("the account leaves for good", vec![instance])
-            .firing(certain - 1, &self.selector(), 1)
-            .firing(certain + PACE, &self.selector(), 0)
-            .firing(certain + 2 * PACE + 65, &self.selector(), 0)
+            .firing_at(certain - 1, &self.selector(), 1)
+            .firing_at(certain + PACE, &self.selector(), 0)
+            .firing_at(certain + 2 * PACE + 65, &self.selector(), 0)
     }
 }
 
 #[test]
-fn every_alert_stands_every_course_of_events() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let rules = RULES.map(|file| repository(file).display().to_string());
-    let mut promtool = Command::new("promtool");
-    promtool.args(["test", "rules"]);
-    for case in CASES {
-        // One file of rules is enough, and half the work.
-        let rules = &rules[usize::from(case.alert.starts_with("AWSIAM"))];
-        let path = folder.path().join(format!("{}.yml", case.alert));
-        let text = promtool_file(std::slice::from_ref(rules), &case.scenarios());
-        fs::write(&path, text).expect("the temporary folder is writable");
-        promtool.arg(path);
-    }
-    succeed(&mut promtool);
+fn every_alert_behaves_in_every_course_of_events() {
+    check(CASES.iter().map(|case| Suite {
+        // Each alert needs one of the files only.
+        rules: RULES[usize::from(case.alert.starts_with("AWSIAM"))],
+        evaluation: 60,
+        courses: case.scenarios(),
+    }));
 }
 
 #[test]
-fn what_single_alerts_know_holds() {
+fn the_test_files_of_single_alerts_pass() {
     let files = ["root.test.yml", "exporter.test.yml"];
     let files = files.map(|name| repository("tests/rules").join(name));
     succeed(Command::new("promtool").args(["test", "rules"]).args(files));

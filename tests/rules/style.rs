@@ -1,4 +1,4 @@
-//! What every rule keeps to: names, labels, annotations, and no metric that nobody exposes.
+//! The style of every rule: names, labels, annotations, and only metrics that are exported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -11,11 +11,11 @@ use test_support::repository;
 
 use crate::support::{RULES, yaml};
 
-/// Where the runbooks are read, unless the rules are printed with another place.
+/// The address of the runbooks in the shipped rules.
 const RUNBOOKS: &str =
     "https://github.com/aws-root-exporter/aws-root-exporter/blob/main/deploy/runbooks/";
 
-/// Who is woken after how long: the public contract of the alerts.
+/// Each alert with its delay and its severity: what users rely on.
 const ALERTS: &[(&str, &str, &str)] = &[
     ("AWSRootAccessKeyActive", "0s", "critical"),
     ("AWSRootAccessKeyUsed", "0s", "critical"),
@@ -52,7 +52,7 @@ fn rules() -> Vec<Value> {
         .collect()
 }
 
-/// The rules that alert, by their names.
+/// The alerting rules by name.
 pub fn alerts() -> BTreeMap<String, Value> {
     let alerts: Vec<_> = rules()
         .into_iter()
@@ -62,17 +62,17 @@ pub fn alerts() -> BTreeMap<String, Value> {
         .iter()
         .map(|rule| (text(rule, "alert").to_owned(), rule.clone()))
         .collect();
-    assert_eq!(by_name.len(), alerts.len(), "two alerts of one name");
+    assert_eq!(by_name.len(), alerts.len(), "two alerts have the same name");
     by_name
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key]
         .as_str()
-        .unwrap_or_else(|| panic!("{key} is a text in {value}"))
+        .unwrap_or_else(|| panic!("{key} is not a string in {value}"))
 }
 
-/// Words of a `PromQL` text that stand where a metric's name can.
+/// The names of metrics in a `PromQL` query.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let mut without_strings = String::new();
     let mut quote = None;
@@ -87,7 +87,7 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
     words(&without_strings)
 }
 
-/// The series of a query that nobody exposes and no rule records.
+/// The metrics of a query that the exporter does not export.
 pub fn unknown_metrics(query: &str) -> BTreeSet<String> {
     metrics_in(query)
         .into_iter()
@@ -108,7 +108,7 @@ fn words(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn promtool_takes_rules_and_example() {
+fn promtool_accepts_the_rules_and_the_example() {
     for file in RULES {
         succeed(
             Command::new("promtool")
@@ -123,8 +123,8 @@ fn promtool_takes_rules_and_example() {
     );
 }
 
-/// After how long an alert fires: its `for`, or for how long its problem must have been there.
-fn pause(rule: &Value) -> String {
+/// The delay of an alert: its `for`, or how long its problem must have lasted.
+fn delay(rule: &Value) -> String {
     let seconds = text(rule, "expr")
         .split_once(":seconds{")
         .and_then(|(_, rest)| rest.split_once(">= "))
@@ -132,13 +132,16 @@ fn pause(rule: &Value) -> String {
     let Some(seconds) = seconds else {
         return text(rule, "for").to_owned();
     };
-    assert_eq!(rule["for"], "0s", "a problem's time is in its expression");
+    assert_eq!(
+        rule["for"], "0s",
+        "{rule}: a problem's delay is in its expression"
+    );
     let seconds: u32 = seconds.trim().parse().expect("seconds");
     format!("{}m", seconds / 60)
 }
 
 #[test]
-fn every_scrape_configuration_keeps_the_label_account() {
+fn every_scrape_configuration_honors_the_label_account() {
     for file in [
         "deploy/prometheus/prometheus.yml",
         "deploy/compose/prometheus.yml",
@@ -156,7 +159,7 @@ fn every_scrape_configuration_keeps_the_label_account() {
 }
 
 #[test]
-fn two_prometheus_send_the_same_alerts() {
+fn replica_labels_are_dropped_from_alerts() {
     let config = yaml("deploy/prometheus/prometheus.yml");
     let relabel = &config["alerting"]["alert_relabel_configs"][0];
     assert_eq!(relabel["action"], "labeldrop");
@@ -164,21 +167,21 @@ fn two_prometheus_send_the_same_alerts() {
 }
 
 #[test]
-fn the_alerts_are_those_of_the_contract() {
+fn delays_and_severities_are_stable() {
     let found: Vec<_> = alerts()
         .into_iter()
         .map(|(name, rule)| {
-            let pause = pause(&rule);
+            let delay = delay(&rule);
             let severity = text(&rule["labels"], "severity").to_owned();
-            (name, pause, severity)
+            (name, delay, severity)
         })
         .collect();
     let mut wanted: Vec<_> = ALERTS
         .iter()
-        .map(|(name, pause, severity)| {
+        .map(|(name, delay, severity)| {
             (
                 (*name).to_owned(),
-                (*pause).to_owned(),
+                (*delay).to_owned(),
                 (*severity).to_owned(),
             )
         })
@@ -208,7 +211,7 @@ fn names_labels_and_annotations_are_in_style() {
         let summary = text(annotations, "summary");
         assert!(
             !summary.contains("{{"),
-            "{name}: a summary is a fixed sentence"
+            "{name}: the summary has a template"
         );
         assert!(
             summary.ends_with('.') && summary.len() <= 100,
@@ -224,7 +227,7 @@ fn names_labels_and_annotations_are_in_style() {
                 description.starts_with(
                     "AWS account {{ $labels.account }} ({{ with printf \"aws_account_info{"
                 ),
-                "{name} names the account by id and name"
+                "{name}: the description does not begin with the account's id and name"
             );
             // An account that is not monitored has no page.
             let linked = description.contains("aws_root_exporter_external_url_info");
@@ -238,8 +241,8 @@ fn names_labels_and_annotations_are_in_style() {
 }
 
 #[test]
-fn no_alert_joins_the_name_in() {
-    // In an annotation it may be missing or twice; in an expression that would cost the page.
+fn no_expression_joins_the_account_name() {
+    // A name that is missing or exported twice must not lose the alert.
     for rule in rules() {
         let expression = text(&rule, "expr");
         for word in ["group_left", "group_right", "account_name"] {
@@ -249,7 +252,7 @@ fn no_alert_joins_the_name_in() {
 }
 
 #[test]
-fn recording_rules_are_named_by_level_metric_and_operation_and_all_used() {
+fn recording_rules_are_named_by_level_metric_and_operation_and_are_used() {
     let rules = rules();
     let recorded: BTreeSet<_> = rules
         .iter()
@@ -264,7 +267,7 @@ fn recording_rules_are_named_by_level_metric_and_operation_and_all_used() {
     for name in &recorded {
         assert_eq!(name.split(':').count(), 3, "{name}");
     }
-    // Since when an alert stands is in its description only.
+    // When a fact or problem began is used in descriptions only.
     let used: BTreeSet<_> = used.iter().map(String::as_str).collect();
     let unused: Vec<_> = recorded.difference(&used).collect();
     assert!(
@@ -275,7 +278,7 @@ fn recording_rules_are_named_by_level_metric_and_operation_and_all_used() {
 }
 
 #[test]
-fn facts_and_problems_are_named_by_their_alerts() {
+fn facts_and_problems_have_the_name_of_their_alert() {
     let alerts = alerts();
     for rule in rules() {
         let Some(labels) = rule["labels"].as_object() else {
@@ -287,7 +290,7 @@ fn facts_and_problems_are_named_by_their_alerts() {
                 let expression = text(&alerts[name], "expr");
                 assert!(
                     expression.contains(&format!("{{{kind}=\"{name}\"}}")),
-                    "{name} asks for its own {kind}: {expression}"
+                    "{name} does not select its own {kind}: {expression}"
                 );
             }
         }
@@ -317,7 +320,7 @@ fn every_metric_is_in_the_catalogue() {
 }
 
 #[test]
-fn an_unknown_metric_would_be_found() {
+fn metric_names_are_found_in_queries() {
     let found = metrics_in("max by (account) (aws_no_such{account=\"aws_x\"}) and up == 1");
     assert_eq!(
         found,

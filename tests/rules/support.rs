@@ -1,4 +1,4 @@
-//! What the tests of this folder share.
+//! Shared by the tests of this folder.
 
 use serde_json::Value;
 use test_support::{program, repository};

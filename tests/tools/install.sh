@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Rust: Prometheus (its server and promtool), Alertmanager and
-# the programs that judge deploy/ as Debian packages, Rust's own musl target, the Python packages
-# of requirements.txt in the virtual environment .venv, the npm packages that judge the
-# dashboard, and what drives Chromium over the pages. Says one line for each thing it installs and nothing when all is there. It never
-# needs a service: the tests start each program themselves, on a port of their own.
+# Installs what the tests need beside Rust: Debian packages (Prometheus, Alertmanager, Chromium and the
+# programs that check deploy/), Rust's musl target, Python packages (requirements.txt, into .venv) and npm
+# packages (for the dashboard and the browser tests). Prints a line for each installation, and nothing
+# if all is installed. No service is needed: tests start the programs on ports of their own.
 set -euo pipefail
 
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,7 +23,7 @@ fail() {
     exit 1
 }
 
-# A command's output is noise until the command fails.
+# Prints the output of a command only if it fails.
 quietly() {
     if ! "$@" >"$log" 2>&1; then
         cat "$log" >&2
@@ -42,7 +41,7 @@ as_root() {
     fi
 }
 
-# Debian starts a service as it installs its package, unless this file says no.
+# Debian starts a service when its package is installed, unless this file forbids it.
 forbid_service_starts() {
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         policy=/usr/sbin/policy-rc.d
@@ -63,7 +62,7 @@ apt_install() {
         fail "could not install the Debian package $1 (see above)"
 }
 
-# debian PACKAGE PROGRAM...: installs the package unless all its programs are there.
+# debian PACKAGE PROGRAM...: installs the package unless all its programs are installed.
 debian() {
     local package=$1 program
     shift
@@ -73,23 +72,23 @@ debian() {
         break
     done
     for program in "$@"; do
-        command -v "$program" >/dev/null || fail "the Debian package $package brought no $program on PATH"
+        command -v "$program" >/dev/null || fail "the Debian package $package has no $program on PATH"
     done
 }
 
-# service PACKAGE PROGRAM...: as debian, for a package that brings a service of the same name. It
-# is installed for its programs: it is not to start with the machine either.
+# service PACKAGE PROGRAM...: like debian, for a package with a service of the same name, which is
+# disabled: only the programs are needed.
 service() {
     local program missing=
     for program in "${@:2}"; do command -v "$program" >/dev/null || missing=yes; done
     debian "$@"
     if [ -n "$missing" ] && [ -d /run/systemd/system ]; then
         quietly as_root systemctl disable "$1.service" ||
-            fail "could not switch off $1.service (see above)"
+            fail "could not disable $1.service (see above)"
     fi
 }
 
-# The static binary of the image, for this machine's processor.
+# Rust's target for the static binary of the image.
 install_musl_target() {
     local target installed
     target=$(uname -m)-unknown-linux-musl
@@ -108,7 +107,7 @@ make_venv() {
 
 install_python_packages() {
     local wanted=$tools/requirements.txt stamp=$venv/requirements.txt
-    # The stamp is written last; a venv moved here from elsewhere, or whose Python is gone, fails the import.
+    # The stamp is written last. The import fails in a venv that was moved or whose Python was removed.
     if cmp -s "$wanted" "$stamp" && "$venv/bin/python" -c 'import cfnlint, moto, prometheus_client' >/dev/null 2>&1; then
         return
     fi
@@ -117,7 +116,7 @@ install_python_packages() {
         fail "python3 is $(python3 --version 2>&1): the pinned packages need 3.11 or later"
     say "making the virtual environment .venv with $(python3 --version)"
     if ! make_venv python3; then
-        # Debian keeps what venv needs in a package of its own, which serves Debian's Python only.
+        # On Debian venv is in a separate package, which works with Debian's Python only.
         apt_install python3-venv "python3 -m venv"
         make_venv python3 || make_venv /usr/bin/python3 || {
             cat "$log" >&2
@@ -130,11 +129,10 @@ install_python_packages() {
     cp "$wanted" "$stamp"
 }
 
-# npm's packages lie beside the file that names them, which git ignores.
 install_dashboard_types() {
     local folder=$root/tests/grafana/types
     local stamp=$folder/node_modules/package-lock.json
-    # The stamp is written last, so that an install that was cut short is made anew.
+    # The stamp is written last, so that an interrupted installation is repeated.
     if cmp -s "$folder/package-lock.json" "$stamp"; then return; fi
     debian npm npm
     say "installing TypeScript and Grafana's types into tests/grafana/types/node_modules"
@@ -162,7 +160,7 @@ service prometheus-alertmanager prometheus-alertmanager amtool
 debian systemd systemd-analyze systemd-socket-activate
 debian buildah buildah
 debian iproute2 ip
-# Its program brings the library that the tests set a daemon's clock by.
+# The package has the library with which tests set a daemon's clock.
 debian faketime faketime
 debian docker-compose docker-compose
 debian musl-tools musl-gcc
@@ -170,7 +168,7 @@ install_musl_target
 install_python_packages
 install_dashboard_types
 install_browser_tests
-# What `make bench` compares the exporter with.
+# For `make bench`, which compares the exporter with them.
 if [ "${1-}" = peers ]; then
     debian nginx-light nginx
     service prometheus-pushgateway prometheus-pushgateway

@@ -1,7 +1,7 @@
-// What a dashboard file may say, in the types that Grafana publishes: the dashboard's own, and
-// the options of each kind of panel that is used here. The test writes the file beside an import
-// of `DashboardFile`, as a literal, so that the compiler refuses each unknown name, wrong type
-// and missing field, in options too (the dashboard's own type takes anything there).
+// The type of a dashboard file, made of the types that Grafana publishes for dashboards and for the
+// options of each kind of panel used here. The test writes the file as a literal of this type, so that
+// the compiler rejects unknown names, wrong types and missing fields, in options too (where Grafana's
+// own type of a dashboard accepts anything).
 
 import type {
   Dashboard,
@@ -23,7 +23,7 @@ import type {
 } from '@grafana/schema/dist/esm/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen';
 import type { Options as TimeSeriesOptions } from '@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen';
 
-// A JSON file spells the members of an enumeration by their values.
+// JSON has the values of an enumeration, not its members.
 type Spelled<T> = T extends string
   ? `${T}`
   : T extends number
@@ -36,7 +36,7 @@ type Spelled<T> = T extends string
         ? { [Key in keyof T]: Spelled<T[Key]> }
         : T;
 
-// The query of the Prometheus data source, which publishes no types; its documentation names these.
+// The query of the Prometheus data source, which publishes no types; these are from its documentation.
 interface Query {
   datasource: DataSourceRef;
   editorMode: 'builder' | 'code';
@@ -55,7 +55,7 @@ type PanelOf<Type extends string, Options, Custom> = Omit<
 > & {
   type: Type;
   options: Options;
-  // Whatever holds for a field may be left out, and so may whatever a panel has a default for.
+  // Defaults of fields are optional, and so is what a panel has a default for.
   fieldConfig: Omit<FieldConfigSource, 'defaults'> & {
     defaults: Omit<FieldConfig, 'custom'> & { custom?: Partial<Custom> };
   };
