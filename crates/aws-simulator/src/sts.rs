@@ -80,17 +80,17 @@ fn assume_role(state: &State, context: &Context) -> Result<Reply, Failure> {
     let session = request.param("RoleSessionName").unwrap_or_default();
     let external_id = request.param("ExternalId");
     let seconds = duration(request, 3_600)?;
-    let rule = "have length greater than or equal to 20";
-    require(arn.len() >= 20, arn, "roleArn", rule)?;
-    let rule = "satisfy regular expression pattern: [\\w+=,.@-]* and have length from 2 to 64";
-    require(is_session_name(session), session, "roleSessionName", rule)?;
+    let text = "have length greater than or equal to 20";
+    require(arn.len() >= 20, arn, "roleArn", text)?;
+    let text = "satisfy regular expression pattern: [\\w+=,.@-]* and have length from 2 to 64";
+    require(is_session_name(session), session, "roleSessionName", text)?;
     // The id itself is not repeated: it is a secret of the two parties.
     let fits = external_id.is_none_or(|id| (2..=1_224).contains(&id.len()));
     require(fits, "", "externalId", "have length from 2 to 1224")?;
     // No simulated role has longer sessions, and a chain of roles never has.
     let fits = (900..=3_600).contains(&seconds);
-    let rule = "have value from 900 to 3600";
-    require(fits, &seconds.to_string(), "durationSeconds", rule)?;
+    let text = "have value from 900 to 3600";
+    require(fits, &seconds.to_string(), "durationSeconds", text)?;
     if caller.is_root() {
         return Err(Failure::denied(
             "Roles may not be assumed by root accounts.",
@@ -138,15 +138,15 @@ fn assume_root(state: &State, context: &Context) -> Result<Reply, Failure> {
     let policy_arn = request.param("TaskPolicyArn.arn").unwrap_or_default();
     let target = request.param("TargetPrincipal").unwrap_or_default();
     let seconds = duration(request, 900)?;
-    let rule = "have value less than or equal to 900";
+    let text = "have value less than or equal to 900";
     let fits = (0..=900).contains(&seconds);
-    require(fits, &seconds.to_string(), "durationSeconds", rule)?;
-    let rule = "have length from 12 to 2048";
+    require(fits, &seconds.to_string(), "durationSeconds", text)?;
+    let text = "have length from 12 to 2048";
     require(
         (12..=2_048).contains(&target.len()),
         target,
         "targetPrincipal",
-        rule,
+        text,
     )?;
     let policy = TaskPolicy::of_arn(policy_arn)
         .ok_or_else(|| Failure::invalid(format!("{policy_arn} is not a supported task policy")))?;
