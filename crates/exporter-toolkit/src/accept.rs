@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::connection;
 use crate::listener::{Audience, Listener};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::site::Site;
 
 /// How long to wait before another try when the system has no room for a connection. Short, so
@@ -145,7 +145,7 @@ impl Connections {
     fn evict(&mut self, newest: Option<Id>, site: &Site) {
         let others = self.open.iter().filter(|(id, _)| Some(**id) != newest);
         let ranked = others.filter_map(|(_, (progress, task))| Some((progress.rank()?, task)));
-        if let Some((_, task)) = ranked.min_by_key(|(rank, _)| *rank) {
+        if let Some(task) = progress::most_dispensable(ranked.collect()) {
             task.abort();
             site.connection_evicted();
         }

@@ -187,6 +187,23 @@ impl Progress {
     }
 }
 
+/// Picks the connection that is closed to make room for another.
+///
+/// The lowest rank, but of two groups the larger gives way: clients that were admitted and wait, and
+/// those that came a moment ago. So neither a flood of connections ends the one that a scraper keeps,
+/// nor do idle clients end that of a scraper whose request is on the way.
+pub(crate) fn most_dispensable<T>(ranked: Vec<(Rank, T)>) -> Option<T> {
+    let is_new = |rank: &Rank| rank.is_fresh && !rank.is_admitted;
+    let new = ranked.iter().filter(|(rank, _)| is_new(rank)).count();
+    let admitted = ranked.iter().filter(|(rank, _)| rank.is_admitted).count();
+    let only_new = new > admitted && new + admitted == ranked.len();
+    let ranked = ranked.into_iter();
+    ranked
+        .filter(|(rank, _)| !only_new || is_new(rank))
+        .min_by_key(|(rank, _)| *rank)
+        .map(|(_, connection)| connection)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,5 +279,30 @@ mod tests {
         );
         assert!(aged(&first) < aged(&second));
         assert!(!busy.is_waiting() && second.is_waiting());
+    }
+
+    #[test]
+    fn the_larger_group_of_admitted_and_new_clients_gives_way() {
+        let start = Instant::now();
+        let rank = |is_admitted: bool, is_fresh: bool, millis: u64| Rank {
+            is_fresh,
+            is_stuck: false,
+            is_admitted,
+            since: start + Duration::from_millis(millis),
+        };
+        let pick = |ranks: &[Rank]| {
+            let ranked = ranks.iter().copied().enumerate();
+            most_dispensable(ranked.map(|(number, rank)| (rank, number)).collect())
+        };
+        let (kept, new, newer) = (
+            rank(true, false, 0),
+            rank(false, true, 1),
+            rank(false, true, 2),
+        );
+        assert_eq!(pick(&[kept, newer, new]), Some(2), "a flood");
+        assert_eq!(pick(&[kept, kept, new]), Some(0), "idle clients");
+        let silent = rank(false, false, 3);
+        assert_eq!(pick(&[kept, newer, new, silent]), Some(3));
+        assert_eq!(pick(&[]), None);
     }
 }

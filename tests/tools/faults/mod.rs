@@ -1,11 +1,6 @@
 //! The fault matrix: each fault in each operation, the reason that is counted and the values meanwhile.
 //!
 //! `table.rs` is the matrix; the other files verify it row by row and write it down for users.
-#![allow(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test says what it expects by failing, its helpers included"
-)]
 
 mod accounts;
 mod addresses;

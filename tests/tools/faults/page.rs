@@ -7,7 +7,7 @@ use test_support::check_document;
 use super::table::{Operation, Row, Shown, Trouble, rows};
 
 const INTRODUCTION: &str = "\
-<!-- Generated from the table in tests/faults. After a change there: UPDATE_DOCS=1 cargo test --features tools --test faults page -->
+<!-- Generated from the table in tests/tools/faults. After a change there: UPDATE_DOCS=1 cargo test --features tools --test tools faults::page -->
 
 # When something fails
 
@@ -139,6 +139,6 @@ fn shown(rows: &[Row], operation: Operation) -> &'static str {
 
 #[test]
 fn the_page_about_reliability_is_the_table() {
-    let command = "cargo test --features tools --test faults page";
+    let command = "cargo test --features tools --test tools faults::page";
     check_document("docs/reliability.md", &page(), command);
 }
