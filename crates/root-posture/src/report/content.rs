@@ -78,14 +78,6 @@ pub struct CertificateSlot {
     pub last_rotated: Option<Timestamp>,
 }
 
-impl CertificateSlot {
-    /// Whether there is a certificate, active or not.
-    #[must_use]
-    pub fn present(&self) -> bool {
-        self.active || self.last_rotated.is_some()
-    }
-}
-
 /// The row of the root user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootRow {
@@ -121,7 +113,7 @@ impl RootRow {
                 active: MAX_CREDENTIALS,
             };
         }
-        count(&self.access_keys, |slot| slot.active, KeySlot::present)
+        count(&self.access_keys, |slot| (slot.active, slot.last_rotated))
     }
 
     /// Whether the row mentions access keys beyond its two slots. Words about certificates alone do
@@ -139,15 +131,18 @@ impl RootRow {
     #[must_use]
     pub fn certificate_counts(&self) -> Option<Counts> {
         let slots = self.certificates.as_ref()?;
-        Some(count(slots, |slot| slot.active, CertificateSlot::present))
+        Some(count(slots, |slot| (slot.active, slot.last_rotated)))
     }
 }
 
-fn count<T>(slots: &[T; 2], active: impl Fn(&T) -> bool, present: impl Fn(&T) -> bool) -> Counts {
-    Counts {
-        active: slots.iter().map(|slot| u8::from(active(slot))).sum(),
-        present: slots.iter().map(|slot| u8::from(present(slot))).sum(),
+/// Counts slots, each read as whether it is active and when it was last rotated.
+fn count<T>(slots: &[T; 2], read: impl Fn(&T) -> (bool, Option<Timestamp>)) -> Counts {
+    let mut counts = Counts::NONE;
+    for (active, last_rotated) in slots.iter().map(read) {
+        counts.active += u8::from(active);
+        counts.present += u8::from(active || last_rotated.is_some());
     }
+    counts
 }
 
 /// The row of an IAM user.
