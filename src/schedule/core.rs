@@ -39,7 +39,7 @@ struct Run {
 }
 
 pub(super) struct Core {
-    settings: Settings,
+    pub settings: Settings,
     accounts: HashMap<AccountId, Box<Monitored>>,
     index: Index,
     /// The requests to carry out, in order.
@@ -78,7 +78,7 @@ impl Index {
         let review = account.review_at(settings);
         self.reviews.extend(review.map(|at| (at, id)));
         self.attempted += usize::from(account.is_attempted());
-        self.detail_series += account.detail_series();
+        self.detail_series += account.report.detail_series();
     }
 
     fn remove(&mut self, account: &Monitored, settings: &Settings) {
@@ -90,7 +90,7 @@ impl Index {
             self.reviews.remove(&(at, id));
         }
         self.attempted -= usize::from(account.is_attempted());
-        self.detail_series -= account.detail_series();
+        self.detail_series -= account.report.detail_series();
     }
 }
 
@@ -137,10 +137,6 @@ impl Core {
         }
     }
 
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// Takes the requests to carry out.
     pub fn requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
@@ -185,8 +181,8 @@ impl Core {
         }
         let agenda = &self.index.agenda;
         let exporter = &self.views.exporter;
-        exporter.scheduled(agenda.oldest_due(), agenda.taken(), self.index.attempted);
-        exporter.turned(now);
+        let (oldest_due, in_flight) = (agenda.oldest_due(), agenda.taken());
+        exporter.turned(now, oldest_due, in_flight, self.index.attempted);
     }
 
     /// Changes an account by `write` and publishes it.
@@ -261,7 +257,7 @@ impl Core {
             // The account left, or is reached in another way now.
             return;
         };
-        let others = self.index.detail_series - account.detail_series();
+        let others = self.index.detail_series - account.report.detail_series();
         let free_series = self.settings.max_detail_series.saturating_sub(others);
         self.change(id, |account, settings| {
             let context = Context {

@@ -1,7 +1,7 @@
 //! The view of the exporter itself: its calls to AWS, its schedule, its state file, its requests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -146,28 +146,18 @@ pub struct ExporterView {
 }
 
 /// Collects the view of the exporter from the modules that report to it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Exporter {
     inner: Mutex<Inner>,
     /// How often an alarm appeared, changed or ended.
     alarms: AtomicU64,
-    /// When the schedule's loop last turned, as [`Moment::millis`].
-    last_turn: AtomicI64,
-}
-
-impl Default for Exporter {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            alarms: AtomicU64::new(0),
-            last_turn: AtomicI64::new(Moment::NEVER.millis()),
-        }
-    }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     view: ExporterView,
+    /// When the schedule's loop last turned.
+    last_turn: Option<Moment>,
     /// When the most overdue unfinished probe was or will be due.
     oldest_due: Option<Moment>,
     /// Accounts that left, some perhaps longer ago than that is exported.
@@ -236,35 +226,25 @@ impl Exporter {
         calls.seconds += seconds;
     }
 
-    /// Counts an HTTP request.
-    pub fn served(&self, handler: &'static str, code: u16) {
-        let requests = &mut self.lock().view.requests;
-        *requests.entry((handler, code)).or_default() += 1;
-    }
-
-    /// Counts a connection that was closed to make room for another.
-    pub fn evicted(&self) {
-        self.lock().view.evicted += 1;
-    }
-
-    /// Records when the most overdue unfinished probe was or will be due, how many run, and how many
-    /// accounts have been polled once.
-    pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize, attempted: usize) {
+    /// Records that the schedule's loop has turned, when the most overdue unfinished probe was or will
+    /// be due, how many run, and how many accounts have been polled once.
+    pub fn turned(
+        &self,
+        now: Moment,
+        oldest_due: Option<Moment>,
+        in_flight: usize,
+        attempted: usize,
+    ) {
         let mut inner = self.lock();
+        inner.last_turn = Some(now);
         inner.oldest_due = oldest_due;
         inner.view.in_flight = in_flight;
         inner.view.attempted = attempted;
     }
 
-    /// Records that the schedule's loop has turned.
-    pub fn turned(&self, now: Moment) {
-        self.last_turn.store(now.millis(), Ordering::Relaxed);
-    }
-
     /// When the schedule's loop last turned; `None` before it first has.
     #[must_use]
     pub fn last_turn(&self) -> Option<Moment> {
-        let last = Moment::from_millis(self.last_turn.load(Ordering::Relaxed));
-        (last != Moment::NEVER).then_some(last)
+        self.lock().last_turn
     }
 }
