@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::report::RootRow;
 use root_posture::{
     Answer, Evidence, ListedKeys, LiveSource, Moment, Onset, Posture, Record, RootKey, Source,
     Timestamp, Topic, Topics, judge,
@@ -190,21 +189,20 @@ impl Monitored {
     /// Judges the evidence again because time has passed. A first start stops waiting for a probe
     /// once its deadline has passed: it may wait for a slot much longer than that.
     pub fn review(&mut self, now: Moment, settings: &Settings) {
+        let failure = |source| Evidence::Failure {
+            source,
+            topics: Topics::ALL,
+            asked: now,
+        };
         let overdue = self
             .awaited()
             .filter(|(_, plan)| plan.due + settings.timeout <= now);
-        let overdue: Vec<Probe> = overdue.map(|(probe, _)| probe).collect();
-        for probe in overdue {
-            let failure = |source| Evidence::Failure {
-                source,
-                topics: Topics::ALL,
-                asked: now,
-            };
-            let evidence = match probe {
-                Probe::Summary => failure(LiveSource::Summary),
-                Probe::RootKeys | Probe::RootDetail => failure(LiveSource::List),
-                Probe::Report => Evidence::NoReportYet(now),
-            };
+        let given_up = overdue.map(|(probe, _)| match probe {
+            Probe::Summary => failure(LiveSource::Summary),
+            Probe::RootKeys | Probe::RootDetail => failure(LiveSource::List),
+            Probe::Report => Evidence::NoReportYet(now),
+        });
+        for evidence in given_up.collect::<Vec<_>>() {
             self.record.take(evidence, &settings.limits);
         }
         self.judge(now, settings);
@@ -348,7 +346,7 @@ impl Monitored {
         let is_new = date(&self.record) != before;
         if date(&self.record) == Some(claim.date) {
             let id = self.account.id;
-            if is_new && report.root.as_ref().is_some_and(RootRow::has_more_keys) {
+            if is_new && report.root.as_ref().is_some_and(|root| root.has_more_keys) {
                 warn!(
                     account = %id,
                     "the report's additional_credentials_info says that root has more access keys \

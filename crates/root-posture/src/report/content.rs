@@ -96,10 +96,10 @@ pub struct RootRow {
     /// Both signing certificate slots, in the order of [`Slot::ALL`]; `None` where the report has
     /// no columns for them.
     pub certificates: Option<[CertificateSlot; 2]>,
-    /// `additional_credentials_info`, which AWS fills for a user with more than two keys or
-    /// certificates, in words that it does not document.
+    /// Whether `additional_credentials_info` mentions access keys beyond the two slots. AWS fills it
+    /// for a user with more than two keys or certificates, in words that it does not document.
     #[serde(default)]
-    pub additional_credentials: Option<String>,
+    pub has_more_keys: bool,
 }
 
 impl RootRow {
@@ -107,23 +107,13 @@ impl RootRow {
     /// two slots counts as two of each: root's quota is two, so this guards against a change.
     #[must_use]
     pub fn keys(&self) -> Counts {
-        if self.has_more_keys() {
+        if self.has_more_keys {
             return Counts {
                 present: MAX_CREDENTIALS,
                 active: MAX_CREDENTIALS,
             };
         }
         count(&self.access_keys, |slot| (slot.active, slot.last_rotated))
-    }
-
-    /// Whether the row mentions access keys beyond its two slots. Words about certificates alone do
-    /// not count.
-    #[must_use]
-    pub fn has_more_keys(&self) -> bool {
-        self.additional_credentials.as_ref().is_some_and(|info| {
-            let info = info.to_ascii_lowercase();
-            info.contains("key") || !info.contains("cert")
-        })
     }
 
     /// How many signing certificates the root user has, active and in all, where the report has

@@ -197,7 +197,7 @@ fn roots() -> impl Strategy<Value = RootRow> {
                 mfa_active,
                 access_keys,
                 certificates: Some(certificates),
-                additional_credentials: None,
+                has_more_keys: false,
             },
         )
 }

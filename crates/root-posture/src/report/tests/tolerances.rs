@@ -47,7 +47,7 @@ fn every_field_of_the_root_row_is_read() {
                     last_rotated: time("2019-05-05T05:05:05Z"),
                 },
             ]),
-            additional_credentials: None,
+            has_more_keys: false,
         })
     );
     assert_eq!(names(&report), ["alice", "bob"]);
