@@ -138,7 +138,7 @@ pub struct ExporterView {
     /// How many accounts have been polled once, well or not.
     pub attempted: usize,
     /// Accounts that left in the last 24 hours.
-    pub left: BTreeMap<AccountId, LeftReason>,
+    pub left: BTreeMap<AccountId, Left>,
     /// HTTP requests served, by handler and status code.
     pub requests: BTreeMap<(&'static str, u16), u64>,
     /// Connections that were closed to make room for others.
@@ -160,8 +160,6 @@ struct Inner {
     last_turn: Option<Moment>,
     /// When the most overdue unfinished probe was or will be due.
     oldest_due: Option<Moment>,
-    /// Accounts that left, some perhaps longer ago than that is exported.
-    left: BTreeMap<AccountId, Left>,
 }
 
 impl Exporter {
@@ -173,14 +171,11 @@ impl Exporter {
     #[must_use]
     pub fn view(&self, moment: Moment) -> ExporterView {
         let inner = self.lock();
-        let left = inner.left.iter().filter(|(_, left)| moment < left.until);
-        ExporterView {
-            lag: inner
-                .oldest_due
-                .map_or(Duration::ZERO, |due| moment.since(due)),
-            left: left.map(|(id, left)| (*id, left.reason)).collect(),
-            ..inner.view.clone()
-        }
+        let mut view = inner.view.clone();
+        let lag = inner.oldest_due.map(|due| moment.since(due));
+        view.lag = lag.unwrap_or_default();
+        view.left.retain(|_, left| moment < left.until);
+        view
     }
 
     /// Changes a field of the view.
@@ -204,10 +199,10 @@ impl Exporter {
     /// Replaces the accounts that left.
     pub fn left(&self, left: BTreeMap<AccountId, Left>) {
         let mut inner = self.lock();
-        if !inner.left.keys().eq(left.keys()) {
+        if !inner.view.left.keys().eq(left.keys()) {
             self.alarms.fetch_add(1, Ordering::Release);
         }
-        inner.left = left;
+        inner.view.left = left;
     }
 
     /// How often the last reload, the account list, the state file or the accounts that left
