@@ -115,9 +115,6 @@ impl Core {
         clock: Clock,
         gate: Gate,
     ) -> Self {
-        views
-            .exporter
-            .note(|view| view.interval = settings.interval());
         Self {
             index: Index {
                 agenda: Agenda::new(settings.concurrency),
@@ -279,11 +276,11 @@ impl Core {
             settings,
             list,
         } = orders;
+        let exporter = &self.views.exporter;
+        exporter.note(|view| view.interval = settings.interval());
         if settings != self.settings {
             self.settings = settings;
             self.index.agenda.resize(settings.concurrency);
-            let exporter = &self.views.exporter;
-            exporter.note(|view| view.interval = settings.interval());
             let now = self.clock.moment();
             let ids: Vec<AccountId> = self.accounts.keys().copied().collect();
             for id in ids {
@@ -336,18 +333,7 @@ impl Core {
         for (nth, account) in new.into_iter().enumerate() {
             self.join(account, nth, count, now);
         }
-        self.show_list(list);
-        self.gate.meta(self.meta.clone());
-        if count > 0 {
-            info!(accounts = listed.len(), new = count, "monitoring");
-        }
-    }
-
-    fn show_list(&self, list: &AccountList) {
-        let absent = |why: Absent| {
-            let absent = list.absent.values();
-            absent.filter(|absent| **absent == why).count()
-        };
+        let absent = |why: Absent| list.absent.values().filter(|it| **it == why).count();
         self.views.exporter.left(self.meta.left.clone());
         let attempted = self.index.attempted;
         self.views.exporter.note(|view| {
@@ -360,6 +346,10 @@ impl Core {
                 });
             }
         });
+        self.gate.meta(self.meta.clone());
+        if count > 0 {
+            info!(accounts = listed.len(), new = count, "monitoring");
+        }
     }
 
     fn join(&mut self, account: Arc<Account>, nth: usize, count: usize, now: Moment) {
