@@ -99,11 +99,12 @@ impl Exporter for Site {
     }
 
     fn request_answered(&self, handler: &'static str, status: u16) {
-        self.views.exporter.served(handler, status);
+        let exporter = &self.views.exporter;
+        exporter.note(|view| *view.requests.entry((handler, status)).or_default() += 1);
     }
 
     fn connection_evicted(&self) {
-        self.views.exporter.evicted();
+        self.views.exporter.note(|view| view.evicted += 1);
     }
 }
 
@@ -125,7 +126,7 @@ mod tests {
         let (site, hand) = site();
         for turns in [false, true] {
             if turns {
-                site.views.exporter.turned(site.views.moment());
+                site.views.exporter.turned(site.views.moment(), None, 0, 0);
             }
             hand.advance(Duration::from_secs(60));
             assert_eq!(site.health(), Ok(()), "{turns}");

@@ -76,7 +76,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["account", "reason"],
         samples: Samples::Once(|data, out| {
             let mut left = data.exporter().left.iter();
-            left.try_for_each(|(id, reason)| out.gauge([&id.to_string(), reason.as_str()], 1))
+            left.try_for_each(|(id, left)| out.gauge([&id.to_string(), left.reason.as_str()], 1))
         }),
         ..Family::PER_ACCOUNT
     },

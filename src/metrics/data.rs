@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use root_posture::report::{KeySlot, RootRow, Slot, UserRow};
+use root_posture::report::{KeySlot, RootRow, Slot, UserCounts, UserRow};
 use root_posture::{Metric, Timestamp};
 
 use super::process::ProcessStats;
+use crate::account::label_name;
 use crate::views::{AccountView, ExporterView, ReportView, Snapshot, UserDetail};
 
 /// The settings that decide which metrics are exported. The default exports none of IAM users.
@@ -111,9 +112,10 @@ impl<'a> AccountData<'a> {
         root.flat_map(|root| Slot::ALL.into_iter().zip(&root.access_keys))
     }
 
-    /// The report whose IAM users are counted; `None` where the configuration does not ask for it.
-    pub fn users(&self) -> Option<&'a ReportView> {
-        self.report().filter(|_| self.all.users_aggregate)
+    /// The counts of IAM users; `None` where the configuration does not ask for them.
+    pub fn users(&self) -> Option<&'a UserCounts> {
+        let report = self.report().filter(|_| self.all.users_aggregate)?;
+        Some(&report.users)
     }
 
     /// The IAM users that are exported by name.
@@ -122,14 +124,6 @@ impl<'a> AccountData<'a> {
             Some(UserDetail::Kept(rows)) => rows,
             _ => &[],
         }
-    }
-
-    /// Both access key slots of each IAM user that is exported by name.
-    pub fn user_keys(&self) -> impl Iterator<Item = (&'a str, Slot, &'a KeySlot)> {
-        self.user_rows().iter().flat_map(|user| {
-            let slots = Slot::ALL.into_iter().zip(&user.access_keys);
-            slots.map(|(slot, key)| (user.name.as_str(), slot, key))
-        })
     }
 
     /// The labels of `aws_account_info` that come from the configuration: the same names for every
@@ -159,10 +153,4 @@ fn info_labels(accounts: &[Arc<AccountView>]) -> BTreeMap<String, BTreeSet<Strin
         names.entry(name).or_default().insert(key.clone());
     }
     names
-}
-
-/// A label or tag as a label's name: a character that a label name may not hold becomes `_`.
-fn label_name(key: &str) -> String {
-    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("label_{}", key.chars().map(allowed).collect::<String>())
 }

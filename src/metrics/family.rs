@@ -1,6 +1,6 @@
 //! One family of metrics: a value that holds its name, its meaning and how its series are written.
 //!
-//! No family is declared here, and nothing here depends on what any of them means.
+//! No family is declared here, and nothing here depends on what the value of any of them means.
 
 use std::array;
 use std::fmt;
@@ -12,6 +12,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use root_posture::Timestamp;
+use root_posture::report::{KeySlot, Slot, UserRow};
 
 use super::data::{AccountData, Data};
 
@@ -47,6 +48,10 @@ pub(super) enum Samples {
     Value(fn(&AccountData<'_>) -> Option<i64>),
     /// Any number of series for each account.
     PerAccount(fn(&AccountData<'_>, &mut Series<'_, '_>) -> fmt::Result),
+    /// One gauge for each IAM user that is exported by name, where its value is known.
+    PerUser(fn(&UserRow) -> Option<i64>),
+    /// Likewise for both access key slots of each.
+    PerUserKey(fn(&KeySlot) -> Option<i64>),
     /// Once, whatever the accounts.
     Once(fn(&Data, &mut Series<'_, '_>) -> fmt::Result),
 }
@@ -89,6 +94,18 @@ impl Family {
         match self.samples {
             Samples::Value(read) => accounts.try_for_each(|of| series.known([of.id], read(&of))),
             Samples::PerAccount(write) => accounts.try_for_each(|of| write(&of, &mut series)),
+            Samples::PerUser(read) => accounts.try_for_each(|of| {
+                let mut users = of.user_rows().iter();
+                users.try_for_each(|user| series.known([of.id, &user.name], read(user)))
+            }),
+            Samples::PerUserKey(read) => accounts.try_for_each(|of| {
+                of.user_rows().iter().try_for_each(|user| {
+                    let mut keys = Slot::ALL.into_iter().zip(&user.access_keys);
+                    keys.try_for_each(|(slot, key)| {
+                        series.known([of.id, &user.name, slot.as_str()], read(key))
+                    })
+                })
+            }),
             Samples::Once(write) => write(data, &mut series),
         }
     }

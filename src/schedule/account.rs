@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use root_posture::report::RootRow;
 use root_posture::{
     Answer, Evidence, ListedKeys, LiveSource, Moment, Onset, Posture, Record, RootKey, Source,
     Timestamp, Topic, Topics, judge,
@@ -56,13 +55,13 @@ pub(super) struct Monitored {
     /// How many accounts joined before this one: its place in the interval.
     nth: u32,
     phase: Phase,
-    record: Record,
+    pub record: Record,
     onset: Onset,
-    posture: Posture,
-    report: Report,
+    pub posture: Posture,
+    pub report: Report,
     /// The newest list of keys of a root session.
-    listed: Option<Arc<ListedKeys>>,
-    sources: SourceHealth,
+    pub listed: Option<Arc<ListedKeys>>,
+    pub sources: SourceHealth,
 }
 
 impl Monitored {
@@ -107,7 +106,8 @@ impl Monitored {
         self.onset = saved.onset;
         self.listed = saved.listed.filter(|_| in_use.list);
         self.sources = SourceHealth::new(&self.account, settings.sources, &saved.last_success);
-        let is_needed_for_users = self.report.restore(saved.report, settings);
+        self.report.view = saved.report;
+        let is_needed_for_users = self.report.adapt(settings);
         if let Some(plan) = self.plan_mut(Probe::Report)
             && let Some(due) = saved.report_due
         {
@@ -189,21 +189,20 @@ impl Monitored {
     /// Judges the evidence again because time has passed. A first start stops waiting for a probe
     /// once its deadline has passed: it may wait for a slot much longer than that.
     pub fn review(&mut self, now: Moment, settings: &Settings) {
+        let failure = |source| Evidence::Failure {
+            source,
+            topics: Topics::ALL,
+            asked: now,
+        };
         let overdue = self
             .awaited()
             .filter(|(_, plan)| plan.due + settings.timeout <= now);
-        let overdue: Vec<Probe> = overdue.map(|(probe, _)| probe).collect();
-        for probe in overdue {
-            let failure = |source| Evidence::Failure {
-                source,
-                topics: Topics::ALL,
-                asked: now,
-            };
-            let evidence = match probe {
-                Probe::Summary => failure(LiveSource::Summary),
-                Probe::RootKeys | Probe::RootDetail => failure(LiveSource::List),
-                Probe::Report => Evidence::NoReportYet(now),
-            };
+        let given_up = overdue.map(|(probe, _)| match probe {
+            Probe::Summary => failure(LiveSource::Summary),
+            Probe::RootKeys | Probe::RootDetail => failure(LiveSource::List),
+            Probe::Report => Evidence::NoReportYet(now),
+        });
+        for evidence in given_up.collect::<Vec<_>>() {
             self.record.take(evidence, &settings.limits);
         }
         self.judge(now, settings);
@@ -340,13 +339,14 @@ impl Monitored {
             refused,
         } = read;
         let Context { now, settings, .. } = *context;
-        let before = self.record.report_date();
-        self.report.arrived();
+        let date = |record: &Record| record.report().map(|report| report.date);
+        let before = date(&self.record);
+        self.report.pending = None;
         self.record.take(Evidence::Report(claim), &settings.limits);
-        let is_new = self.record.report_date() != before;
-        if self.record.report_date() == Some(claim.date) {
+        let is_new = date(&self.record) != before;
+        if date(&self.record) == Some(claim.date) {
             let id = self.account.id;
-            if is_new && report.root.as_ref().is_some_and(RootRow::has_more_keys) {
+            if is_new && report.root.as_ref().is_some_and(|root| root.has_more_keys) {
                 warn!(
                     account = %id,
                     "the report's additional_credentials_info says that root has more access keys \
@@ -432,7 +432,10 @@ impl Monitored {
     /// Whether an answer of the details still needs a second one that agrees.
     fn needs_detail(&self) -> bool {
         let mut topics = [Topic::Certificates, Topic::MfaOff].into_iter();
-        topics.any(|topic| self.record.needs_confirmation(LiveSource::List, topic))
+        topics.any(|topic| {
+            let newest = self.record.history(LiveSource::List, topic).newest();
+            newest.is_some_and(|run| run.prior.is_none())
+        })
     }
 
     /// Whether a summary differs from the one before it.
@@ -481,15 +484,15 @@ impl Monitored {
             account: Arc::clone(&self.account),
             posture: self.posture,
             onset: self.onset,
-            report: self.report.view(),
+            report: self.report.view.clone(),
             listed: self.listed.clone(),
-            sources: self.sources.views().to_vec(),
+            sources: self.sources.views.clone(),
         }
     }
 
     /// The state of the account that survives a restart.
     pub fn saved(&self) -> SavedAccount {
-        let report = self.report.view();
+        let report = self.report.view.clone();
         let report_due = report.is_some().then(|| self.plan(Probe::Report)).flatten();
         SavedAccount {
             record: self.record.clone(),
@@ -505,33 +508,6 @@ impl Monitored {
     pub fn end_first_start(&mut self, now: Moment, settings: &Settings) {
         self.record.end_first_start();
         self.judge(now, settings);
-    }
-
-    pub fn record(&self) -> &Record {
-        &self.record
-    }
-
-    pub fn posture(&self) -> &Posture {
-        &self.posture
-    }
-
-    pub fn sources(&self) -> &SourceHealth {
-        &self.sources
-    }
-
-    /// Whether AWS is making a report.
-    pub fn awaits_report(&self) -> bool {
-        self.report.is_pending()
-    }
-
-    /// Whether a root session has listed the keys.
-    pub fn has_list(&self) -> bool {
-        self.listed.is_some()
-    }
-
-    /// How many series the account's IAM users take by name.
-    pub fn detail_series(&self) -> usize {
-        self.report.detail_series()
     }
 }
 

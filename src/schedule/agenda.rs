@@ -1,7 +1,7 @@
 //! Decides which probe starts next: an index of the plans' due times, and the slots in which probes
 //! run.
 //!
-//! A plan is the only place of a due time; this index is rebuilt from it on each change. Each kind of
+//! A plan is the only place of a due time; this index follows it at each change. Each kind of
 //! probe has its own slots, so that one that hangs for every account delays no other kind. Nothing
 //! here runs a probe or reads a clock.
 
@@ -55,19 +55,23 @@ pub(super) struct RunId(pub u64);
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     kinds: [Kind; Probe::COUNT],
-    /// The plans in flight: they stay overdue until they have ended.
-    in_flight: BTreeSet<(Moment, AccountId, Probe)>,
 }
 
-/// One kind of probe: its slots, and its plans that are not in flight.
+/// One kind of probe: its slots, and its plans by due time.
 #[derive(Debug, Default)]
 struct Kind {
     slots: usize,
     taken: usize,
     taken_by_failing: usize,
-    /// By due time: the plans whose last run did not fail, and those whose did.
-    waiting: [BTreeSet<(Moment, AccountId)>; 2],
+    /// The plans that wait, and whose last run did not fail.
+    waiting: Queue,
+    /// The plans that wait, and whose last run failed.
+    failing: Queue,
+    /// The plans in flight: they stay overdue until they have ended.
+    in_flight: Queue,
 }
+
+type Queue = BTreeSet<(Moment, AccountId)>;
 
 impl Kind {
     /// The first plan of each queue that a slot is free for. Failing plans share a quarter of the
@@ -75,9 +79,19 @@ impl Kind {
     fn startable(&self) -> impl Iterator<Item = &(Moment, AccountId)> {
         let is_free = self.taken < self.slots;
         let is_free_for_failing = is_free && self.taken_by_failing < (self.slots / 4).max(1);
-        let free = [is_free, is_free_for_failing].into_iter();
-        let queues = free.zip(&self.waiting).filter(|(is_free, _)| *is_free);
-        queues.filter_map(|(_, queue)| queue.first())
+        let waiting = self.waiting.first().filter(|_| is_free);
+        let failing = self.failing.first().filter(|_| is_free_for_failing);
+        waiting.into_iter().chain(failing)
+    }
+
+    fn queue_of(&mut self, plan: &Plan) -> &mut Queue {
+        if plan.in_flight.is_some() {
+            &mut self.in_flight
+        } else if plan.is_failing() {
+            &mut self.failing
+        } else {
+            &mut self.waiting
+        }
     }
 }
 
@@ -98,22 +112,14 @@ impl Agenda {
 
     /// Adds a plan to the index.
     pub fn insert(&mut self, id: AccountId, probe: Probe, plan: &Plan) {
-        if plan.in_flight.is_some() {
-            self.in_flight.insert((plan.due, id, probe));
-        } else {
-            let kind = &mut self.kinds[probe as usize];
-            kind.waiting[usize::from(plan.is_failing())].insert((plan.due, id));
-        }
+        let queue = self.kinds[probe as usize].queue_of(plan);
+        queue.insert((plan.due, id));
     }
 
     /// Removes a plan from the index, as it was when it was inserted.
     pub fn remove(&mut self, id: AccountId, probe: Probe, plan: &Plan) {
-        if plan.in_flight.is_some() {
-            self.in_flight.remove(&(plan.due, id, probe));
-        } else {
-            let kind = &mut self.kinds[probe as usize];
-            kind.waiting[usize::from(plan.is_failing())].remove(&(plan.due, id));
-        }
+        let queue = self.kinds[probe as usize].queue_of(plan);
+        queue.remove(&(plan.due, id));
     }
 
     /// The most overdue probe that a slot is free for, with its due time.
@@ -126,10 +132,9 @@ impl Agenda {
 
     /// When the most overdue unfinished probe was due, or the next is.
     pub fn oldest_due(&self) -> Option<Moment> {
-        let queues = self.kinds.iter().flat_map(|kind| &kind.waiting);
-        let waiting = queues.filter_map(|queue| Some(queue.first()?.0));
-        let in_flight = self.in_flight.first().map(|(due, ..)| *due);
-        waiting.chain(in_flight).min()
+        let kinds = self.kinds.iter();
+        let queues = kinds.flat_map(|kind| [&kind.waiting, &kind.failing, &kind.in_flight]);
+        queues.filter_map(|queue| Some(queue.first()?.0)).min()
     }
 
     pub fn take_slot(&mut self, probe: Probe, is_failing: bool) {

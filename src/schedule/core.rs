@@ -39,7 +39,7 @@ struct Run {
 }
 
 pub(super) struct Core {
-    settings: Settings,
+    pub settings: Settings,
     accounts: HashMap<AccountId, Box<Monitored>>,
     index: Index,
     /// The requests to carry out, in order.
@@ -78,7 +78,7 @@ impl Index {
         let review = account.review_at(settings);
         self.reviews.extend(review.map(|at| (at, id)));
         self.attempted += usize::from(account.is_attempted());
-        self.detail_series += account.detail_series();
+        self.detail_series += account.report.detail_series();
     }
 
     fn remove(&mut self, account: &Monitored, settings: &Settings) {
@@ -90,7 +90,7 @@ impl Index {
             self.reviews.remove(&(at, id));
         }
         self.attempted -= usize::from(account.is_attempted());
-        self.detail_series -= account.detail_series();
+        self.detail_series -= account.report.detail_series();
     }
 }
 
@@ -115,9 +115,6 @@ impl Core {
         clock: Clock,
         gate: Gate,
     ) -> Self {
-        views
-            .exporter
-            .note(|view| view.interval = settings.interval());
         Self {
             index: Index {
                 agenda: Agenda::new(settings.concurrency),
@@ -135,10 +132,6 @@ impl Core {
             clock,
             gate,
         }
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// Takes the requests to carry out.
@@ -185,8 +178,8 @@ impl Core {
         }
         let agenda = &self.index.agenda;
         let exporter = &self.views.exporter;
-        exporter.scheduled(agenda.oldest_due(), agenda.taken(), self.index.attempted);
-        exporter.turned(now);
+        let (oldest_due, in_flight) = (agenda.oldest_due(), agenda.taken());
+        exporter.turned(now, oldest_due, in_flight, self.index.attempted);
     }
 
     /// Changes an account by `write` and publishes it.
@@ -261,7 +254,7 @@ impl Core {
             // The account left, or is reached in another way now.
             return;
         };
-        let others = self.index.detail_series - account.detail_series();
+        let others = self.index.detail_series - account.report.detail_series();
         let free_series = self.settings.max_detail_series.saturating_sub(others);
         self.change(id, |account, settings| {
             let context = Context {
@@ -283,11 +276,11 @@ impl Core {
             settings,
             list,
         } = orders;
+        let exporter = &self.views.exporter;
+        exporter.note(|view| view.interval = settings.interval());
         if settings != self.settings {
             self.settings = settings;
             self.index.agenda.resize(settings.concurrency);
-            let exporter = &self.views.exporter;
-            exporter.note(|view| view.interval = settings.interval());
             let now = self.clock.moment();
             let ids: Vec<AccountId> = self.accounts.keys().copied().collect();
             for id in ids {
@@ -340,18 +333,7 @@ impl Core {
         for (nth, account) in new.into_iter().enumerate() {
             self.join(account, nth, count, now);
         }
-        self.show_list(list);
-        self.gate.meta(self.meta.clone());
-        if count > 0 {
-            info!(accounts = listed.len(), new = count, "monitoring");
-        }
-    }
-
-    fn show_list(&self, list: &AccountList) {
-        let absent = |why: Absent| {
-            let absent = list.absent.values();
-            absent.filter(|absent| **absent == why).count()
-        };
+        let absent = |why: Absent| list.absent.values().filter(|it| **it == why).count();
         self.views.exporter.left(self.meta.left.clone());
         let attempted = self.index.attempted;
         self.views.exporter.note(|view| {
@@ -364,6 +346,10 @@ impl Core {
                 });
             }
         });
+        self.gate.meta(self.meta.clone());
+        if count > 0 {
+            info!(accounts = listed.len(), new = count, "monitoring");
+        }
     }
 
     fn join(&mut self, account: Arc<Account>, nth: usize, count: usize, now: Moment) {

@@ -4,6 +4,7 @@
 //! failing probe is tried a few times, a report that AWS is making is waited for, and a poll is
 //! repeated only where another answer would change a value.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,10 +78,8 @@ pub async fn once(
             ));
         }
         let mut failed = false;
-        while let Some(observed) = asking.join_next().await {
-            // A panic is a defect of this program, and must not count as an answer.
-            let observation =
-                observed.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        while let Some(ended) = asking.join_next().await {
+            let observation = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
             failed |= observation.outcome.is_err();
             let context = Context {
                 now: now(),
@@ -153,8 +152,10 @@ fn next(
         let runs = runs[*probe as usize];
         let failed_temporarily = fails_temporarily(monitored, *probe, plan.failures);
         match probe {
-            Probe::Report => runs == 0 || monitored.awaits_report() || failed_temporarily,
-            Probe::RootDetail => monitored.has_list() && (runs == 0 || in_doubt && runs < TRIES),
+            Probe::Report => runs == 0 || monitored.report.pending.is_some() || failed_temporarily,
+            Probe::RootDetail => {
+                monitored.listed.is_some() && (runs == 0 || in_doubt && runs < TRIES)
+            }
             Probe::Summary | Probe::RootKeys => {
                 let again = in_doubt && plan.failures < TRIES || failed_temporarily;
                 runs == 0 || runs < MAX_POLLS && again
@@ -170,7 +171,7 @@ fn next(
 /// Whether two more answers like the last ones would change a value, as where they refute a report.
 fn needs_another_poll(monitored: &Monitored, now: Moment, settings: &Settings) -> bool {
     let limits = &settings.limits;
-    let mut record = monitored.record().clone();
+    let mut record = monitored.record.clone();
     let mut asked = now;
     for _ in 0..2 {
         asked = asked + settings.interval();
@@ -179,7 +180,7 @@ fn needs_another_poll(monitored: &Monitored, now: Moment, settings: &Settings) -
             record.take(answer, limits);
         }
     }
-    !judge(&record, asked, limits).has_values_of(monitored.posture())
+    !judge(&record, asked, limits).has_values_of(&monitored.posture)
 }
 
 /// The last answer of a live source, as if it were requested again then; empty while it fails.
@@ -191,7 +192,7 @@ fn same_answer(monitored: &Monitored, source: LiveSource, asked: Moment) -> Answ
     let works = monitored.plan(probe).is_some_and(|it| !it.is_failing());
     let topics = Topic::ALL.into_iter().filter(|_| works);
     let values = topics.fold(Values::default(), |values, topic| {
-        let newest = monitored.record().history(source, topic).newest();
+        let newest = monitored.record.history(source, topic).newest();
         values.with(topic, newest.map(|run| run.value))
     });
     Answer {
@@ -219,6 +220,6 @@ fn fails_temporarily(monitored: &Monitored, probe: Probe, failures: u32) -> bool
                 | Reason::LimitExceeded
         )
     };
-    let reason = monitored.sources().down_because(source);
+    let reason = monitored.sources.down_because(source);
     (1..TRIES).contains(&failures) && reason.is_some_and(is_temporary)
 }

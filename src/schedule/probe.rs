@@ -1,6 +1,10 @@
 //! The questions of a probe to AWS, each with its own deadline, and their answers as findings.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use root_posture::report::{self, CredentialReport, ReportError};
@@ -8,6 +12,7 @@ use root_posture::{
     Answer, Counts, LastUse, LiveSource, Moment, ReportClaim, RootKey, SourcesInUse, Timestamp,
     Topic, Topics, Values,
 };
+use tracing::error;
 
 use crate::account::Account;
 use crate::aws::{self, Aws, Fetched, ReportState, SessionKind};
@@ -118,7 +123,13 @@ pub(super) async fn ask(
 ) -> Observation {
     let asked = clock.moment();
     let answered = tokio::select! {
-        answered = answer(&aws, &account, &question) => answered,
+        answered = without_panic(answer(&aws, &account, &question)) => {
+            answered.unwrap_or_else(|| {
+                error!(account = %account.id, ?question, "a probe panicked; please report this");
+                let message = "the probe panicked; please report this with the log";
+                Err(Failure::new(Reason::Other, message))
+            })
+        }
         () = clock.sleep_until(asked + timeout) => Err(Failure::new(
             Reason::Timeout,
             format!("no answer within refresh.timeout ({timeout:?})"),
@@ -136,14 +147,25 @@ pub(super) async fn ask(
     }
 }
 
+/// The output of a future; `None` if it panics. A panic is a defect of this program: it fails the
+/// question, not the account and not the process.
+async fn without_panic<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let poll = AssertUnwindSafe(|| future.as_mut().poll(context).map(Some));
+        catch_unwind(poll).unwrap_or(Poll::Ready(None))
+    })
+    .await
+}
+
 type Answered = Result<(Finding, Option<i64>), Failure>;
 
 async fn answer(aws: &Aws, account: &Account, question: &Question) -> Answered {
     match question {
         Question::Summary(kind) => {
             let answer = aws.account_summary(account, *kind).await?;
-            let values = answer.value.into();
-            Ok(live(LiveSource::Summary, &answer, values))
+            let claim = claim(LiveSource::Summary, &answer, answer.value.into());
+            Ok((Finding::Live(claim), answer.skew))
         }
         Question::RootKeys => {
             let answer = aws.root_keys(account).await?;
@@ -157,27 +179,26 @@ async fn answer(aws: &Aws, account: &Account, question: &Question) -> Answered {
         }
         Question::Certificates => {
             let answer = aws.root_certificates(account).await?;
-            let values = Values::default().with(Topic::Certificates, Some(answer.value));
-            Ok(live(LiveSource::List, &answer, values))
+            Ok(listed(&answer, Topic::Certificates, answer.value))
         }
         Question::Mfa => {
             let answer = aws.root_mfa(account).await?;
-            let off = Counts::flag(!answer.value);
-            let values = Values::default().with(Topic::MfaOff, Some(off));
-            Ok(live(LiveSource::List, &answer, values))
+            Ok(listed(&answer, Topic::MfaOff, Counts::flag(!answer.value)))
         }
         Question::LoginProfile => {
             let answer = aws.root_login_profile(account).await?;
             let password = Counts::flag(answer.value);
-            let values = Values::default().with(Topic::Password, Some(password));
-            Ok(live(LiveSource::List, &answer, values))
+            Ok(listed(&answer, Topic::Password, password))
         }
         Question::Report => report_step(aws, account).await,
     }
 }
 
-fn live<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> (Finding, Option<i64>) {
-    (Finding::Live(claim(source, answer, values)), answer.skew)
+/// An answer of a root session about one topic.
+fn listed<T>(answer: &aws::Answer<T>, topic: Topic, counts: Counts) -> (Finding, Option<i64>) {
+    let values = Values::default().with(topic, Some(counts));
+    let claim = claim(LiveSource::List, answer, values);
+    (Finding::Live(claim), answer.skew)
 }
 
 fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answer {
@@ -248,4 +269,18 @@ fn read<T>(
         report,
         refused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_the_question_alone() {
+        assert_eq!(without_panic(async { 1 }).await, Some(1));
+        assert_eq!(
+            without_panic(async { panic!("a defect") }).await,
+            None::<()>
+        );
+    }
 }

@@ -26,13 +26,15 @@ const PAUSES: [u64; 6] = [1, 2, 4, 8, 15, 30];
 /// The report in use, and the one that AWS is making.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    view: Option<Arc<ReportView>>,
-    pending: Option<Pending>,
+    /// The report in use.
+    pub view: Option<Arc<ReportView>>,
+    /// The one that AWS is making.
+    pub pending: Option<Pending>,
 }
 
 /// A report that AWS is making.
 #[derive(Clone, Copy, Debug)]
-struct Pending {
+pub(super) struct Pending {
     since: Moment,
     polls: usize,
 }
@@ -41,25 +43,9 @@ impl Report {
     /// The longest time from one report to the next without failures.
     pub const LONGEST_LIFE: Duration = LIFE.saturating_add(MARGIN).saturating_add(JITTER);
 
-    /// The view of the report in use.
-    pub fn view(&self) -> Option<Arc<ReportView>> {
-        self.view.clone()
-    }
-
-    /// Whether AWS is making one.
-    pub fn is_pending(&self) -> bool {
-        self.pending.is_some()
-    }
-
     /// How many series the account's IAM users take by name.
     pub fn detail_series(&self) -> usize {
         self.view.as_ref().map_or(0, |view| view.detail.series())
-    }
-
-    /// Continues with a saved report. Returns whether it has to be read again for its users.
-    pub fn restore(&mut self, view: Option<Arc<ReportView>>, settings: &Settings) -> bool {
-        self.view = view;
-        self.adapt(settings)
     }
 
     /// Continues under these settings. Returns whether the report has to be read again for its users.
@@ -98,11 +84,6 @@ impl Report {
         let pause = Duration::from_secs(PAUSES[pending.polls.min(PAUSES.len() - 1)]);
         pending.polls += 1;
         Ok((pending.since, pause))
-    }
-
-    /// Notes that AWS returned a report: none is pending any more.
-    pub fn arrived(&mut self) {
-        self.pending = None;
     }
 
     /// Puts a report in use. `free_series` is how many series its IAM users may take by name.

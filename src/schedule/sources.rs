@@ -14,7 +14,7 @@ use crate::views::SourceView;
 #[derive(Debug)]
 pub(super) struct SourceHealth {
     account: AccountId,
-    views: Vec<SourceView>,
+    pub views: Vec<SourceView>,
 }
 
 impl SourceHealth {
@@ -24,17 +24,15 @@ impl SourceHealth {
         sources: Sources,
         last_success: &BTreeMap<Source, Timestamp>,
     ) -> Self {
-        let in_use = Source::ALL
-            .into_iter()
-            .filter(|source| sources.uses(account, *source));
-        let views = in_use.map(|source| SourceView {
-            last_success: last_success.get(&source).copied(),
-            ..SourceView::new(source)
-        });
-        Self {
+        let mut health = Self {
             account: account.id,
-            views: views.collect(),
+            views: Vec::new(),
+        };
+        health.adapt(account, sources);
+        for view in &mut health.views {
+            view.last_success = last_success.get(&view.source).copied();
         }
+        health
     }
 
     /// Continues with other sources; the health of those that stay in use is kept.
@@ -48,10 +46,6 @@ impl SourceHealth {
             kept.cloned().unwrap_or_else(|| SourceView::new(source))
         });
         self.views = after.collect();
-    }
-
-    pub fn views(&self) -> &[SourceView] {
-        &self.views
     }
 
     /// When each source last worked.
@@ -111,8 +105,13 @@ impl SourceHealth {
         } else {
             warn!(account = %id, %source, %reason, error = message, "call failed");
         }
-        if let Some(view) = self.get_mut(source) {
-            view.failed_in_part(now, failure);
+        let Some(view) = self.get_mut(source) else {
+            return;
+        };
+        *view.failures.entry(reason).or_default() += 1;
+        if view.up != Some(false) {
+            // Else the last failure is the reason why the source is down.
+            view.last_failure = Some((now, failure));
         }
     }
 

@@ -394,7 +394,7 @@ fn a_first_start_waits_for_a_report_that_is_refused_for_two_minutes_at_most() {
     simulation.run(Duration::from_secs(115));
     assert_eq!(simulation.active(1), None);
     simulation.run(Duration::from_secs(10));
-    assert_eq!(simulation.active(1), Some(1), "nobody explains it");
+    assert_eq!(simulation.active(1), Some(1), "no source explains it");
 }
 
 #[test]

@@ -324,7 +324,15 @@ impl Disk for Database {
 impl Open {
     /// Whether the file is still the one at `path`.
     fn is_at(&self, path: &Path) -> bool {
-        fs::metadata(path).is_ok_and(|place| is_same(&place, &self.metadata))
+        #[cfg(unix)]
+        let identity = |file: &Metadata| {
+            use std::os::unix::fs::MetadataExt;
+            (file.dev(), file.ino())
+        };
+        // Elsewhere the standard library cannot compare files, and all count as the same.
+        #[cfg(not(unix))]
+        let identity = |_: &Metadata| 0;
+        fs::metadata(path).is_ok_and(|place| identity(&place) == identity(&self.metadata))
     }
 
     fn write(&mut self, changes: &Changes, clock: &Clock) -> Result<(), redb::Error> {
@@ -468,18 +476,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Whether two files are the same. Where the standard library cannot compare them, all are.
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    #[cfg(unix)]
-    let identity = |file: &Metadata| {
-        use std::os::unix::fs::MetadataExt;
-        (file.dev(), file.ino())
-    };
-    #[cfg(not(unix))]
-    let identity = |_: &Metadata| 0;
-    identity(one) == identity(other)
 }
 
 impl From<redb::Error> for Trouble {

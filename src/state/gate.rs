@@ -169,6 +169,8 @@ impl Gate {
         let mut pending = queue.lock();
         let shown = self.views.get(id).map(|view| view.posture);
         let shown = shown.unwrap_or_default();
+        let changed = pending.changed.get(&id);
+        let are_times_due = changed.is_none_or(|at| now >= *at + TIMES_PERIOD);
         let waiting = pending.rises.remove(&id);
         let gap = if posture.is_worse_than(&shown) {
             // A rise that already waits keeps its deadline.
@@ -187,7 +189,7 @@ impl Gate {
             self.views.put(view);
             if !posture.has_values_of(&shown) {
                 CHANGE_GAP
-            } else if pending.are_times_due(id, now) {
+            } else if are_times_due {
                 TIMES_GAP
             } else {
                 return;
@@ -244,11 +246,6 @@ impl Pending {
             self.due = Some(at);
             wake.notify_one();
         }
-    }
-
-    fn are_times_due(&self, id: AccountId, now: Moment) -> bool {
-        let changed = self.changed.get(&id);
-        changed.is_none_or(|at| now >= *at + TIMES_PERIOD)
     }
 
     fn publish_rises(&mut self, views: &Views, may: impl Fn(&Rise) -> bool) {

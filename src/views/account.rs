@@ -125,13 +125,4 @@ impl SourceView {
         *self.failures.entry(failure.reason).or_default() += 1;
         self.last_failure = Some((now, failure));
     }
-
-    /// Records a failed call that does not decide whether the source is up.
-    pub fn failed_in_part(&mut self, now: Timestamp, failure: Failure) {
-        *self.failures.entry(failure.reason).or_default() += 1;
-        if self.up != Some(false) {
-            // Else the last failure is the reason why the source is down.
-            self.last_failure = Some((now, failure));
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The view of the exporter itself: its calls to AWS, its schedule, its state file, its requests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ pub struct ExporterView {
     /// How many accounts have been polled once, well or not.
     pub attempted: usize,
     /// Accounts that left in the last 24 hours.
-    pub left: BTreeMap<AccountId, LeftReason>,
+    pub left: BTreeMap<AccountId, Left>,
     /// HTTP requests served, by handler and status code.
     pub requests: BTreeMap<(&'static str, u16), u64>,
     /// Connections that were closed to make room for others.
@@ -146,32 +146,20 @@ pub struct ExporterView {
 }
 
 /// Collects the view of the exporter from the modules that report to it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Exporter {
     inner: Mutex<Inner>,
     /// How often an alarm appeared, changed or ended.
     alarms: AtomicU64,
-    /// When the schedule's loop last turned, as [`Moment::millis`].
-    last_turn: AtomicI64,
-}
-
-impl Default for Exporter {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::default(),
-            alarms: AtomicU64::new(0),
-            last_turn: AtomicI64::new(Moment::NEVER.millis()),
-        }
-    }
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     view: ExporterView,
+    /// When the schedule's loop last turned.
+    last_turn: Option<Moment>,
     /// When the most overdue unfinished probe was or will be due.
     oldest_due: Option<Moment>,
-    /// Accounts that left, some perhaps longer ago than that is exported.
-    left: BTreeMap<AccountId, Left>,
 }
 
 impl Exporter {
@@ -183,14 +171,11 @@ impl Exporter {
     #[must_use]
     pub fn view(&self, moment: Moment) -> ExporterView {
         let inner = self.lock();
-        let left = inner.left.iter().filter(|(_, left)| moment < left.until);
-        ExporterView {
-            lag: inner
-                .oldest_due
-                .map_or(Duration::ZERO, |due| moment.since(due)),
-            left: left.map(|(id, left)| (*id, left.reason)).collect(),
-            ..inner.view.clone()
-        }
+        let mut view = inner.view.clone();
+        let lag = inner.oldest_due.map(|due| moment.since(due));
+        view.lag = lag.unwrap_or_default();
+        view.left.retain(|_, left| moment < left.until);
+        view
     }
 
     /// Changes a field of the view.
@@ -214,10 +199,10 @@ impl Exporter {
     /// Replaces the accounts that left.
     pub fn left(&self, left: BTreeMap<AccountId, Left>) {
         let mut inner = self.lock();
-        if !inner.left.keys().eq(left.keys()) {
+        if !inner.view.left.keys().eq(left.keys()) {
             self.alarms.fetch_add(1, Ordering::Release);
         }
-        inner.left = left;
+        inner.view.left = left;
     }
 
     /// How often the last reload, the account list, the state file or the accounts that left
@@ -236,35 +221,25 @@ impl Exporter {
         calls.seconds += seconds;
     }
 
-    /// Counts an HTTP request.
-    pub fn served(&self, handler: &'static str, code: u16) {
-        let requests = &mut self.lock().view.requests;
-        *requests.entry((handler, code)).or_default() += 1;
-    }
-
-    /// Counts a connection that was closed to make room for another.
-    pub fn evicted(&self) {
-        self.lock().view.evicted += 1;
-    }
-
-    /// Records when the most overdue unfinished probe was or will be due, how many run, and how many
-    /// accounts have been polled once.
-    pub fn scheduled(&self, oldest_due: Option<Moment>, in_flight: usize, attempted: usize) {
+    /// Records that the schedule's loop has turned, when the most overdue unfinished probe was or will
+    /// be due, how many run, and how many accounts have been polled once.
+    pub fn turned(
+        &self,
+        now: Moment,
+        oldest_due: Option<Moment>,
+        in_flight: usize,
+        attempted: usize,
+    ) {
         let mut inner = self.lock();
+        inner.last_turn = Some(now);
         inner.oldest_due = oldest_due;
         inner.view.in_flight = in_flight;
         inner.view.attempted = attempted;
     }
 
-    /// Records that the schedule's loop has turned.
-    pub fn turned(&self, now: Moment) {
-        self.last_turn.store(now.millis(), Ordering::Relaxed);
-    }
-
     /// When the schedule's loop last turned; `None` before it first has.
     #[must_use]
     pub fn last_turn(&self) -> Option<Moment> {
-        let last = Moment::from_millis(self.last_turn.load(Ordering::Relaxed));
-        (last != Moment::NEVER).then_some(last)
+        self.lock().last_turn
     }
 }

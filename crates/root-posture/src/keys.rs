@@ -116,7 +116,7 @@ fn of_slot<'a>(slot: Slot, key: &'a KeySlot, listed: &'a [RootKey]) -> Option<Ke
 
 /// Whether a listed key is the one of a slot: AWS gives both the same time of creation.
 fn is_of(key: &RootKey, slot: &KeySlot) -> bool {
-    slot.present() && slot.last_rotated.is_some() && slot.last_rotated == key.created
+    slot.last_rotated.is_some() && slot.last_rotated == key.created
 }
 
 fn id_of(key: &RootKey) -> Option<&str> {

@@ -1,13 +1,13 @@
 //! The evidence of one account: answers, reports and failed attempts.
 //!
-//! It never stores a conclusion; [`crate::judge`] computes every value anew.
+//! It never stores a conclusion: [`crate::judge`] computes every value each time.
 
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
 use crate::limits::Limits;
 use crate::observation::{Answer, Evidence, LiveSource, ReportClaim, Topic, Topics};
-use crate::time::{Moment, Timestamp};
+use crate::time::Moment;
 
 /// A set of sources: those in use for an account, or those that a first start still waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,23 +163,10 @@ impl Record {
         self.report.as_ref()
     }
 
-    /// AWS's time of the newest credential report, for display.
-    #[must_use]
-    pub fn report_date(&self) -> Option<Timestamp> {
-        self.report.map(|report| report.date)
-    }
-
     /// The answers of a live source about a topic.
     #[must_use]
     pub fn history(&self, source: LiveSource, topic: Topic) -> &History {
         &self.live(source).histories[topic as usize]
-    }
-
-    /// Whether the newest answer of a live source about a topic still needs a second one.
-    #[must_use]
-    pub fn needs_confirmation(&self, source: LiveSource, topic: Topic) -> bool {
-        let newest = self.history(source, topic).newest();
-        newest.is_some_and(|run| run.prior.is_none())
     }
 
     pub(crate) fn failed(&self, source: LiveSource, topic: Topic) -> Moment {

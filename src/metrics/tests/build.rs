@@ -163,7 +163,7 @@ pub fn rich() -> Snapshot {
     };
     exporter.called(call, Ok(()), Duration::from_millis(20));
     exporter.called(call, Err(Reason::Timeout), Duration::from_secs(31));
-    exporter.served("metrics", 200);
+    exporter.note(|view| *view.requests.entry(("metrics", 200)).or_default() += 1);
     exporter.note(|view| {
         view.reload.record(true, NOW);
         view.interval = Duration::from_secs(60);
@@ -192,7 +192,7 @@ pub fn rich() -> Snapshot {
         until: MOMENT + Duration::from_secs(1),
     };
     exporter.left([("000000000009".parse().unwrap(), left)].into());
-    exporter.scheduled(Some(MOMENT - Duration::from_millis(1_500)), 5, 1);
+    exporter.turned(MOMENT, Some(MOMENT - Duration::from_millis(1_500)), 5, 1);
     Snapshot {
         exporter: exporter.view(MOMENT),
         ..snapshot(vec![rich_account("000000000001")])

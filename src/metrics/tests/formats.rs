@@ -159,7 +159,7 @@ impl io::Write for Pieces {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        panic!("nobody asked for a flush");
+        panic!("unexpected flush");
     }
 }
 

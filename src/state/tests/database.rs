@@ -123,7 +123,7 @@ fn moments_age_by_the_wall_clock_value_by_value() {
     database.commit(&changes).unwrap();
     drop(database);
 
-    // A second process, ten minutes later, that hears of one account only.
+    // A second process, ten minutes later, that polls one account only.
     let (second, hand) = Clock::manual(first.now().plus(Duration::from_secs(600)));
     let (mut database, _) = open(&path, &second);
     hand.advance(Duration::from_secs(100));

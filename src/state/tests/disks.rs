@@ -1,6 +1,6 @@
 //! Disks that do not take the state: full ones and read-only ones.
 //!
-//! They are mounted in a namespace of a child's own (`unshare -rm`), so that nobody has to be root
+//! They are mounted in a namespace of a child's own (`unshare -rm`), so that the tests need no root
 //! and nothing of the machine changes.
 
 use std::fs;

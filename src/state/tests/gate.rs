@@ -15,20 +15,20 @@ use crate::views::Views;
 
 type Verdict = io::Result<()>;
 
-/// Shows each commit to the test and waits for what it says.
-struct Told {
+/// Passes each commit to the test and ends it with the test's verdict.
+struct ScriptedDisk {
     begun: commits::UnboundedSender<Changes>,
     verdicts: mpsc::Receiver<Verdict>,
 }
 
-impl Disk for Told {
+impl Disk for ScriptedDisk {
     fn path(&self) -> &Path {
         Path::new("state.redb")
     }
 
     fn commit(&mut self, changes: &Changes) -> Verdict {
         self.begun.send(changes.clone()).unwrap();
-        // The test is over: nobody waits for an answer.
+        // The channel closes when the test is over.
         self.verdicts
             .recv()
             .unwrap_or_else(|_| Err(io::Error::other("over")))
@@ -62,10 +62,10 @@ impl Bench {
         let (clock, hand) = start();
         let views = Arc::new(Views::new(clock.clone()));
         let (begun, commits) = commits::unbounded_channel();
-        let (verdicts, told) = mpsc::channel();
-        let disk = Told {
+        let (verdicts, scripted) = mpsc::channel();
+        let disk = ScriptedDisk {
             begun,
-            verdicts: told,
+            verdicts: scripted,
         };
         let (gate, keeper) = Gate::keeping(Arc::clone(&views), clock.clone(), disk).unwrap();
         let (close, closed) = oneshot::channel();
@@ -190,7 +190,7 @@ async fn a_rise_waits_two_seconds_in_all_for_a_disk_that_hangs() {
     bench.publish(1, 1);
     bench.commit().await;
     bench.pass(Duration::from_millis(1_900)).await;
-    // It does not wait anew because more is known of it.
+    // A second key does not extend its wait.
     bench.publish(1, 2);
     assert_eq!(bench.shown(1), None);
     bench.hand.advance(Duration::from_millis(100));

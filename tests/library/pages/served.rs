@@ -30,7 +30,7 @@ async fn answers_and_evictions_are_counted_in_the_metrics() {
     let server = Server::start([]).await;
     server.get("/").await;
     server.get("/nowhere").await;
-    server.store.exporter.evicted();
+    server.store.exporter.note(|view| view.evicted += 1);
     let metrics = server.get("/metrics").await;
     for line in [
         "aws_root_exporter_http_requests_total{handler=\"overview\",code=\"200\"} 1\n",

@@ -78,14 +78,6 @@ pub struct CertificateSlot {
     pub last_rotated: Option<Timestamp>,
 }
 
-impl CertificateSlot {
-    /// Whether there is a certificate, active or not.
-    #[must_use]
-    pub fn present(&self) -> bool {
-        self.active || self.last_rotated.is_some()
-    }
-}
-
 /// The row of the root user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootRow {
@@ -104,10 +96,10 @@ pub struct RootRow {
     /// Both signing certificate slots, in the order of [`Slot::ALL`]; `None` where the report has
     /// no columns for them.
     pub certificates: Option<[CertificateSlot; 2]>,
-    /// `additional_credentials_info`, which AWS fills for a user with more than two keys or
-    /// certificates, in words that it does not document.
+    /// Whether `additional_credentials_info` mentions access keys beyond the two slots. AWS fills it
+    /// for a user with more than two keys or certificates, in words that it does not document.
     #[serde(default)]
-    pub additional_credentials: Option<String>,
+    pub has_more_keys: bool,
 }
 
 impl RootRow {
@@ -115,23 +107,13 @@ impl RootRow {
     /// two slots counts as two of each: root's quota is two, so this guards against a change.
     #[must_use]
     pub fn keys(&self) -> Counts {
-        if self.has_more_keys() {
+        if self.has_more_keys {
             return Counts {
                 present: MAX_CREDENTIALS,
                 active: MAX_CREDENTIALS,
             };
         }
-        count(&self.access_keys, |slot| slot.active, KeySlot::present)
-    }
-
-    /// Whether the row mentions access keys beyond its two slots. Words about certificates alone do
-    /// not count.
-    #[must_use]
-    pub fn has_more_keys(&self) -> bool {
-        self.additional_credentials.as_ref().is_some_and(|info| {
-            let info = info.to_ascii_lowercase();
-            info.contains("key") || !info.contains("cert")
-        })
+        count(&self.access_keys, |slot| (slot.active, slot.last_rotated))
     }
 
     /// How many signing certificates the root user has, active and in all, where the report has
@@ -139,15 +121,18 @@ impl RootRow {
     #[must_use]
     pub fn certificate_counts(&self) -> Option<Counts> {
         let slots = self.certificates.as_ref()?;
-        Some(count(slots, |slot| slot.active, CertificateSlot::present))
+        Some(count(slots, |slot| (slot.active, slot.last_rotated)))
     }
 }
 
-fn count<T>(slots: &[T; 2], active: impl Fn(&T) -> bool, present: impl Fn(&T) -> bool) -> Counts {
-    Counts {
-        active: slots.iter().map(|slot| u8::from(active(slot))).sum(),
-        present: slots.iter().map(|slot| u8::from(present(slot))).sum(),
+/// Counts slots, each read as whether it is active and when it was last rotated.
+fn count<T>(slots: &[T; 2], read: impl Fn(&T) -> (bool, Option<Timestamp>)) -> Counts {
+    let mut counts = Counts::NONE;
+    for (active, last_rotated) in slots.iter().map(read) {
+        counts.active += u8::from(active);
+        counts.present += u8::from(active || last_rotated.is_some());
     }
+    counts
 }
 
 /// The row of an IAM user.

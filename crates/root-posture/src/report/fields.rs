@@ -46,27 +46,18 @@ pub(super) fn root_row(record: &ByteRecord, columns: &Columns) -> Result<RootRow
             [Some(_), Some(_)] => Some(certificates(record, columns)?),
             _ => None,
         },
-        additional_credentials: additional_credentials(record, columns.additional_credentials),
+        has_more_keys: mentions_keys(record, columns.additional_credentials),
     })
 }
 
-/// The text of the column, unless it is empty, in any encoding. Cut to the length of a log line, around
-/// the word that decides what it means.
-fn additional_credentials(record: &ByteRecord, column: Option<Column>) -> Option<String> {
-    const LONGEST: usize = 200;
-    let bytes = field(record, column?).trim_ascii();
-    if is_empty(bytes) {
-        return None;
-    }
-    let text = String::from_utf8_lossy(bytes);
-    let words = text.to_ascii_lowercase();
-    let word = words.find("key").or_else(|| words.find("cert"));
-    let start = match word {
-        Some(word) if word > LONGEST / 2 && text.len() > LONGEST => word - LONGEST / 2,
-        _ => 0,
+/// Whether a text in any encoding mentions access keys. Words about certificates alone do not count.
+fn mentions_keys(record: &ByteRecord, column: Option<Column>) -> bool {
+    let Some(column) = column else {
+        return false;
     };
-    let kept = &text[text.floor_char_boundary(start)..];
-    Some(kept.chars().take(LONGEST).collect())
+    let bytes = field(record, column).trim_ascii();
+    let words = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    !is_empty(bytes) && (words.contains("key") || !words.contains("cert"))
 }
 
 pub(super) fn user_row(record: &ByteRecord, columns: &Columns) -> Result<(Owner, UserRow), Flaw> {

@@ -7,7 +7,7 @@ use super::columns::Columns;
 use super::content::{CredentialReport, RootRow, UserRow};
 use super::error::{Flaw, ReportError};
 use super::fields::{self, Owner};
-use super::rows::{ROOT, Row, Rows, line_at};
+use super::rows::{ROOT, Row, rows};
 use crate::ids::{AccountId, Partition};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -30,25 +30,29 @@ pub fn parse(
     partition: Partition,
 ) -> Result<CredentialReport, ReportError> {
     let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
-    let mut rows = Rows::new(content);
-    let columns = {
-        let header = rows.next().ok_or_else(|| Flaw::Empty.on(1))?;
-        header_columns(&header).map_err(|flaw| flaw.on(line_at(content, header.span.start)))?
-    };
+    let mut rows = rows(content);
+    let header = rows.next().ok_or_else(|| Flaw::Empty.on(1))?;
+    let columns = Columns::find(&header.fields).map_err(|flaw| flaw.on(header.line))?;
+    if !header.quotes_in_order {
+        return Err(Flaw::Quotes.on(header.line));
+    }
+    let mut last_line = header.line;
     let mut root: Option<Root> = None;
     let mut users = Users::default();
-    while let Some(row) = rows.next() {
-        if fields::field(row.fields, columns.user) != ROOT {
-            users.add(user_of(&row, content, &columns));
+    for row in rows {
+        last_line = row.line;
+        if fields::field(&row.fields, columns.user) != ROOT {
+            match user_of(&row, &columns) {
+                Ok(user) => users.rows.push(user),
+                Err(_) => users.skipped += 1,
+            }
             continue;
         }
-        let line = line_at(content, row.span.start);
         if let Some(Root { line: first, .. }) = root {
-            return Err(Flaw::SecondRootRow { first }.on(line));
+            return Err(Flaw::SecondRootRow { first }.on(row.line));
         }
-        root = Some(root_of(&row, content, &columns, expected, line)?);
+        root = Some(root_of(&row, &columns, expected)?);
     }
-    let last_line = line_at(content, content.len());
     let root_owner = root.as_ref().map(|root| root.owner);
     let Some(owner) = root_owner.or_else(|| users.owner(expected)) else {
         // Not one row could be parsed: in aws-cn an account need not have an IAM user either.
@@ -76,75 +80,53 @@ struct Root {
 /// The IAM users whose rows could be parsed, and how many could not.
 #[derive(Default)]
 struct Users {
-    /// In the order of `rows`. The account of the report may be known only at its end.
-    owners: Vec<Owner>,
-    rows: Vec<UserRow>,
+    /// With their owners: the account of the report may be known only at its end.
+    rows: Vec<(Owner, UserRow)>,
     skipped: usize,
 }
 
 impl Users {
-    fn add(&mut self, user: Result<(Owner, UserRow), Flaw>) {
-        if let Ok((owner, row)) = user {
-            self.owners.push(owner);
-            self.rows.push(row);
-        } else {
-            self.skipped += 1;
-        }
-    }
-
     /// The account of a report without a root row: the expected one if any user belongs to it.
     fn owner(&self, expected: Option<AccountId>) -> Option<Owner> {
-        let mut owners = self.owners.iter();
-        let found = owners.find(|owner| Some(owner.account) == expected);
-        found.or(self.owners.first()).copied()
+        let mut owners = self.rows.iter().map(|(owner, _)| *owner);
+        let first = owners.clone().next();
+        owners
+            .find(|owner| Some(owner.account) == expected)
+            .or(first)
     }
 
     fn into_report(
-        mut self,
+        self,
         account: AccountId,
         partition: Partition,
         root: Option<RootRow>,
     ) -> CredentialReport {
         let all = self.rows.len();
-        let mut owners = self.owners.iter();
-        self.rows
-            .retain(|_| owners.next().is_some_and(|owner| owner.account == account));
+        let own = self.rows.into_iter();
+        let own = own.filter(|(owner, _)| owner.account == account);
+        let users: Vec<UserRow> = own.map(|(_, row)| row).collect();
         CredentialReport {
             account,
             partition,
             root,
-            rows_skipped: self.skipped + (all - self.rows.len()),
-            users: self.rows,
+            rows_skipped: self.skipped + (all - users.len()),
+            users,
         }
     }
 }
 
-fn header_columns(header: &Row<'_>) -> Result<Columns, Flaw> {
-    let columns = Columns::find(header.fields)?;
-    if header.quotes_in_order {
-        Ok(columns)
-    } else {
-        Err(Flaw::Quotes)
-    }
-}
-
-fn root_of(
-    row: &Row<'_>,
-    content: &[u8],
-    columns: &Columns,
-    expected: Option<AccountId>,
-    line: u64,
-) -> Result<Root, ReportError> {
-    check_shape(row, content, columns).map_err(|flaw| flaw.on(line))?;
-    let owner = fields::root_owner(row.fields, columns).map_err(|flaw| flaw.on(line))?;
+fn root_of(row: &Row, columns: &Columns, expected: Option<AccountId>) -> Result<Root, ReportError> {
+    let line = row.line;
+    check_shape(row, columns).map_err(|flaw| flaw.on(line))?;
+    let owner = fields::root_owner(&row.fields, columns).map_err(|flaw| flaw.on(line))?;
     check_account(owner, expected)?;
-    let row = fields::root_row(row.fields, columns).map_err(|flaw| flaw.on(line))?;
+    let row = fields::root_row(&row.fields, columns).map_err(|flaw| flaw.on(line))?;
     Ok(Root { line, owner, row })
 }
 
-fn user_of(row: &Row<'_>, content: &[u8], columns: &Columns) -> Result<(Owner, UserRow), Flaw> {
-    check_shape(row, content, columns)?;
-    fields::user_row(row.fields, columns)
+fn user_of(row: &Row, columns: &Columns) -> Result<(Owner, UserRow), Flaw> {
+    check_shape(row, columns)?;
+    fields::user_row(&row.fields, columns)
 }
 
 fn check_account(owner: Owner, expected: Option<AccountId>) -> Result<(), ReportError> {
@@ -159,7 +141,7 @@ fn check_account(owner: Owner, expected: Option<AccountId>) -> Result<(), Report
 
 /// Whether the row is whole: it has the fields of the header, none is cut off, and any beyond them are
 /// empty.
-fn check_shape(row: &Row<'_>, content: &[u8], columns: &Columns) -> Result<(), Flaw> {
+fn check_shape(row: &Row, columns: &Columns) -> Result<(), Flaw> {
     if !row.quotes_in_order {
         return Err(Flaw::Quotes);
     }
@@ -172,8 +154,7 @@ fn check_shape(row: &Row<'_>, content: &[u8], columns: &Columns) -> Result<(), F
     }
     // AWS writes N/A where there is nothing, and no line end after the last row: a last row that
     // ends with a comma has lost its last field, which may be the time that shows an inactive key.
-    let at_end = row.span.end == content.len() && content.ends_with(b",");
-    if at_end && found == columns.count && columns.last_is_read {
+    if row.ends_with_comma && found == columns.count && columns.last_is_read {
         return Err(Flaw::Torn);
     }
     Ok(())

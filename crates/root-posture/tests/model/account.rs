@@ -62,7 +62,7 @@ impl State {
         only(topics, |topic| all.get(topic))
     }
 
-    /// A key is born active, so nothing absent becomes inactive.
+    /// A key is created active, so an absent one never becomes inactive.
     fn apply(&mut self, change: Change) {
         let set = |slot: &mut Credential, to| {
             *slot = match (*slot, to) {

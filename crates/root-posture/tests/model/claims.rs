@@ -60,9 +60,9 @@ impl Claims<'_> {
         if self.failed_for_good(LiveSource::List, refuted_by) {
             return 0;
         }
-        let standing = list.unsettled().iter();
-        let standing = standing.filter(|it| !self.is_superseded(it.last));
-        standing
+        let claims = list.unsettled().iter();
+        let claims = claims.filter(|it| !self.is_superseded(it.last));
+        claims
             .map(|it| self.shown.pick(it.value))
             .max()
             .unwrap_or(0)

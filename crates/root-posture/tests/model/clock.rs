@@ -1,5 +1,5 @@
 //! A virtual clock: the true time, the wall clock, which steps, and the process's own clock, which
-//! starts anew with each process. It never reads a real one.
+//! starts again with each process. It never reads a real one.
 
 use root_posture::{Moment, Timestamp};
 

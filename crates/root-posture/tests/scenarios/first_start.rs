@@ -37,7 +37,7 @@ fn a_first_start_exports_nothing_before_every_source_answered_or_failed() {
         &[
             ("the list explains the summary", "S1 = ? | K1/0 = 0"),
             ("the list fails", "S1 = ? | Kx = 1"),
-            ("nobody answers", "Sx = ? | Kx = ? | S0 = 0"),
+            ("no source answers", "Sx = ? | Kx = ? | S0 = 0"),
         ],
     );
     check(
@@ -77,7 +77,7 @@ fn a_source_that_is_no_longer_in_use_counts_as_failed() {
             "K1/0 = 0 | K1/0 = 0 | @82 R1/1 = 0 | @90 use:SR = 1",
         ),
         (
-            "one that comes back is awaited by nobody",
+            "nothing waits for one that comes back",
             "S0 = 0 | use:S = 0 | use:SKR = 0 | K1/1 = 1",
         ),
         (

@@ -36,7 +36,7 @@ fn one_answer_raises_and_two_lower() {
              | K1/1 = 1 | K0/0 = 1 | K0/0 = 0",
         ),
         (
-            "a silence longer than 17 minutes starts the count anew",
+            "a silence longer than 17 minutes starts the count again",
             "K1/1 = 1 | K1/1 = 1 | @120 K0/0 = 1 | @1141 K0/0 = 1 | @1201 K0/0 = 0",
         ),
         (
@@ -102,7 +102,7 @@ fn a_failing_live_source_loses_its_claim_to_two_answers_of_the_other() {
             "S1 K1/1 = 1 | S0 = 1 | @90 Kx = 1 | @120 S0 = 0",
         ),
         (
-            "one that hangs delays nobody's rise",
+            "one that hangs delays no rise",
             "S0 K0/0 = 0 | S0 K0/0 = 0 | @120 S1 = 1 | @150 Kx = 1",
         ),
         (

@@ -76,7 +76,7 @@ fn a_report_counts_until_two_later_answers_refute_it() {
 fn a_report_is_held_while_a_live_source_that_confirmed_less_still_answers() {
     counted(&[
         (
-            "the list fails before it, and outvotes nobody",
+            "the list fails before it, and outvotes no source",
             "K1/0 = 0 | K1/0 = 0 | Kx = 0 | @142 R1/1~2 = 1",
         ),
         (

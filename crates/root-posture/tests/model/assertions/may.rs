@@ -155,10 +155,10 @@ fn is_refuted(step: &Step, topic: Topic) -> bool {
         .is_some_and(|(report, _)| against.any(|twice| twice >= report.received))
 }
 
-/// A page for a key that was at no time active since the newest list or report before what a summary
-/// tells of is only made in the cases that are known: at a first start, where there is none before,
-/// for a stale count after the summary's own none where there is no list to ask, and for a key that
-/// went while nothing was polled for a quarter of an hour.
+/// A key that a summary counts pages although it was never active, since the newest list or report
+/// before that answer, only in the known cases: at a first start, where there is no list or report
+/// before; for a stale count after the summary's own none, without a list that answers; and for a key
+/// that was deleted while nothing was polled for 15 minutes.
 pub fn no_page_for_what_never_was(step: &Step) -> Check {
     let shown = Shown::active(Topic::Keys);
     let is_new = shown.alarm(&step.before) == 0 && shown.alarm(&step.after) > 0;
@@ -174,14 +174,14 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
     let is_known_case = |nth: u8| {
         let mut counted = arrival().filter(is_count).rev();
         let counted = counted.find(|arrival| count(arrival) >= nth)?.content_at?;
-        let told = finer().filter_map(|arrival| arrival.content_at);
-        let told_before = told.filter(|told| *told < counted).max();
-        let since = told_before.unwrap_or(counted) - 15 * MINUTE;
+        let described = finer().filter_map(|arrival| arrival.content_at);
+        let before = described.filter(|at| *at < counted).max();
+        let since = before.unwrap_or(counted) - 15 * MINUTE;
         let truth = world.clock.truth();
         let was_active = world.account.most_active(Topic::Keys, since, truth) > 0;
-        // Nobody knows how a key was of which only a summary tells, from before the first list or
+        // The status of a key is unknown that only a summary has counted, before the first list or
         // report.
-        let is_first = told_before.is_none() && finer().all(|arrival| count(arrival) < nth);
+        let is_first = before.is_none() && finer().all(|arrival| count(arrival) < nth);
         Some(was_active || is_first)
     };
     // A stale "1" of a summary after its own confirmed none, and no list to ask.
@@ -196,12 +196,12 @@ pub fn no_page_for_what_never_was(step: &Step) -> Check {
             Some(Source::CredentialReport) => !has_said_none && count(arrival) >= nth,
             _ => count(arrival) >= nth,
         };
-        let told = arrival().filter(explains).filter_map(|it| it.content_at);
+        let explained = arrival().filter(explains).filter_map(|it| it.content_at);
         let counted = arrival().filter(is_count).filter_map(Arrival::date).max()?;
-        // The times on answers are whole seconds, and up to half a minute after the asking.
+        // The times on answers are whole seconds, and up to half a minute after the request.
         let window = Duration::from_secs(15 * 60 - 31);
-        let told = told.max().map(|at| Clock::date(at).plus(window));
-        Some(told.map_or(has_said_none, |told| told <= counted))
+        let until = explained.max().map(|at| Clock::date(at).plus(window));
+        Some(until.map_or(has_said_none, |until| until <= counted))
     };
     let is_known = (1..=MAX_CREDENTIALS)
         .flat_map(|nth| [is_known_case(nth), is_explained_no_more(nth)])
@@ -261,8 +261,8 @@ pub fn the_truth_attracts(step: &Step) -> Check {
     Ok(())
 }
 
-/// A key that is shown becomes none only where a source said so twice, or in a report clearly later;
-/// or where nobody but a summary had counted it.
+/// A key becomes none only where a source said so twice, or by a report that is clearly later, or where
+/// only a summary had counted it.
 pub fn a_zero_after_a_key_has_a_reason(step: &Step) -> Check {
     for shown in Shown::ALL {
         let is_gone = shown.alarm(&step.before) > 0 && shown.alarm(&step.after) == 0;

@@ -81,8 +81,8 @@ pub fn a_claim_counts_until_it_is_refuted(step: &Step) -> Check {
     Ok(())
 }
 
-/// A list that says the same twice, that did not fail since and that nobody contradicts is what is
-/// shown.
+/// A list that gave the same answer twice, has not failed since and is not contradicted decides the
+/// value.
 pub fn a_settled_list_decides(step: &Step) -> Check {
     let log = &step.world.log;
     for topic in Topic::ALL {
