@@ -136,12 +136,12 @@ impl Call {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let settings = &self.aws.0.settings;
+        let caller = &self.aws.0.settings.caller;
         let call = FailedCall {
             operation: self.operation,
             region: &self.region,
-            region_from: if self.region == settings.region {
-                &settings.region_from
+            region_from: if self.region == caller.region {
+                &caller.region_from
             } else {
                 "the account's own"
             },
@@ -158,7 +158,9 @@ impl Call {
         let took = aws.clock.moment().since(self.asked);
         let outcome = outcome.map_err(|failure| failure.reason);
         let Operation { service, name } = self.operation;
-        aws.observer.record(service, name, outcome, took);
+        if let Some(observe) = &aws.observer {
+            observe(service, name, outcome, took);
+        }
     }
 
     /// How far AWS's clock is ahead of the local one, in seconds.

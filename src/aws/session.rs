@@ -64,19 +64,20 @@ pub(super) enum Denial {
 }
 
 impl<'a> Signer<'a> {
-    /// The caller, in a Region where a denial means a revoked session.
-    pub fn caller(region: &'a str) -> Self {
-        let denial = Denial::OfSession;
+    /// The caller, in its own Region.
+    pub fn caller(aws: &'a Aws, denial: Denial) -> Self {
+        let region = &aws.0.settings.caller.region;
         Self::Caller { region, denial }
     }
 }
 
 impl Aws {
     /// sts:GetCallerIdentity: the identity of the caller.
-    pub async fn caller(&self, region: &str) -> Result<Identity, Failure> {
+    pub async fn caller(&self) -> Result<Identity, Failure> {
+        let region = &self.0.settings.caller.region;
         let call = |session| async move { self.identity(region, &session).await };
-        self.with_session(Signer::caller(region), GET_CALLER_IDENTITY, call)
-            .await
+        let signer = Signer::caller(self, Denial::OfSession);
+        self.with_session(signer, GET_CALLER_IDENTITY, call).await
     }
 
     /// Makes one call, and reads its answer with `read`.
@@ -137,8 +138,13 @@ impl Aws {
                 ),
             };
             let sources = self.0.sources.as_ref().filter(|_| depends_on_files);
-            let slot = Slot::new(name, self.0.clock.clone(), self.0.settings.timeout);
-            Arc::new(slot.watching(sources.map(Sources::watch)))
+            let watch = sources.map(Sources::watch);
+            Arc::new(Slot::new(
+                name,
+                &self.0.clock,
+                self.0.settings.timeout,
+                watch,
+            ))
         });
         Arc::clone(slot)
     }
@@ -155,8 +161,8 @@ impl Aws {
     /// Opens the caller's session.
     fn open_caller(self) -> Opening {
         Box::pin(async move {
-            let profile = self.0.settings.profile.as_deref();
-            self.read_credentials(&self.0.settings.region, profile)
+            let caller = &self.0.settings.caller;
+            self.read_credentials(&caller.region, caller.profile.as_deref())
                 .await
         })
     }

@@ -28,13 +28,11 @@ struct Bench {
 
 async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
     let settings = Settings {
-        region: "us-east-1".to_owned(),
-        region_from: "a test".to_owned(),
-        profile: None,
+        caller: crate::config::Aws::default(),
         timeout: TIMEOUT,
         stand_in: Some(endpoint_url),
     };
-    Aws::new(&settings, Arc::new(()), clock).await
+    Aws::new(&settings, None, clock).await
 }
 
 fn hub() -> aws_simulator::AccountId {
@@ -251,7 +249,7 @@ async fn a_failed_operation_of_a_root_session_has_no_effect_on_the_others() {
 async fn the_features_are_those_that_iam_lists() {
     let bench = Bench::start().await;
     let features = async || {
-        let features = bench.aws.organizations_features("us-east-1").await;
+        let features = bench.aws.organizations_features().await;
         features.map_err(|failure| failure.reason)
     };
     let both = |on| RootFeatures {

@@ -2,7 +2,6 @@
 //! checked here.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,12 +86,6 @@ pub enum LogFormat {
     Logfmt,
     /// One JSON object.
     Json,
-}
-
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(LOG_FORMATS[*self as usize])
-    }
 }
 
 /// `[reload]`
