@@ -19,7 +19,7 @@ use super::credentials::{Sources, checked, last_four};
 use super::hint::is_explained_by_region;
 use super::operation::Operation;
 use super::slot::{Previous, Session, SessionKind, Slot};
-use crate::account::{Access, Account, AccountId, Partition, Secret};
+use crate::account::{Access, Account, AccountId, Secret};
 use crate::clock::{Timestamp, timestamp};
 use crate::failure::{Failure, Reason};
 
@@ -209,8 +209,8 @@ impl Aws {
         })
     }
 
-    /// Opens a root session with this task policy, and verifies that it belongs to the account. It
-    /// is kept in no slot.
+    /// Opens a root session with this task policy, and verifies that it belongs to the account. No
+    /// slot holds it.
     pub(super) async fn open_root(
         &self,
         account: &Account,
@@ -243,8 +243,8 @@ impl Aws {
         }
     }
 
-    /// The session with its account. Credentials without an end are read again and again: STS is
-    /// asked only when they change.
+    /// The session with its account. Credentials without an end are read every few minutes: STS is
+    /// called only when they changed.
     async fn with_account(
         &self,
         region: &str,
@@ -349,7 +349,8 @@ impl Aws {
 
     /// sts:AssumeRoot with the caller's session and a task policy.
     ///
-    /// Source: STS API Reference, `AssumeRoot`; only Regional endpoints know it.
+    /// Sources: STS API Reference, `AssumeRoot`, which only Regional endpoints know; IAM User Guide,
+    /// "Perform a privileged task on an AWS Organizations member account".
     async fn assume_root(
         &self,
         account: &Account,
@@ -357,7 +358,10 @@ impl Aws {
         denial: Denial,
     ) -> Result<Session, Failure> {
         let target = &account.id.to_string();
-        let policy = &task_policy(account.partition(), task);
+        let policy = &format!(
+            "arn:{}:iam::aws:policy/root-task/{task}",
+            account.partition()
+        );
         let request = |clients: &Clients| {
             let request = clients.sts.assume_root().target_principal(target);
             request
@@ -446,13 +450,6 @@ where
         slot.record_success(operation);
     }
     result
-}
-
-/// The ARN of a task policy.
-///
-/// Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
-fn task_policy(partition: Partition, name: &str) -> String {
-    format!("arn:{partition}:iam::aws:policy/root-task/{name}")
 }
 
 /// Says what to do about a refused sts:AssumeRoot.

@@ -21,8 +21,8 @@ use crate::failure::{Failure, Reason};
 /// How long credentials without an end are used before they are read again: files change.
 const UNDATED_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// How long a failure is the answer to everyone who needs the session: thousands of accounts may
-/// depend on one provider that is down.
+/// How long a failure to open a session is returned without another attempt: thousands of accounts
+/// may depend on one provider that is down.
 const FAILURE_LASTS: Duration = Duration::from_millis(500);
 
 /// The longest pause between two attempts to renew a session that is still valid.

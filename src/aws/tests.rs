@@ -92,8 +92,8 @@ fn account() -> Account {
 }
 
 /// The value of an answer, or the reason of the failure.
-async fn value<T>(asked: impl Future<Output = Result<Answer<T>, Failure>>) -> Result<T, Reason> {
-    let answer = tokio::time::timeout(BOUND, asked).await.expect("in time");
+async fn value<T>(call: impl Future<Output = Result<Answer<T>, Failure>>) -> Result<T, Reason> {
+    let answer = tokio::time::timeout(BOUND, call).await.expect("in time");
     answer
         .map(|answer| answer.value)
         .map_err(|failure| failure.reason)
@@ -191,13 +191,12 @@ async fn an_answer_has_the_times_of_its_request_and_receipt() {
     let slow = FaultKind::Delay(Duration::from_millis(50));
     bench.world.fault(Fault::new(slow).on("GetAccountSummary"));
     let aws = bench.aws.clone();
-    let asked =
-        tokio::spawn(async move { aws.account_summary(&account(), SessionKind::Own).await });
+    let call = tokio::spawn(async move { aws.account_summary(&account(), SessionKind::Own).await });
     bench.until_called("GetAccountSummary", 2).await;
     bench.hand.advance(SECOND * 3);
-    let answer = asked.await.unwrap().unwrap();
-    assert_eq!(answer.asked, Moment::default() + MINUTE);
-    assert_eq!(answer.received, answer.asked + SECOND * 3);
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!(answer.requested, Moment::default() + MINUTE);
+    assert_eq!(answer.received, answer.requested + SECOND * 3);
     assert_eq!(answer.skew, Some(-3));
 }
 

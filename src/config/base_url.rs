@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn slashes_at_the_end_are_removed() {
-        for (text, kept) in [
+        for (text, expected) in [
             (
                 "https://exporter.example.com",
                 "https://exporter.example.com",
@@ -73,7 +73,7 @@ mod tests {
                 "https://example.com/aws/root",
             ),
         ] {
-            assert_eq!(text.parse::<BaseUrl>().unwrap().as_str(), kept);
+            assert_eq!(text.parse::<BaseUrl>().unwrap().as_str(), expected);
         }
     }
 

@@ -151,7 +151,7 @@ pub struct State {
 /// `[aws]`
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault)]
 pub struct Aws {
-    /// The Region where STS is asked: the setting, else `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+    /// The Region whose STS identifies the caller: the setting, else `AWS_REGION`, `AWS_DEFAULT_REGION`, the
     /// profile's, the instance's.
     #[default = "us-east-1"]
     pub region: String,

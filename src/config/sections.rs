@@ -243,50 +243,40 @@ fn check_staleness(
     sources: &Sources,
     organization: &Organization,
 ) {
-    let shown = humantime::format_duration;
-    let Refresh {
-        interval,
-        max_staleness,
-        max_live_staleness,
-        ..
-    } = *refresh;
+    let shown = |duration| format!("\"{}\"", humantime::format_duration(duration));
+    let interval = shown(refresh.interval);
+    let staleness = shown(refresh.max_staleness);
+    let live_staleness = shown(refresh.max_live_staleness);
     // The error is about the first of two settings, if that is set.
     let fail = |first, second, problem| {
         let key = table.get(first).map_or(second, |_| first);
         table.fail(key, problem);
     };
     let live = sources.account_summary || organization.uses_root_sessions();
-    if live && interval >= max_live_staleness {
+    if live && refresh.interval >= refresh.max_live_staleness {
         let problem = format!(
-            "an interval of \"{}\" is not below a max_live_staleness of \"{}\": every zero would \
-             be withdrawn before the next poll; lower the interval below \"{}\", or raise \
-             max_live_staleness above \"{}\"",
-            shown(interval),
-            shown(max_live_staleness),
-            shown(max_live_staleness),
-            shown(interval),
+            "an interval of {interval} is not below a max_live_staleness of {live_staleness}: every \
+             zero would be withdrawn before the next poll; lower the interval below \
+             {live_staleness}, or raise max_live_staleness above {interval}"
         );
         fail("interval", "max_live_staleness", problem);
     }
     // No root session enters the caller's own account, the management account or a listed one.
     let report_alone = sources.credential_report && !sources.account_summary;
-    if report_alone && max_staleness < LEAST_BETWEEN_REPORTS {
+    if report_alone && refresh.max_staleness < LEAST_BETWEEN_REPORTS {
         let problem = format!(
-            "\"{}\" is too short where credential reports are the only source, of which AWS makes \
-             one every 4 hours; the least is \"{}\", unless sources.account_summary is true",
-            shown(max_staleness),
-            shown(LEAST_BETWEEN_REPORTS),
+            "{staleness} is too short where credential reports are the only source, of which AWS \
+             makes one every 4 hours; the least is {}, unless sources.account_summary is true",
+            shown(LEAST_BETWEEN_REPORTS)
         );
         fail("max_staleness", "max_staleness", problem);
     }
-    let ten = interval * LEAST_INTERVALS;
-    if live && max_staleness < ten {
+    let ten = refresh.interval * LEAST_INTERVALS;
+    if live && refresh.max_staleness < ten {
         let problem = format!(
-            "a max_staleness of \"{}\" is less than ten intervals of \"{}\": a few polls that fail \
-             would withdraw every zero; the least is \"{}\", unless the interval is shorter",
-            shown(max_staleness),
-            shown(interval),
-            shown(ten),
+            "a max_staleness of {staleness} is less than ten intervals of {interval}: a few polls \
+             that fail would withdraw every zero; the least is {}, unless the interval is shorter",
+            shown(ten)
         );
         fail("max_staleness", "interval", problem);
     }

@@ -91,7 +91,7 @@ struct Progress {
     labelled: Moment,
 }
 
-/// When a question is asked next.
+/// When a question is due.
 #[derive(Debug, SmartDefault)]
 struct Plan {
     /// `None` until the answer arrives.
@@ -189,13 +189,12 @@ impl Discovery {
         let now = self.clock.moment();
         let config = &self.desired.config;
         let interval = config.organization.interval;
-        let aws = || self.aws.clone();
         let asking = &mut self.asking;
         if !config.organization.enabled && !config.accounts.is_empty() {
             return None;
         }
         if self.caller.take_due(now) {
-            let aws = aws();
+            let aws = self.aws.clone();
             asking.spawn(async move { Answered::Caller(aws.caller().await) });
         }
         if !config.organization.enabled {
@@ -208,19 +207,19 @@ impl Discovery {
             (None, None, Some(listed)) => listed + interval,
         };
         if list_due <= now && progress.list.take_due(now) {
-            let aws = aws();
+            let aws = self.aws.clone();
             let reader = progress.reader.get_or_insert_default();
             let token = reader.token().map(str::to_owned);
             asking.spawn(async move { Answered::Page(aws.list_accounts(token.as_deref()).await) });
         }
         if progress.features.take_due(now) {
-            let aws = aws();
+            let aws = self.aws.clone();
             asking.spawn(async move { Answered::Features(aws.organizations_features().await) });
         }
         while progress.tags.due().is_some_and(|due| due <= now)
             && let Some(id) = progress.tags.next()
         {
-            let aws = aws();
+            let aws = self.aws.clone();
             asking.spawn(async move { Answered::Tags(id, aws.account_tags(id).await) });
         }
         let list_due = progress.list.due.map(|due| due.max(list_due));

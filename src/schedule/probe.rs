@@ -183,7 +183,7 @@ fn live<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> (Find
 fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answer {
     Answer {
         source,
-        asked: answer.asked,
+        asked: answer.requested,
         date: answer.date,
         values,
     }

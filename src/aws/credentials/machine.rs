@@ -1,4 +1,4 @@
-//! What this machine says about profiles, Regions and certificates. AWS itself is never asked.
+//! What this machine says about profiles, Regions and certificates. It never calls AWS.
 
 use aws_config::provider_config::ProviderConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
