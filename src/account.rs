@@ -55,7 +55,7 @@ pub struct Account {
     pub id: AccountId,
     /// Its name for people; empty where it has none.
     pub name: String,
-    /// The Region that is asked. The partition follows from it.
+    /// The Region that its calls go to. The partition follows from it.
     pub region: String,
     /// The credentials with which its report and summary are read; `None` where only root sessions
     /// read it.

@@ -5,10 +5,26 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray as _;
 
 /// Why a call or a probe failed. These are the values of the label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// AWS throttled the call.
     Throttled,
@@ -40,46 +56,12 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 13] = [
-        Self::Throttled,
-        Self::AccessDenied,
-        Self::Credentials,
-        Self::AssumeRole,
-        Self::Timeout,
-        Self::Network,
-        Self::Service,
-        Self::LimitExceeded,
-        Self::ReportPending,
-        Self::ReportMalformed,
-        Self::AccountMismatch,
-        Self::Unsupported,
-        Self::Other,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The value of the label `reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::AccessDenied => "access_denied",
-            Self::Credentials => "credentials",
-            Self::AssumeRole => "assume_role",
-            Self::Timeout => "timeout",
-            Self::Network => "network",
-            Self::Service => "service",
-            Self::LimitExceeded => "limit_exceeded",
-            Self::ReportPending => "report_pending",
-            Self::ReportMalformed => "report_malformed",
-            Self::AccountMismatch => "account_mismatch",
-            Self::Unsupported => "unsupported",
-            Self::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 

@@ -102,7 +102,7 @@ fn each_runbook_of_an_unreadable_account_says_what_to_do_about_each_reason() {
     for finding in [Finding::Unreadable, Finding::Unknown, Finding::Failing] {
         let alert = finding.alert();
         let text = read(&format!("deploy/runbooks/{alert}.md"));
-        for reason in Reason::ALL {
+        for &reason in Reason::ALL {
             let name = format!("`{}`", reason.as_str());
             let row = text
                 .lines()

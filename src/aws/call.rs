@@ -26,7 +26,7 @@ pub struct Answer<T> {
     /// How far AWS's clock is ahead of the local one, in seconds; `None` without a `Date` header.
     pub skew: Option<i64>,
     /// When the request was sent. The answer may know nothing later.
-    pub asked: Moment,
+    pub requested: Moment,
     /// When it was received.
     pub received: Moment,
 }
@@ -38,7 +38,7 @@ impl<T> Answer<T> {
             value: read(self.value),
             date: self.date,
             skew: self.skew,
-            asked: self.asked,
+            requested: self.requested,
             received: self.received,
         }
     }
@@ -56,7 +56,7 @@ struct Call {
     region: String,
     /// The last four characters of the access key.
     key: String,
-    asked: Moment,
+    requested: Moment,
     response: ResponseFacts,
 }
 
@@ -74,7 +74,7 @@ impl Aws {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: Error + 'static,
     {
-        let asked = self.0.clock.moment();
+        let requested = self.0.clock.moment();
         // The SDK's future takes 20 KB, which every future that awaits it would hold as well.
         let send = || Box::pin(current_call::with(session.credentials.clone(), request()));
         let (mut result, mut response) = send().await;
@@ -86,7 +86,7 @@ impl Aws {
             operation,
             region: region.to_owned(),
             key: last_four(session.credentials.access_key_id()),
-            asked,
+            requested,
             response,
         };
         Sent { call, result }
@@ -136,12 +136,12 @@ impl Call {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let settings = &self.aws.0.settings;
+        let caller = &self.aws.0.settings.caller;
         let call = FailedCall {
             operation: self.operation,
             region: &self.region,
-            region_from: if self.region == settings.region {
-                &settings.region_from
+            region_from: if self.region == caller.region {
+                &caller.region_from
             } else {
                 "the account's own"
             },
@@ -155,10 +155,12 @@ impl Call {
 
     fn count(&self, outcome: Result<(), &Failure>) {
         let aws = &self.aws.0;
-        let took = aws.clock.moment().since(self.asked);
+        let took = aws.clock.moment().since(self.requested);
         let outcome = outcome.map_err(|failure| failure.reason);
         let Operation { service, name } = self.operation;
-        aws.observer.record(service, name, outcome, took);
+        if let Some(observe) = &aws.observer {
+            observe(service, name, outcome, took);
+        }
     }
 
     /// How far AWS's clock is ahead of the local one, in seconds.
@@ -173,7 +175,7 @@ impl Call {
             value,
             date: self.response.date.unwrap_or_else(|| clock.now()),
             skew: self.skew(),
-            asked: self.asked,
+            requested: self.requested,
             received: clock.moment(),
         }
     }

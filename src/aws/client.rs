@@ -22,34 +22,19 @@ use super::current_call::FromCurrentCall;
 use super::slot::{SessionKind, Slot};
 use crate::account::AccountId;
 use crate::clock::Clock;
+use crate::config;
 use crate::failure::Reason;
 
-/// Counts the calls to AWS. `()` counts none.
-pub trait CallObserver: Send + Sync {
-    /// Records that a call ended. `service` is `iam`, `sts` or `organizations`.
-    fn record(
-        &self,
-        service: &'static str,
-        operation: &'static str,
-        outcome: Result<(), Reason>,
-        took: Duration,
-    );
-}
-
-impl CallObserver for () {
-    fn record(&self, _: &'static str, _: &'static str, _: Result<(), Reason>, _: Duration) {}
-}
+/// Counts a call that ended, by its service (`iam`, `sts` or `organizations`), its operation, its
+/// outcome, and the time it took.
+pub type CallObserver =
+    Box<dyn Fn(&'static str, &'static str, Result<(), Reason>, Duration) + Send + Sync>;
 
 /// How AWS is reached.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The Region whose STS identifies the caller. The partition follows from it.
-    pub region: String,
-    /// The setting or variable that names the Region, for messages.
-    pub region_from: String,
-    /// The profile of the shared AWS files that holds the caller's credentials; `None` for the SDK's
-    /// standard chain.
-    pub profile: Option<String>,
+    /// The caller's Region and profile.
+    pub caller: config::Aws,
     /// The deadline of a probe, and of opening a session.
     pub timeout: Duration,
     /// The URL of a simulated AWS, for the demo and the tests. It accepts any credentials, and the
@@ -72,7 +57,7 @@ pub(super) struct Shared {
     /// The caller's session. Its account is not verified.
     pub caller: Arc<Slot>,
     pub sessions: Mutex<HashMap<(AccountId, SessionKind), Arc<Slot>>>,
-    pub observer: Arc<dyn CallObserver>,
+    pub observer: Option<CallObserver>,
     pub clock: Clock,
 }
 
@@ -92,7 +77,7 @@ pub(super) struct Clients {
 impl Aws {
     /// Reads the SDK's standard settings: environment and shared files. Sends nothing and reads no
     /// credentials.
-    pub async fn new(settings: &Settings, observer: Arc<dyn CallObserver>, clock: Clock) -> Self {
+    pub async fn new(settings: &Settings, observer: Option<CallObserver>, clock: Clock) -> Self {
         // Slightly less than the deadline of a probe, so that a call that hangs is counted and not
         // dropped.
         let call_timeout = settings.timeout.mul_f64(0.95);
@@ -100,10 +85,11 @@ impl Aws {
             .connect_timeout(call_timeout.min(Duration::from_secs(5)))
             .operation_timeout(call_timeout)
             .build();
-        let region = Region::new(settings.region.clone());
+        let region = Region::new(settings.caller.region.clone());
         let (sources, config) = match &settings.stand_in {
             None => {
-                let (sources, config) = Sources::load(settings.profile.as_deref(), region).await;
+                let profile = settings.caller.profile.as_deref();
+                let (sources, config) = Sources::load(profile, region).await;
                 (Some(sources), config.into_builder())
             }
             Some(url) => {
@@ -118,12 +104,13 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(FromCurrentCall))
             .identity_cache(IdentityCache::no_cache());
         config.set_app_name(AppName::new("aws-root-exporter").ok());
-        let caller = Slot::new("the caller's session", clock.clone(), settings.timeout);
+        let watch = sources.as_ref().map(Sources::watch);
+        let caller = Slot::new("the caller's session", &clock, settings.timeout, watch);
         Self(Arc::new(Shared {
             base: config.build(),
             regions: Mutex::default(),
             settings: settings.clone(),
-            caller: Arc::new(caller.watching(sources.as_ref().map(Sources::watch))),
+            caller: Arc::new(caller),
             sources,
             sessions: Mutex::default(),
             observer,

@@ -121,30 +121,14 @@ fn note(change: impl FnOnce(&mut ResponseFacts)) -> Result<(), BoxError> {
 /// which accepts no half of it.
 fn is_cut_off(body: &[u8]) -> bool {
     let body = body.trim_ascii();
-    if body.first() != Some(&b'<') {
-        return false;
-    }
-    let mut rest = body;
     // Past a declaration or a comment, to the first element.
-    let name = loop {
-        let Some(open) = rest.iter().position(|byte| *byte == b'<') else {
-            return true;
-        };
-        rest = &rest[open + 1..];
-        let length = rest
-            .iter()
-            .position(|byte| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace());
-        match (rest.first(), length) {
-            (Some(b'?' | b'!'), _) => {}
-            (_, Some(length)) => break &rest[..length],
-            (_, None) => return true,
-        }
-    };
-    let end = body
-        .strip_suffix(b">")
-        .map(<[u8]>::trim_ascii_end)
-        .and_then(|body| body.strip_suffix(name));
-    !end.is_some_and(|body| body.ends_with(b"</"))
+    let mut tags = body.split(|byte| *byte == b'<').skip(1);
+    let first = tags.find(|tag| !tag.starts_with(b"?") && !tag.starts_with(b"!"));
+    let is_end = |byte: &u8| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace();
+    let name = first.and_then(|tag| tag.split(is_end).next());
+    let end = body.strip_suffix(b">").map(<[u8]>::trim_ascii_end);
+    let before = end.and_then(|end| end.strip_suffix(name?));
+    body.starts_with(b"<") && !before.is_some_and(|before| before.ends_with(b"</"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Only the command `remediate` may use this module, which a test checks. The daemon never does, and
 //! its role may not. The session is opened for one deletion, with the task policy that allows it. Its
-//! account is verified as that of any other session, and it is not kept.
+//! account is verified as that of any other session, and no slot holds it.
 //!
 //! Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
 

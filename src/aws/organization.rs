@@ -46,8 +46,8 @@ impl Aws {
     /// organizations:DescribeOrganization: the management account of the caller's organization.
     ///
     /// Fails with the reason `unsupported` where the caller is in no organization.
-    pub async fn management_account(&self, region: &str) -> Result<AccountId, Failure> {
-        let signer = Signer::caller(region);
+    pub async fn management_account(&self) -> Result<AccountId, Failure> {
+        let signer = Signer::caller(self, Denial::OfSession);
         let request = |aws: &Clients| aws.organizations.describe_organization().send();
         let answer = self.ask(signer, DESCRIBE_ORGANIZATION, request, Sent::finish);
         let organization = answer.await?.value.organization;
@@ -62,16 +62,13 @@ impl Aws {
     /// organizations:ListAccounts: one page of the organization's accounts.
     ///
     /// Fails with the reason `unsupported` where the caller is in no organization.
-    pub async fn list_accounts(
-        &self,
-        region: &str,
-        token: Option<&str>,
-    ) -> Result<AccountPage, Failure> {
+    pub async fn list_accounts(&self, token: Option<&str>) -> Result<AccountPage, Failure> {
         let request = |aws: &Clients| {
             let request = aws.organizations.list_accounts();
             request.set_next_token(token.map(str::to_owned)).send()
         };
-        let answer = self.ask(Signer::caller(region), LIST_ACCOUNTS, request, Sent::finish);
+        let signer = Signer::caller(self, Denial::OfSession);
+        let answer = self.ask(signer, LIST_ACCOUNTS, request, Sent::finish);
         let output = answer.await?.value;
         let members = output.accounts.iter().flatten().map(member);
         Ok(AccountPage {
@@ -83,11 +80,9 @@ impl Aws {
     /// organizations:ListTagsForResource: all tags of an account.
     pub async fn account_tags(
         &self,
-        region: &str,
         account: AccountId,
     ) -> Result<BTreeMap<String, String>, Failure> {
-        let denial = Denial::OfTarget;
-        let signer = Signer::Caller { region, denial };
+        let signer = Signer::caller(self, Denial::OfTarget);
         let mut tags = BTreeMap::new();
         let mut next: Option<String> = None;
         loop {
@@ -109,9 +104,10 @@ impl Aws {
     }
 
     /// iam:ListOrganizationsFeatures: the enabled features of centralized root access.
-    pub async fn organizations_features(&self, region: &str) -> Result<RootFeatures, Failure> {
+    pub async fn organizations_features(&self) -> Result<RootFeatures, Failure> {
         let request = |aws: &Clients| aws.iam.list_organizations_features().send();
-        let answer = self.ask(Signer::caller(region), LIST_FEATURES, request, Sent::finish);
+        let signer = Signer::caller(self, Denial::OfSession);
+        let answer = self.ask(signer, LIST_FEATURES, request, Sent::finish);
         let enabled = answer.await?.value.enabled_features.unwrap_or_default();
         Ok(RootFeatures {
             credentials_management: enabled.contains(&FeatureType::RootCredentialsManagement),

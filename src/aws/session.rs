@@ -19,7 +19,7 @@ use super::credentials::{Sources, checked, last_four};
 use super::hint::is_explained_by_region;
 use super::operation::Operation;
 use super::slot::{Previous, Session, SessionKind, Slot};
-use crate::account::{Access, Account, AccountId, Partition, Secret};
+use crate::account::{Access, Account, AccountId, Secret};
 use crate::clock::{Timestamp, timestamp};
 use crate::failure::{Failure, Reason};
 
@@ -64,19 +64,20 @@ pub(super) enum Denial {
 }
 
 impl<'a> Signer<'a> {
-    /// The caller, in a Region where a denial means a revoked session.
-    pub fn caller(region: &'a str) -> Self {
-        let denial = Denial::OfSession;
+    /// The caller, in its own Region.
+    pub fn caller(aws: &'a Aws, denial: Denial) -> Self {
+        let region = &aws.0.settings.caller.region;
         Self::Caller { region, denial }
     }
 }
 
 impl Aws {
     /// sts:GetCallerIdentity: the identity of the caller.
-    pub async fn caller(&self, region: &str) -> Result<Identity, Failure> {
+    pub async fn caller(&self) -> Result<Identity, Failure> {
+        let region = &self.0.settings.caller.region;
         let call = |session| async move { self.identity(region, &session).await };
-        self.with_session(Signer::caller(region), GET_CALLER_IDENTITY, call)
-            .await
+        let signer = Signer::caller(self, Denial::OfSession);
+        self.with_session(signer, GET_CALLER_IDENTITY, call).await
     }
 
     /// Makes one call, and reads its answer with `read`.
@@ -137,8 +138,13 @@ impl Aws {
                 ),
             };
             let sources = self.0.sources.as_ref().filter(|_| depends_on_files);
-            let slot = Slot::new(name, self.0.clock.clone(), self.0.settings.timeout);
-            Arc::new(slot.watching(sources.map(Sources::watch)))
+            let watch = sources.map(Sources::watch);
+            Arc::new(Slot::new(
+                name,
+                &self.0.clock,
+                self.0.settings.timeout,
+                watch,
+            ))
         });
         Arc::clone(slot)
     }
@@ -155,8 +161,8 @@ impl Aws {
     /// Opens the caller's session.
     fn open_caller(self) -> Opening {
         Box::pin(async move {
-            let profile = self.0.settings.profile.as_deref();
-            self.read_credentials(&self.0.settings.region, profile)
+            let caller = &self.0.settings.caller;
+            self.read_credentials(&caller.region, caller.profile.as_deref())
                 .await
         })
     }
@@ -203,8 +209,8 @@ impl Aws {
         })
     }
 
-    /// Opens a root session with this task policy, and verifies that it belongs to the account. It
-    /// is kept in no slot.
+    /// Opens a root session with this task policy, and verifies that it belongs to the account. No
+    /// slot holds it.
     pub(super) async fn open_root(
         &self,
         account: &Account,
@@ -237,8 +243,8 @@ impl Aws {
         }
     }
 
-    /// The session with its account. Credentials without an end are read again and again: STS is
-    /// asked only when they change.
+    /// The session with its account. Credentials without an end are read every few minutes: STS is
+    /// called only when they changed.
     async fn with_account(
         &self,
         region: &str,
@@ -343,7 +349,8 @@ impl Aws {
 
     /// sts:AssumeRoot with the caller's session and a task policy.
     ///
-    /// Source: STS API Reference, `AssumeRoot`; only Regional endpoints know it.
+    /// Sources: STS API Reference, `AssumeRoot`, which only Regional endpoints know; IAM User Guide,
+    /// "Perform a privileged task on an AWS Organizations member account".
     async fn assume_root(
         &self,
         account: &Account,
@@ -351,7 +358,10 @@ impl Aws {
         denial: Denial,
     ) -> Result<Session, Failure> {
         let target = &account.id.to_string();
-        let policy = &task_policy(account.partition(), task);
+        let policy = &format!(
+            "arn:{}:iam::aws:policy/root-task/{task}",
+            account.partition()
+        );
         let request = |clients: &Clients| {
             let request = clients.sts.assume_root().target_principal(target);
             request
@@ -440,13 +450,6 @@ where
         slot.record_success(operation);
     }
     result
-}
-
-/// The ARN of a task policy.
-///
-/// Source: IAM User Guide, "Perform a privileged task on an AWS Organizations member account".
-fn task_policy(partition: Partition, name: &str) -> String {
-    format!("arn:{partition}:iam::aws:policy/root-task/{name}")
 }
 
 /// Says what to do about a refused sts:AssumeRoot.

@@ -21,8 +21,8 @@ use crate::failure::{Failure, Reason};
 /// How long credentials without an end are used before they are read again: files change.
 const UNDATED_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// How long a failure is the answer to everyone who needs the session: thousands of accounts may
-/// depend on one provider that is down.
+/// How long a failure to open a session is returned without another attempt: thousands of accounts
+/// may depend on one provider that is down.
 const FAILURE_LASTS: Duration = Duration::from_millis(500);
 
 /// The longest pause between two attempts to renew a session that is still valid.
@@ -76,7 +76,8 @@ pub(super) struct Slot {
     clock: Clock,
     /// How long opening may take.
     deadline: Duration,
-    /// Notices changes of the shared files; `None` where the session does not depend on them.
+    /// Notices changes of the shared files, which renew the session; `None` where it does not depend
+    /// on them.
     watch: Option<Arc<Watch>>,
 }
 
@@ -107,20 +108,19 @@ struct Failed {
 }
 
 impl Slot {
-    pub fn new(name: &'static str, clock: Clock, deadline: Duration) -> Self {
+    pub fn new(
+        name: &'static str,
+        clock: &Clock,
+        deadline: Duration,
+        watch: Option<&Arc<Watch>>,
+    ) -> Self {
         Self {
             state: Mutex::default(),
             name,
-            clock,
+            clock: clock.clone(),
             deadline,
-            watch: None,
+            watch: watch.cloned(),
         }
-    }
-
-    /// Renews the session as soon as the shared files change.
-    pub fn watching(self, watch: Option<&Arc<Watch>>) -> Self {
-        let watch = watch.cloned();
-        Self { watch, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -308,7 +308,7 @@ mod tests {
         fn new() -> Self {
             let (clock, hand) = Clock::manual(Timestamp::default());
             Self {
-                slot: Arc::new(Slot::new("a session", clock.clone(), DEADLINE)),
+                slot: Arc::new(Slot::new("a session", &clock, DEADLINE, None)),
                 clock,
                 hand,
                 opened: Arc::default(),

@@ -28,13 +28,11 @@ struct Bench {
 
 async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
     let settings = Settings {
-        region: "us-east-1".to_owned(),
-        region_from: "a test".to_owned(),
-        profile: None,
+        caller: crate::config::Aws::default(),
         timeout: TIMEOUT,
         stand_in: Some(endpoint_url),
     };
-    Aws::new(&settings, Arc::new(()), clock).await
+    Aws::new(&settings, None, clock).await
 }
 
 fn hub() -> aws_simulator::AccountId {
@@ -94,8 +92,8 @@ fn account() -> Account {
 }
 
 /// The value of an answer, or the reason of the failure.
-async fn value<T>(asked: impl Future<Output = Result<Answer<T>, Failure>>) -> Result<T, Reason> {
-    let answer = tokio::time::timeout(BOUND, asked).await.expect("in time");
+async fn value<T>(call: impl Future<Output = Result<Answer<T>, Failure>>) -> Result<T, Reason> {
+    let answer = tokio::time::timeout(BOUND, call).await.expect("in time");
     answer
         .map(|answer| answer.value)
         .map_err(|failure| failure.reason)
@@ -193,13 +191,12 @@ async fn an_answer_has_the_times_of_its_request_and_receipt() {
     let slow = FaultKind::Delay(Duration::from_millis(50));
     bench.world.fault(Fault::new(slow).on("GetAccountSummary"));
     let aws = bench.aws.clone();
-    let asked =
-        tokio::spawn(async move { aws.account_summary(&account(), SessionKind::Own).await });
+    let call = tokio::spawn(async move { aws.account_summary(&account(), SessionKind::Own).await });
     bench.until_called("GetAccountSummary", 2).await;
     bench.hand.advance(SECOND * 3);
-    let answer = asked.await.unwrap().unwrap();
-    assert_eq!(answer.asked, Moment::default() + MINUTE);
-    assert_eq!(answer.received, answer.asked + SECOND * 3);
+    let answer = call.await.unwrap().unwrap();
+    assert_eq!(answer.requested, Moment::default() + MINUTE);
+    assert_eq!(answer.received, answer.requested + SECOND * 3);
     assert_eq!(answer.skew, Some(-3));
 }
 
@@ -251,7 +248,7 @@ async fn a_failed_operation_of_a_root_session_has_no_effect_on_the_others() {
 async fn the_features_are_those_that_iam_lists() {
     let bench = Bench::start().await;
     let features = async || {
-        let features = bench.aws.organizations_features("us-east-1").await;
+        let features = bench.aws.organizations_features().await;
         features.map_err(|failure| failure.reason)
     };
     let both = |on| RootFeatures {

@@ -71,8 +71,7 @@ impl Here {
 
 impl Regions for Here {
     fn of_profile(&self, profile: Option<&str>) -> Option<FoundRegion> {
-        let (name, place) = machine::region_of_profile(profile)?;
-        Some(FoundRegion { name, place })
+        machine::region_of_profile(profile)
     }
 
     fn of_instance(&self) -> Option<FoundRegion> {

@@ -46,7 +46,7 @@ pub(super) async fn run(config: Config) -> ExitCode {
     let (region, from) = (&config.aws.region, &config.aws.region_from);
     // Writing to a string cannot fail.
     let _ = writeln!(report, "Region    {} ({})", shown(region), shown(from));
-    let caller = aws.caller(region).await;
+    let caller = aws.caller().await;
     let is_known = caller.is_ok();
     let caller = caller.map_or_else(|failure| failure.to_string(), |caller| caller.arn);
     let _ = writeln!(report, "caller    {}", shown(&caller));

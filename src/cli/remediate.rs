@@ -81,7 +81,7 @@ struct Remediation<'a> {
 
 impl Remediation<'_> {
     async fn run(&mut self) -> Result<ExitCode, Failure> {
-        let Account { id, region, .. } = &self.account;
+        let id = &self.account.id;
         let partition = self.account.partition();
         if !partition.has_root_credentials() {
             self.none_deleted("the account has no root user credentials");
@@ -90,9 +90,9 @@ impl Remediation<'_> {
                  nothing to do.\n"
             )));
         }
-        let caller = self.aws.caller(region).await?;
+        let caller = self.aws.caller().await?;
         self.audit.caller.clone_from(&caller.arn);
-        let by_hand = match self.aws.management_account(region).await {
+        let by_hand = match self.aws.management_account().await {
             Ok(management) if management == *id => {
                 Some("it is the organization's management account, which no root session can enter")
             }

@@ -2,7 +2,6 @@
 //! default of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use exporter_toolkit::{Reloads, Server, WebConfig, WebConfigError};
 use root_posture::Limits;
@@ -12,7 +11,6 @@ use crate::aws::{self, Aws, CallObserver};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Desired;
-use crate::failure::Reason;
 use crate::site::Site;
 use crate::views::{CallKey, Views};
 use crate::{metrics, schedule};
@@ -26,31 +24,17 @@ pub(super) async fn aws(
     stand_in: Option<String>,
 ) -> Aws {
     let settings = aws::Settings {
-        region: config.aws.region.clone(),
-        region_from: config.aws.region_from.clone(),
-        profile: config.aws.profile.clone(),
+        caller: config.aws.clone(),
         timeout: config.refresh.timeout,
         stand_in,
     };
-    Aws::new(&settings, Arc::new(Calls(views)), clock.clone()).await
-}
-
-/// Counts the calls to AWS.
-struct Calls(Option<Arc<Views>>);
-
-impl CallObserver for Calls {
-    fn record(
-        &self,
-        service: &'static str,
-        operation: &'static str,
-        outcome: Result<(), Reason>,
-        took: Duration,
-    ) {
-        if let Some(views) = &self.0 {
+    let observer = views.map(|views| -> CallObserver {
+        Box::new(move |service, operation, outcome, took| {
             let key = CallKey { service, operation };
             views.exporter.called(key, outcome, took);
-        }
-    }
+        })
+    });
+    Aws::new(&settings, observer, clock.clone()).await
 }
 
 /// An account as the configuration lists it, or with its id, Region and access alone.

@@ -1,14 +1,17 @@
-//! Reads the configuration from all its sources.
+//! Reads and merges all sources of the configuration.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+
+use figment::Figment;
 
 use super::error::ConfigErrors;
 use super::model::Config;
 use super::region::Regions;
 use super::sections;
 use super::sources::{self, Overrides};
+use super::table::Merged;
 use exporter_toolkit::files;
 
 /// The file that is read where no other is named. It need not exist.
@@ -54,7 +57,21 @@ pub fn parse(
         .map(|(path, bytes)| sources::file(path, bytes))
         .transpose();
     let layer = layer.map_err(|error| ConfigErrors::Invalid(vec![error]))?;
-    let config = sections::read(layer, environment, overrides, regions)?;
+    let mut errors = layer.as_ref().map(sections::misplaced).unwrap_or_default();
+    let (variables, not_text) = sources::texts(environment);
+    errors.extend(not_text);
+    let (environment, misnamed) = sources::environment(&variables);
+    errors.extend(misnamed);
+    let figment = layer
+        .map_or_else(Figment::new, Figment::from)
+        .merge(environment)
+        .merge(sources::flags(overrides));
+    let merged = Merged::new(figment, errors);
+    let config = sections::read(&merged, &variables, regions);
+    let errors = merged.into_errors();
+    if !errors.is_empty() {
+        return Err(ConfigErrors::Invalid(errors));
+    }
     Ok(Config {
         source_file: file.map(|(path, _)| path.to_owned()),
         ..config

@@ -1,4 +1,4 @@
-//! Variables that look like settings and are none. They are ignored, because other variables begin
+//! Variables that resemble settings and are none. They are ignored, because other variables begin
 //! with the program's name too, and a warning says so.
 
 use std::ffi::OsString;

@@ -17,7 +17,7 @@ mod sources;
 mod table;
 mod values;
 
-pub use base_url::{BaseUrl, BaseUrlError};
+pub use base_url::BaseUrl;
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{DEFAULT_FILE, load, parse};
 pub use misnamed::{Misnamed, misnamed};

@@ -2,7 +2,6 @@
 //! checked here.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -89,12 +88,6 @@ pub enum LogFormat {
     Json,
 }
 
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(LOG_FORMATS[*self as usize])
-    }
-}
-
 /// `[reload]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reload {
@@ -158,7 +151,7 @@ pub struct State {
 /// `[aws]`
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault)]
 pub struct Aws {
-    /// The Region where STS is asked: the setting, else `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+    /// The Region whose STS identifies the caller: the setting, else `AWS_REGION`, `AWS_DEFAULT_REGION`, the
     /// profile's, the instance's.
     #[default = "us-east-1"]
     pub region: String,

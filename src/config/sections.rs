@@ -2,19 +2,21 @@
 //! between two of them.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::time::Duration;
 
-use figment::Figment;
 use figment::value::{Dict, Value};
 
-use super::error::{ConfigError, ConfigErrors};
+use super::error::ConfigError;
 use super::model::{
     Aws, Config, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web,
 };
 use super::region::{FoundRegion, Regions};
-use super::sources::{self, Layer, Overrides};
+use super::sources::Layer;
 use super::table::{Merged, Table};
+use super::values::{
+    duration, listen_address, log_format, log_level, member_access, number, role_name, switch,
+    tag_key, telemetry_path,
+};
 use super::{accounts, settings, values};
 use crate::account::label_name;
 use exporter_toolkit::ListenAddress;
@@ -34,28 +36,17 @@ const LEAST_INTERVALS: u32 = 10;
 /// Source: IAM User Guide, "Generate credential reports for your AWS account".
 const LEAST_BETWEEN_REPORTS: Duration = Duration::from_secs(4 * 3600 + 1800);
 
-/// Merges the sources, and reads and checks the result.
+/// Reads and checks the merged settings. Where one is wrong, the result has its default, and `merged`
+/// the error.
 pub(super) fn read(
-    file: Option<Layer>,
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-    overrides: &Overrides,
+    merged: &Merged,
+    variables: &[(String, String)],
     regions: &dyn Regions,
-) -> Result<Config, ConfigErrors> {
-    let (variables, not_text) = sources::texts(environment);
-    let mut errors = file.as_ref().map(misplaced).unwrap_or_default();
-    errors.extend(not_text);
-    let (environment, misnamed) = sources::environment(&variables);
-    errors.extend(misnamed);
-    let figment = file
-        .map_or_else(Figment::new, Figment::from)
-        .merge(environment)
-        .merge(sources::flags(overrides));
-    let merged = Merged::new(figment, errors);
-
-    let aws = aws(&merged, &variables, regions);
+) -> Config {
+    let aws = aws(merged, variables, regions);
     let organization = organization(&merged.section("organization"));
     let sources = evidence(&merged.section("sources"), &organization);
-    let config = Config {
+    Config {
         web: web(&merged.section("web")),
         log: log(&merged.section("log")),
         reload: reload(&merged.section("reload")),
@@ -65,22 +56,18 @@ pub(super) fn read(
         state: State {
             path: merged.section("state").path("path"),
         },
-        accounts: accounts::read(&merged, &aws, regions),
+        accounts: accounts::read(merged, &aws, regions),
         aws,
         organization,
         users: users(&merged.section("users")),
         source_file: None,
-    };
-    match merged.into_errors() {
-        errors if errors.is_empty() => Ok(config),
-        errors => Err(ConfigErrors::Invalid(errors)),
     }
 }
 
 /// The errors of the file about keys that do not exist, and about values where a table belongs. The
 /// file is checked alone, before another source can hide a mistake in it. No value is shown: a
 /// misspelt key may hold a secret.
-fn misplaced(file: &Layer) -> Vec<ConfigError> {
+pub(super) fn misplaced(file: &Layer) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     let mut fail = |path: &[&str], problem: String| {
         errors.push(ConfigError::new(file.place(path), problem));
@@ -140,19 +127,11 @@ fn web(table: &Table<'_>) -> Web {
     const LISTEN: &str = "listen_address";
     const HEALTH: &str = "health_listen_address";
     let mut web = Web::default();
-    table.set_each(LISTEN, &mut web.listen_addresses, values::listen_address);
-    table.set(
-        "telemetry_path",
-        &mut web.telemetry_path,
-        values::telemetry_path,
-    );
+    table.set_each(LISTEN, &mut web.listen_addresses, listen_address);
+    table.set("telemetry_path", &mut web.telemetry_path, telemetry_path);
     web.config_file = table.path("config_file");
-    table.set(
-        "max_requests",
-        &mut web.max_requests,
-        values::number(1, 100_000),
-    );
-    web.health_listen_address = table.read(HEALTH, values::listen_address);
+    table.set("max_requests", &mut web.max_requests, number(1, 100_000));
+    web.health_listen_address = table.read(HEALTH, listen_address);
     web.external_url = table.read("external_url", values::base_url);
     if matches!(table.get(LISTEN), Some(Value::Array(_, list)) if list.is_empty()) {
         table.fail(
@@ -195,22 +174,22 @@ fn web(table: &Table<'_>) -> Web {
 
 fn log(table: &Table<'_>) -> Log {
     let mut log = Log::default();
-    table.set("level", &mut log.level, values::log_level);
-    table.set("format", &mut log.format, values::log_format);
+    table.set("level", &mut log.level, log_level);
+    table.set("format", &mut log.format, log_format);
     log
 }
 
 fn reload(table: &Table<'_>) -> Reload {
     let mut reload = Reload::default();
-    table.set("auto", &mut reload.auto, values::switch);
+    table.set("auto", &mut reload.auto, switch);
     reload
 }
 
 fn shard(table: &Table<'_>) -> Shard {
     let errors = table.merged.error_count();
     let mut shard = Shard::default();
-    table.set("index", &mut shard.index, values::number(0, u32::MAX));
-    table.set("total", &mut shard.total, values::number(1, u32::MAX));
+    table.set("index", &mut shard.index, number(0, u32::MAX));
+    table.set("total", &mut shard.total, number(1, u32::MAX));
     let Shard { index, total } = shard;
     if table.merged.error_count() == errors && index >= total {
         table.fail(
@@ -224,16 +203,8 @@ fn shard(table: &Table<'_>) -> Shard {
 /// The sources of evidence.
 fn evidence(table: &Table<'_>, organization: &Organization) -> Sources {
     let mut sources = Sources::default();
-    table.set(
-        "credential_report",
-        &mut sources.credential_report,
-        values::switch,
-    );
-    table.set(
-        "account_summary",
-        &mut sources.account_summary,
-        values::switch,
-    );
+    table.set("credential_report", &mut sources.credential_report, switch);
+    table.set("account_summary", &mut sources.account_summary, switch);
     if !sources.credential_report && !sources.account_summary && !organization.uses_root_sessions()
     {
         table.fail(
@@ -248,17 +219,9 @@ fn evidence(table: &Table<'_>, organization: &Organization) -> Sources {
 fn refresh(table: &Table<'_>, sources: &Sources, organization: &Organization) -> Refresh {
     let errors = table.merged.error_count();
     let mut refresh = Refresh::default();
-    let timeout = values::duration(LEAST_TIMEOUT);
-    table.set(
-        "interval",
-        &mut refresh.interval,
-        values::duration(LEAST_INTERVAL),
-    );
-    table.set(
-        "concurrency",
-        &mut refresh.concurrency,
-        values::number(1, 10_000),
-    );
+    let timeout = duration(LEAST_TIMEOUT);
+    table.set("interval", &mut refresh.interval, duration(LEAST_INTERVAL));
+    table.set("concurrency", &mut refresh.concurrency, number(1, 10_000));
     table.set("timeout", &mut refresh.timeout, &timeout);
     table.set("report_timeout", &mut refresh.report_timeout, &timeout);
     table.set("max_staleness", &mut refresh.max_staleness, &timeout);
@@ -280,50 +243,40 @@ fn check_staleness(
     sources: &Sources,
     organization: &Organization,
 ) {
-    let shown = humantime::format_duration;
-    let Refresh {
-        interval,
-        max_staleness,
-        max_live_staleness,
-        ..
-    } = *refresh;
+    let shown = |duration| format!("\"{}\"", humantime::format_duration(duration));
+    let interval = shown(refresh.interval);
+    let staleness = shown(refresh.max_staleness);
+    let live_staleness = shown(refresh.max_live_staleness);
     // The error is about the first of two settings, if that is set.
     let fail = |first, second, problem| {
         let key = table.get(first).map_or(second, |_| first);
         table.fail(key, problem);
     };
     let live = sources.account_summary || organization.uses_root_sessions();
-    if live && interval >= max_live_staleness {
+    if live && refresh.interval >= refresh.max_live_staleness {
         let problem = format!(
-            "an interval of \"{}\" is not below a max_live_staleness of \"{}\": every zero would \
-             be withdrawn before the next poll; lower the interval below \"{}\", or raise \
-             max_live_staleness above \"{}\"",
-            shown(interval),
-            shown(max_live_staleness),
-            shown(max_live_staleness),
-            shown(interval),
+            "an interval of {interval} is not below a max_live_staleness of {live_staleness}: every \
+             zero would be withdrawn before the next poll; lower the interval below \
+             {live_staleness}, or raise max_live_staleness above {interval}"
         );
         fail("interval", "max_live_staleness", problem);
     }
     // No root session enters the caller's own account, the management account or a listed one.
     let report_alone = sources.credential_report && !sources.account_summary;
-    if report_alone && max_staleness < LEAST_BETWEEN_REPORTS {
+    if report_alone && refresh.max_staleness < LEAST_BETWEEN_REPORTS {
         let problem = format!(
-            "\"{}\" is too short where credential reports are the only source, of which AWS makes \
-             one every 4 hours; the least is \"{}\", unless sources.account_summary is true",
-            shown(max_staleness),
-            shown(LEAST_BETWEEN_REPORTS),
+            "{staleness} is too short where credential reports are the only source, of which AWS \
+             makes one every 4 hours; the least is {}, unless sources.account_summary is true",
+            shown(LEAST_BETWEEN_REPORTS)
         );
         fail("max_staleness", "max_staleness", problem);
     }
-    let ten = interval * LEAST_INTERVALS;
-    if live && max_staleness < ten {
+    let ten = refresh.interval * LEAST_INTERVALS;
+    if live && refresh.max_staleness < ten {
         let problem = format!(
-            "a max_staleness of \"{}\" is less than ten intervals of \"{}\": a few polls that fail \
-             would withdraw every zero; the least is \"{}\", unless the interval is shorter",
-            shown(max_staleness),
-            shown(interval),
-            shown(ten),
+            "a max_staleness of {staleness} is less than ten intervals of {interval}: a few polls \
+             that fail would withdraw every zero; the least is {}, unless the interval is shorter",
+            shown(ten)
         );
         fail("max_staleness", "interval", problem);
     }
@@ -366,7 +319,7 @@ fn of_variable(variables: &[(String, String)]) -> Option<FoundRegion> {
 
 fn organization(table: &Table<'_>) -> Organization {
     let mut it = Organization::default();
-    table.set_each("tag_labels", &mut it.tag_labels, values::tag_key);
+    table.set_each("tag_labels", &mut it.tag_labels, tag_key);
     let mut labels: BTreeMap<String, &str> = BTreeMap::new();
     for (index, tag) in it.tag_labels.iter().enumerate() {
         let label = label_name(tag);
@@ -375,24 +328,20 @@ fn organization(table: &Table<'_>) -> Organization {
             table.fail_at("tag_labels", index, problem);
         }
     }
-    table.set("enabled", &mut it.enabled, values::switch);
-    table.set("access", &mut it.access, values::member_access);
-    table.set("role_name", &mut it.role_name, values::role_name);
+    table.set("enabled", &mut it.enabled, switch);
+    table.set("access", &mut it.access, member_access);
+    table.set("role_name", &mut it.role_name, role_name);
     it.external_id = table.read("external_id", values::external_id);
     let mut exclude = Vec::new();
     table.set_each("exclude", &mut exclude, values::account_id);
     it.exclude = exclude.into_iter().collect();
-    table.set(
-        "interval",
-        &mut it.interval,
-        values::duration(LEAST_INTERVAL),
-    );
+    table.set("interval", &mut it.interval, duration(LEAST_INTERVAL));
     it
 }
 
 fn users(table: &Table<'_>) -> Users {
     let days = |key: &str, days: &mut Vec<u32>| {
-        table.set_each(key, days, values::number(1, 36_500));
+        table.set_each(key, days, number(1, 36_500));
         for (index, day) in days.iter().enumerate() {
             if days[..index].contains(day) {
                 table.fail_at(key, index, format!("{day} is listed twice; remove one"));
@@ -401,12 +350,12 @@ fn users(table: &Table<'_>) -> Users {
         days.sort_unstable();
     };
     let mut users = Users::default();
-    table.set("aggregate", &mut users.aggregate, values::switch);
-    table.set("detail", &mut users.detail, values::switch);
+    table.set("aggregate", &mut users.aggregate, switch);
+    table.set("detail", &mut users.detail, switch);
     table.set(
         "max_detail_series",
         &mut users.max_detail_series,
-        values::number(1, 10_000_000),
+        number(1, 10_000_000),
     );
     days("key_age_days", &mut users.key_age_days);
     days("unused_days", &mut users.unused_days);
@@ -417,8 +366,8 @@ fn users(table: &Table<'_>) -> Users {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::load::parse;
     use super::*;
+    use crate::config::{ConfigErrors, Overrides, parse};
 
     proptest! {
         #[test]

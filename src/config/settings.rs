@@ -4,7 +4,7 @@
 /// The kind of a setting's value, which decides how a variable is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A text, kept as it is: an external id of digits must not become a number.
+    /// A text, taken as it is: an external id of digits must not become a number.
     Text,
     /// A whole number.
     Number,

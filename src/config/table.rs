@@ -1,5 +1,5 @@
-//! Reads the merged settings table by table. Each value goes through one parser; an error is kept
-//! with the place of its value, and reading goes on, so that all errors are reported at once.
+//! Reads the merged settings table by table. Each value goes through one parser; an error is
+//! recorded with the place of its value, and reading goes on, so that all errors are reported at once.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

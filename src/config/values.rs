@@ -7,7 +7,7 @@ use std::time::Duration;
 use figment::value::Value;
 use tracing::Level;
 
-use super::base_url::{BaseUrl, BaseUrlError};
+use super::base_url::BaseUrl;
 use super::model::{LOG_FORMATS, LOG_LEVELS, LogFormat, MemberAccess};
 use crate::account::{AccountId, Secret};
 use exporter_toolkit::{ListenAddress, ListenAddressError};
@@ -111,33 +111,25 @@ where
 
 /// A duration of at least `least`, as humantime reads it.
 pub(super) fn duration(least: Duration) -> impl Fn(&Value) -> Parsed<Duration> {
-    move |value| at_least(value, least)
-}
-
-fn at_least(value: &Value, least: Duration) -> Parsed<Duration> {
-    let shown = shown(value);
-    let bare = whole_number(value).is_some()
-        || value
-            .as_str()
-            .is_some_and(|text| text.trim().parse::<u64>().is_ok());
-    if bare {
+    move |value| {
+        let shown = shown(value);
         let digits = shown.trim_matches('"').trim();
-        return Err(format!(
-            "{shown} has no unit; for seconds write \"{digits}s\""
-        ));
+        if digits.parse::<u64>().is_ok() {
+            return Err(format!(
+                "{shown} has no unit; for seconds write \"{digits}s\""
+            ));
+        }
+        let problem = || format!("{shown} is not a duration; write it like \"60s\" or \"1h30m\"");
+        let duration = parse_duration(value.as_str().ok_or_else(problem)?)?;
+        if duration < least {
+            let least = humantime::format_duration(least);
+            return Err(format!("{shown} is too short; the least is \"{least}\""));
+        }
+        if duration > LONGEST {
+            return Err(format!("{shown} is too long; the most is \"366days\""));
+        }
+        Ok(duration)
     }
-    let text = value
-        .as_str()
-        .ok_or_else(|| format!("{shown} is not a duration; write it like \"60s\" or \"1h30m\""))?;
-    let duration = parse_duration(text)?;
-    if duration < least {
-        let least = humantime::format_duration(least);
-        return Err(format!("{shown} is too short; the least is \"{least}\""));
-    }
-    if duration > LONGEST {
-        return Err(format!("{shown} is too long; the most is \"366days\""));
-    }
-    Ok(duration)
 }
 
 /// Reads a duration in the form of the configuration: `60s`, `4h`, `1h30m`.
@@ -180,9 +172,7 @@ pub(super) fn telemetry_path(value: &Value) -> Parsed<String> {
 }
 
 pub(super) fn base_url(value: &Value) -> Parsed<BaseUrl> {
-    text(value)?
-        .parse()
-        .map_err(|error: BaseUrlError| error.to_string())
+    text(value)?.parse().map_err(str::to_owned)
 }
 
 pub(super) fn log_level(value: &Value) -> Parsed<Level> {

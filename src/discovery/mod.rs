@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smart_default::SmartDefault;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
@@ -90,22 +91,14 @@ struct Progress {
     labelled: Moment,
 }
 
-/// When a question is asked next.
-#[derive(Debug)]
+/// When a question is due.
+#[derive(Debug, SmartDefault)]
 struct Plan {
     /// `None` until the answer arrives.
+    #[default(Some(Moment::default()))]
     due: Option<Moment>,
     /// Failures in a row.
     failures: u32,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            due: Some(Moment::default()),
-            failures: 0,
-        }
-    }
 }
 
 impl Plan {
@@ -196,14 +189,13 @@ impl Discovery {
         let now = self.clock.moment();
         let config = &self.desired.config;
         let interval = config.organization.interval;
-        let to = || (self.aws.clone(), config.aws.region.clone());
         let asking = &mut self.asking;
         if !config.organization.enabled && !config.accounts.is_empty() {
             return None;
         }
         if self.caller.take_due(now) {
-            let (aws, region) = to();
-            asking.spawn(async move { Answered::Caller(aws.caller(&region).await) });
+            let aws = self.aws.clone();
+            asking.spawn(async move { Answered::Caller(aws.caller().await) });
         }
         if !config.organization.enabled {
             return self.caller.due;
@@ -215,24 +207,20 @@ impl Discovery {
             (None, None, Some(listed)) => listed + interval,
         };
         if list_due <= now && progress.list.take_due(now) {
-            let (aws, region) = to();
+            let aws = self.aws.clone();
             let reader = progress.reader.get_or_insert_default();
             let token = reader.token().map(str::to_owned);
-            asking.spawn(async move {
-                Answered::Page(aws.list_accounts(&region, token.as_deref()).await)
-            });
+            asking.spawn(async move { Answered::Page(aws.list_accounts(token.as_deref()).await) });
         }
         if progress.features.take_due(now) {
-            let (aws, region) = to();
-            asking.spawn(
-                async move { Answered::Features(aws.organizations_features(&region).await) },
-            );
+            let aws = self.aws.clone();
+            asking.spawn(async move { Answered::Features(aws.organizations_features().await) });
         }
         while progress.tags.due().is_some_and(|due| due <= now)
             && let Some(id) = progress.tags.next()
         {
-            let (aws, region) = to();
-            asking.spawn(async move { Answered::Tags(id, aws.account_tags(&region, id).await) });
+            let aws = self.aws.clone();
+            asking.spawn(async move { Answered::Tags(id, aws.account_tags(id).await) });
         }
         let list_due = progress.list.due.map(|due| due.max(list_due));
         let due = [self.caller.due, list_due, progress.features.due];
@@ -468,13 +456,13 @@ pub async fn once(config: &Config, aws: &Aws, clock: &Clock) -> (AccountList, Op
 }
 
 async fn find(config: &Config, aws: &Aws, clock: &Clock, known: &mut Known) -> Result<(), Failure> {
-    let (region, organization) = (&config.aws.region, &config.organization);
+    let organization = &config.organization;
     if !organization.enabled && !config.accounts.is_empty() {
         return Ok(());
     }
     let mut failures = 0;
     let caller = loop {
-        let failure = match aws.caller(region).await {
+        let failure = match aws.caller().await {
             Ok(caller) => break caller,
             Err(failure) => failure,
         };
@@ -489,7 +477,7 @@ async fn find(config: &Config, aws: &Aws, clock: &Clock, known: &mut Known) -> R
     known.caller_confirmed = true;
     let mut reader = ListReader::default();
     while organization.enabled && known.organization.is_none() {
-        let answer = aws.list_accounts(region, reader.token()).await;
+        let answer = aws.list_accounts(reader.token()).await;
         match reader.take(answer, fastrand::f64()) {
             Step::Next => {}
             Step::Retry { pause, .. } => clock.sleep_until(clock.moment() + pause).await,

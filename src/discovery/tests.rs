@@ -57,14 +57,12 @@ impl Bench {
             .await
             .unwrap();
         let settings = crate::aws::Settings {
-            region: "us-east-1".to_owned(),
-            region_from: "a test".to_owned(),
-            profile: None,
+            caller: crate::config::Aws::default(),
             // By the clock that the tests move.
             timeout: INTERVAL * 100,
             stand_in: Some(simulator.url()),
         };
-        let aws = Aws::new(&settings, Arc::new(()), clock.clone()).await;
+        let aws = Aws::new(&settings, None, clock.clone()).await;
         let (desired, changes) = watch::channel(desired(0, config));
         let exporter = Arc::<Exporter>::default();
         let (discovery, orders) = Discovery::new(

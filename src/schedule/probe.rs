@@ -204,7 +204,7 @@ fn listed<T>(answer: &aws::Answer<T>, topic: Topic, counts: Counts) -> (Finding,
 fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answer {
     Answer {
         source,
-        asked: answer.asked,
+        asked: answer.requested,
         date: answer.date,
         values,
     }

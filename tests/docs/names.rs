@@ -142,7 +142,7 @@ fn the_table_of_sources_is_complete() {
 fn sources_and_reasons_in_queries_exist() {
     let selected = Regex::new(r#"\b(source|reason)=~?"([^"]*)""#).unwrap();
     let sources = Source::ALL.map(Source::as_str);
-    let reasons = Reason::ALL.map(Reason::as_str);
+    let reasons: Vec<_> = Reason::ALL.iter().map(|it| it.as_str()).collect();
     // The reasons for which an account leaves, as in docs/metrics.md.
     let leaves = ["closed", "excluded", "removed"];
     let mut problems = Vec::new();

@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -46,11 +47,7 @@ pub(super) type Stamp = Option<(SystemTime, u64, u64)>;
 /// The stamp of a file; `None` where there is none. It takes microseconds: nothing is opened.
 pub(super) fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let inode = 0;
-    Some((metadata.modified().ok()?, metadata.len(), inode))
+    Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
 }
 
 /// The paths of the shared files: config, then credentials.

@@ -1,4 +1,4 @@
-//! What this machine says about profiles, Regions and certificates. AWS itself is never asked.
+//! What this machine says about profiles, Regions and certificates. It never calls AWS.
 
 use aws_config::provider_config::ProviderConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -6,6 +6,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use super::environment::{DEFAULT_PROFILE, profile_or_default, variable};
 use super::files::SharedFiles;
 use super::network::{CaBundle, client, metadata};
+use crate::config::FoundRegion;
 
 /// The path of the Region in the instance's metadata.
 ///
@@ -39,16 +40,17 @@ pub fn wrong_bundle(profile: Option<&str>) -> Option<String> {
     bundle.read().err()
 }
 
-/// The Region of a profile and the place that names it. `None` means the profile that is used where
+/// The Region that a profile names. `None` means the profile that is used where
 /// none is named.
 #[must_use]
-pub fn region_of_profile(profile: Option<&str>) -> Option<(String, String)> {
+pub fn region_of_profile(profile: Option<&str>) -> Option<FoundRegion> {
     let profile = profile_or_default(profile);
     // A file that cannot be read is reported when credentials are read.
     let files = SharedFiles::read().ok()?;
     let (region, file) = files.get(&profile, "region")?;
     let place = format!("region of profile '{profile}' in {}", file.display());
-    Some((region.to_owned(), place))
+    let name = region.to_owned();
+    Some(FoundRegion { name, place })
 }
 
 /// Asks the instance for its Region; `None` where there is no instance that answers.

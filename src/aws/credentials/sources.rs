@@ -255,7 +255,7 @@ fn is_header(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The last four characters of an access key, by which people tell keys apart; none of a text that
+/// The last four characters of an access key, which identify it to people; none of a text that
 /// is too short for a key.
 pub(in crate::aws) fn last_four(access_key: &str) -> String {
     /// Source: IAM API Reference, `AccessKey`, `AccessKeyId`.

@@ -17,7 +17,12 @@ impl Bench {
     fn new() -> Self {
         let (clock, _hand) = Clock::manual(Timestamp::default());
         Self {
-            slot: Arc::new(Slot::new("a session", clock, Duration::from_secs(30))),
+            slot: Arc::new(Slot::new(
+                "a session",
+                &clock,
+                Duration::from_secs(30),
+                None,
+            )),
             opened: Arc::default(),
             calls: Cell::default(),
         }

@@ -425,7 +425,10 @@ fn the_help_names_the_defaults_of_the_configuration() {
         ("telemetry_path", web.telemetry_path.clone()),
         ("max_requests", web.max_requests.to_string()),
         ("log_level", level),
-        ("log_format", default.log.format.to_string()),
+        (
+            "log_format",
+            format!("{:?}", default.log.format).to_lowercase(),
+        ),
         ("shard_index", default.shard.index.to_string()),
         ("shard_total", default.shard.total.to_string()),
     ] {

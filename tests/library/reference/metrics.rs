@@ -70,7 +70,7 @@ fn introductions() -> [(&'static str, String); SECTIONS.len()] {
             format!(
                 "`source` is one of {}; `reason` of a failed refresh one of {}.",
                 listed(&Source::ALL.map(Source::as_str)),
-                listed(&Reason::ALL.map(Reason::as_str)),
+                listed(&Reason::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>()),
             ),
         ),
         (
