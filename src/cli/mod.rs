@@ -38,19 +38,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => error.exit(),
     };
     let machine = Here::new(invocation.command.asks_aws());
-    command(invocation, machine).unwrap_or_else(|(errors, code)| {
-        eprintln!("{errors}");
-        ExitCode::from(code)
-    })
+    command(invocation, machine).unwrap_or_else(|code| code)
 }
 
-/// Runs a command, or returns what is wrong with its configuration and the exit code for that.
-fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, (ConfigErrors, u8)> {
-    let usage = |errors| (errors, USAGE);
-    let of_daemon = |errors: ConfigErrors| {
-        let code = errors.exit_code();
-        (errors, code)
+/// Runs a command. The error is the exit code after the configuration was refused.
+fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, ExitCode> {
+    let refused = |errors: &ConfigErrors, code| {
+        eprintln!("{errors}");
+        ExitCode::from(code)
     };
+    let usage = |errors| refused(&errors, USAGE);
+    let of_daemon = |errors: ConfigErrors| refused(&errors, errors.exit_code());
     Ok(match &invocation.command {
         Command::Serve(serve) if serve.check => {
             for misnamed in config::misnamed(std::env::vars_os()) {
@@ -152,12 +150,12 @@ fn check_config(config: &Config) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(USAGE);
     }
-    let wrong = Here::wrong_reach(config);
+    let wrong = machine::wrong_reach(config);
     if !wrong.is_empty() {
         eprintln!("{}", wrong.join("\n"));
         return ExitCode::from(USAGE);
     }
-    if let Some(problem) = Here::wrong_bundle(config) {
+    if let Some(problem) = crate::aws::machine::wrong_bundle(config.aws.profile.as_deref()) {
         eprintln!("warning: {problem}; make sure that it exists where the exporter runs");
     }
     let file = match &config.source_file {

@@ -168,7 +168,7 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Vec<(&'static str, u128)>
     let times = |every: Duration| DAY.as_nanos().div_ceil(every.as_nanos().max(1));
     let settings = wire::schedule(config);
     let count = |is: &dyn Fn(&Account) -> bool| {
-        u128::try_from(list.accounts.iter().filter(|account| is(account)).count()).unwrap_or(0)
+        list.accounts.iter().filter(|account| is(account)).count() as u128
     };
     let polls = times(config.refresh.interval);
     let uses = |account: &Account, source| settings.sources.uses(account, source);
@@ -200,15 +200,13 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Vec<(&'static str, u128)>
     ];
     if config.organization.enabled {
         let all = list.accounts.len() + list.absent.len();
-        let pages = u128::try_from(all.div_ceil(PAGE)).unwrap_or(0);
+        let pages = all.div_ceil(PAGE) as u128;
         let lists = times(config.organization.interval);
         calls.push(("organizations:ListAccounts", pages * lists));
         calls.push(("iam:ListOrganizationsFeatures", lists));
         if !config.organization.tag_labels.is_empty() {
-            calls.push((
-                "organizations:ListTagsForResource",
-                u128::try_from(list.accounts.len()).unwrap_or(0),
-            ));
+            let accounts = list.accounts.len() as u128;
+            calls.push(("organizations:ListTagsForResource", accounts));
         }
     }
     calls.retain(|(_, count)| *count > 0);

@@ -1,7 +1,7 @@
 //! `remediate`: shows the root access keys of one account and deletes those that are named.
 //!
 //! A person runs it with their own credentials. It never deletes a key without the key's id and the
-//! account's id twice. It asks AWS before and after, writes an audit line for each step, and prints
+//! account's id twice. It lists the keys before and after, writes an audit line for each step, and prints
 //! how each deletion ended, whatever fails on the way.
 
 mod audit;
@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::{Failure, Reason};
 
-/// How often, and how far apart, AWS is asked whether a key is deleted: its answers agree within
+/// How often, and how far apart, the keys are listed to verify a deletion: AWS's answers agree within
 /// seconds.
 const LISTS: u32 = 6;
 const BETWEEN_LISTS: Duration = Duration::from_secs(2);
@@ -258,7 +258,7 @@ impl Remediation<'_> {
                         (Err(DeleteError::Unanswered(unanswered)), Some(failure)) => format!(
                             "it is not known whether it is deleted: {unanswered}, and then {failure}"
                         ),
-                        (_, Some(failure)) => format!("AWS cannot be asked again: {failure}"),
+                        (_, Some(failure)) => format!("the keys cannot be listed again: {failure}"),
                         (_, None) => "AWS still lists it".to_owned(),
                     };
                     self.note(Event::NotVerified, key, Some(&why));

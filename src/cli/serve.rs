@@ -1,8 +1,7 @@
-//! `serve`: the daemon. Binds its addresses before it asks AWS anything, and serves no scrape before
-//! what the state file knows is shown.
+//! `serve`: the daemon. Binds its addresses before it calls AWS, and answers no scrape before the
+//! values of the state file are published.
 
 use std::error::Error;
-use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use super::reload::{Load, Reloader};
-use super::supervise::{Stopped, Tasks};
+use super::supervise::Tasks;
 use super::{reload, runtime, signals, wire};
 use crate::build::VERSION;
 use crate::clock::Clock;
@@ -38,14 +37,16 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
     };
     signals::end_in_time();
     let mut ended = pin!(ended);
-    let web = match web_runtime() {
-        Ok(web) => web,
+    // Clients have a thread of their own, so that they do not delay polls, nor polls clients. The
+    // runtime lives as long as the process, because dropping it would wait for blocking work.
+    let web: &Runtime = match runtime::new() {
+        Ok(web) => Box::leak(Box::new(web)),
         Err(failure) => {
             eprintln!("aws-root-exporter: cannot start the web server's threads: {failure}");
             return ExitCode::FAILURE;
         }
     };
-    // A port that is in use must be reported before AWS is asked anything.
+    // A port that is in use must be reported before the first call to AWS.
     let opened = tokio::select! {
         opened = web.spawn(open_ports(config.clone())) => opened,
         // Resolving a name to listen on can take long.
@@ -120,15 +121,15 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
     tasks.run_until_stopped("reloader", reloader.run(hangups, requests));
     let stopped = tasks.stopped();
     tasks.run_on(web.handle(), "web server", async move {
-        // No request is answered before all that the state file knows is shown: a scrape in between
-        // would end the series of a root key, and resolve its alert. This waits for the schedule
-        // only, which takes the first list at once; an error means that it is gone.
+        // No request is answered before all values of the state file are published: a scrape in
+        // between would end the series of a root key, and resolve its alert. This waits for the
+        // schedule only, which takes the first list at once; an error means that it is gone.
         let _ = begun.changed().await;
         server.serve(listeners, stopped).await;
     });
     match tasks.supervise(ended).await {
-        Stopped::BySignal => ExitCode::SUCCESS,
-        Stopped::ByEndOf(_) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -150,13 +151,6 @@ fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper>) {
     });
 }
 
-/// The runtime of the web server: clients have a thread of their own, so that they do not delay
-/// polls, nor polls clients. It lives as long as the process; dropping it would wait for blocking
-/// work.
-fn web_runtime() -> io::Result<&'static Runtime> {
-    Ok(Box::leak(Box::new(runtime::new()?)))
-}
-
 /// The web configuration and the bound addresses. Prints what is wrong with either.
 async fn open_ports(config: Config) -> Result<(Option<Arc<WebConfig>>, Listeners), ExitCode> {
     // The web configuration first: without it no port is bound.
@@ -173,7 +167,7 @@ async fn open_ports(config: Config) -> Result<(Option<Arc<WebConfig>>, Listeners
     Ok((web_config, listeners))
 }
 
-/// The saved state, and the gate that shows it in `views` and saves what follows.
+/// The saved state, and the gate that publishes to `views` and saves.
 ///
 /// # Errors
 ///

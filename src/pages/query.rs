@@ -20,19 +20,21 @@ pub(super) enum Filter {
 }
 
 impl Filter {
+    /// Its name in a URL.
     pub fn slug(self) -> &'static str {
-        match self {
-            Self::All => "",
-            Self::With(finding) => finding.slug(),
-            Self::WithoutAny => "fine",
-        }
+        self.names().0
     }
 
+    /// Its name for people.
     pub fn label(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::All => "All accounts",
-            Self::With(finding) => finding.label(),
-            Self::WithoutAny => "No finding",
+            Self::All => ("", "All accounts"),
+            Self::With(finding) => (finding.slug(), finding.label()),
+            Self::WithoutAny => ("fine", "No finding"),
         }
     }
 
@@ -79,31 +81,30 @@ impl Sort {
         Self::Evidence,
     ];
 
+    /// Its name in a URL.
     pub fn slug(self) -> &'static str {
+        self.names().0
+    }
+
+    /// Its name for people.
+    pub fn label(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::State => "state",
-            Self::Name => "name",
-            Self::Id => "id",
-            Self::Since => "since",
-            Self::Used => "used",
-            Self::Evidence => "evidence",
+            Self::State => ("state", "Worst first"),
+            Self::Name => ("name", "Name"),
+            Self::Id => ("id", "Account id"),
+            Self::Since => ("since", "Newest key first"),
+            Self::Used => ("used", "Last used first"),
+            Self::Evidence => ("evidence", "Oldest evidence first"),
         }
     }
 
     /// Whether the order rises, from A to Z or from old to new, unless it is reversed.
     pub fn rises(self) -> bool {
         matches!(self, Self::Name | Self::Id | Self::Evidence)
-    }
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::State => "Worst first",
-            Self::Name => "Name",
-            Self::Id => "Account id",
-            Self::Since => "Newest key first",
-            Self::Used => "Last used first",
-            Self::Evidence => "Oldest evidence first",
-        }
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) enum Checked {
 /// The result for one account.
 pub(in crate::cli) struct CheckedAccount {
     pub view: AccountView,
-    /// The saved report; `None` when AWS was asked.
+    /// The saved report; `None` for an account that was polled.
     pub(super) saved: Option<(String, Made)>,
     /// Whether that report is older than it may be.
     is_too_old: bool,
@@ -55,16 +55,6 @@ pub(super) struct Key<'a> {
 }
 
 impl Checked {
-    /// A saved report that cannot be read.
-    pub fn damaged(file: String, why: String) -> Self {
-        Self::Unread {
-            what: file,
-            why,
-            next: SAVE_AGAIN,
-            is_report: true,
-        }
-    }
-
     /// What is wrong, the worst first.
     pub fn findings(&self) -> Vec<CheckFinding> {
         match self {
@@ -189,8 +179,8 @@ impl CheckedAccount {
     /// The root access keys: those that a source lists, and those created since.
     pub(super) fn each_key(&self) -> Vec<Key<'_>> {
         let Count { active, present } = self.keys();
-        let active = active.unwrap_or(0);
-        let present = present.unwrap_or(0).max(active);
+        let active = usize::from(active.unwrap_or(0));
+        let present = usize::from(present.unwrap_or(0)).max(active);
         if present == 0 {
             return Vec::new();
         }
@@ -201,16 +191,20 @@ impl CheckedAccount {
                 listed: Some(key),
             })
             .collect();
-        let listed = keys.iter().filter(|key| key.active).count();
-        let mut active_left = usize::from(active).saturating_sub(listed);
-        while keys.len() < usize::from(present) {
-            keys.push(Key {
-                active: active_left > 0,
-                listed: None,
-            });
-            active_left = active_left.saturating_sub(1);
-        }
+        let active_listed = keys.iter().filter(|key| key.active).count();
+        let active_since = active.saturating_sub(active_listed);
+        let since = present.saturating_sub(keys.len());
+        keys.extend((0..since).map(|at| Key {
+            active: at < active_since,
+            listed: None,
+        }));
         keys
+    }
+
+    /// Each source that fails, and why.
+    pub fn failures(&self) -> impl Iterator<Item = String> {
+        let failed = self.view.sources.iter().filter(|it| it.up == Some(false));
+        failed.filter_map(|it| Some(format!("{}: {}", it.source, it.last_failure.as_ref()?.1)))
     }
 
     /// The time of the evidence, where it is known.

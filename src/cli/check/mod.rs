@@ -13,7 +13,7 @@ mod text;
 
 use std::process::ExitCode;
 
-use self::checked::{Checked, CheckedAccount};
+use self::checked::{Checked, CheckedAccount, SAVE_AGAIN};
 use super::args::{CheckArgs, CheckFinding, CheckFormat};
 use super::output::{USAGE, write};
 use crate::account::Partition;
@@ -34,8 +34,10 @@ pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode 
     let clock = Clock::system();
     let reports = match saved::read(&arguments.reports) {
         Ok(reports) => reports,
-        Err(error) => {
-            eprintln!("aws-root-exporter: check {error}");
+        Err(errors) => {
+            for error in errors {
+                eprintln!("aws-root-exporter: check {error}");
+            }
             return ExitCode::from(USAGE);
         }
     };
@@ -50,7 +52,12 @@ pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode 
                 config,
                 &clock,
             ))),
-            Err(why) => Checked::damaged(report.file, why),
+            Err(why) => Checked::Unread {
+                what: report.file,
+                why,
+                next: SAVE_AGAIN,
+                is_report: true,
+            },
         })
         .collect();
     report(arguments, checked, &clock)
@@ -100,14 +107,12 @@ fn exit_code(checked: &[Checked], fail_on: &[CheckFinding]) -> u8 {
     let has = |finding| {
         fail_on.contains(&finding) && checked.iter().any(|it| it.findings().contains(&finding))
     };
-    if [
+    let severe = [
         CheckFinding::Active,
         CheckFinding::Present,
         CheckFinding::Mfa,
-    ]
-    .into_iter()
-    .any(has)
-    {
+    ];
+    if severe.into_iter().any(has) {
         FOUND
     } else if has(CheckFinding::Unknown) || checked.is_empty() {
         // Without an account nothing is known.

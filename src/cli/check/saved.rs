@@ -63,21 +63,29 @@ pub(super) enum Made {
 ///
 /// # Errors
 ///
-/// One of them cannot be read.
-pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, String> {
+/// A line for each that cannot be read.
+pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, Vec<String>> {
     let is_standard_input = |file: &&PathBuf| file.as_os_str() == "-";
     if files.iter().filter(is_standard_input).count() > 1 {
-        return Err("--report -: standard input can be read only once; name it once".to_owned());
+        let error = "--report -: standard input can be read only once; name it once";
+        return Err(vec![error.to_owned()]);
     }
-    let read = |path| {
-        Saved::read(path).map_err(|error| {
-            let file = path.display();
-            format!(
-                "--report {file}: {error}; name a file that can be read, or - for standard input"
-            )
-        })
-    };
-    files.iter().map(read).collect()
+    let mut saved = Vec::new();
+    let mut errors = Vec::new();
+    for path in files {
+        match Saved::read(path) {
+            Ok(report) => saved.push(report),
+            Err(error) => errors.push(format!(
+                "--report {}: {error}; name a file that can be read, or - for standard input",
+                path.display()
+            )),
+        }
+    }
+    if errors.is_empty() {
+        Ok(saved)
+    } else {
+        Err(errors)
+    }
 }
 
 /// The output of `aws iam get-credential-report`, without the fields that are not used here.
@@ -166,27 +174,20 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
         return Err("this is UTF-16, as PowerShell writes it; save it as UTF-8".to_owned());
     }
-    let text = without_preamble(text);
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_yaml = ["Content:", "GeneratedTime:", "ReportFormat:"]
-        .iter()
-        .any(|key| first_line.starts_with(key.as_bytes()));
-    let (content, generated) = if text.starts_with(b"{") {
+    let begins = |texts: &[&str]| {
+        let mut texts = texts.iter();
+        texts.any(|text| first_line.starts_with(text.as_bytes()))
+    };
+    let refused = |what| Err(format!("this is {what}; save it with --output json"));
+    let (content, generated) = if begins(&["<", "["]) {
+        return refused("neither the report nor what `aws iam get-credential-report` prints");
+    } else if begins(&["|", "----"]) {
+        return refused("a table of the AWS CLI, which breaks the report into pieces");
+    } else if begins(&["{"]) {
         let envelope = serde_json::from_slice(text).map_err(|error| not_the("JSON", &error))?;
         content_of(envelope)?
-    } else if first_line.starts_with(b"<") || first_line.starts_with(b"[") {
-        return Err(
-            "this is neither the report nor what `aws iam get-credential-report` prints; save it \
-             with --output json"
-                .to_owned(),
-        );
-    } else if first_line.starts_with(b"|") || first_line.starts_with(b"----") {
-        return Err(
-            "this is a table of the AWS CLI, which breaks the report into pieces; save it with \
-             --output json"
-                .to_owned(),
-        );
-    } else if is_yaml {
+    } else if begins(&["Content:", "GeneratedTime:", "ReportFormat:"]) {
         let yaml = std::str::from_utf8(text).map_err(|error| not_the("YAML", &error))?;
         content_of(serde_saphyr::from_str(yaml).map_err(|error| not_the("YAML", &error))?)?
     } else if first_line.contains(&b'\t') {
@@ -206,17 +207,6 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     };
     let generated = generated.map(|time| time.read()).transpose()?;
     Ok((Cow::Owned(content), generated))
-}
-
-/// The text without comments and the document marker of YAML.
-fn without_preamble(mut text: &[u8]) -> &[u8] {
-    while text.starts_with(b"#") || text.starts_with(b"---\n") || text.starts_with(b"---\r") {
-        let end = text.iter().position(|byte| *byte == b'\n');
-        text = end
-            .map_or(&[][..], |end| &text[end + 1..])
-            .trim_ascii_start();
-    }
-    text
 }
 
 fn not_the(format: &str, error: &dyn std::fmt::Display) -> String {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use root_posture::AccessKeyId;
 use serde::Serialize;
+use serde_json::json;
 use tracing::info;
 
 use crate::account::AccountId;
@@ -69,18 +70,6 @@ pub(super) struct Audit {
     file: Option<(PathBuf, File)>,
 }
 
-/// A line of the file.
-#[derive(Serialize)]
-struct Line<'a> {
-    time: String,
-    event: Event,
-    account: AccountId,
-    key: &'a str,
-    caller: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-}
-
 impl Audit {
     /// Opens the file, if there is to be one; lines are added at its end.
     pub fn open(path: Option<&Path>, account: AccountId, clock: Clock) -> Result<Self, AuditError> {
@@ -115,16 +104,17 @@ impl Audit {
         let Some((path, file)) = &self.file else {
             return Ok(());
         };
-        let line = Line {
-            time: self.clock.now().to_string(),
-            event,
-            account,
-            key,
-            caller,
-            error,
-        };
-        let line = serde_json::to_string(&line).map_err(io::Error::from);
-        let written = line.and_then(|line| (&*file).write_all(format!("{line}\n").as_bytes()));
+        let mut line = json!({
+            "time": self.clock.now().to_string(),
+            "event": event,
+            "account": account,
+            "key": key,
+            "caller": caller,
+        });
+        if let Some(error) = error {
+            line["error"] = json!(error);
+        }
+        let written = (&*file).write_all(format!("{line}\n").as_bytes());
         written.map_err(|error| AuditError {
             path: path.clone(),
             error,
