@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::views::AccountView;
+use crate::views::{AccountView, SourceView};
 use root_posture::{Metric, Moment, Timestamp};
 
 /// How urgent something is.
@@ -105,7 +105,7 @@ impl Findings {
         let value = |metric: Option<Metric>| metric?.at(moment);
         let active = value(posture.keys_active);
         let present = value(posture.keys_present);
-        let fails = |source: &crate::views::SourceView| source.up == Some(false);
+        let fails = |source: &SourceView| source.up == Some(false);
         let failing = view.sources.iter().any(fails);
         let was_readable = view.sources.iter().any(|it| it.last_success.is_some());
         let findings = [

@@ -95,15 +95,11 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, ExitCode> 
         }
         Command::Healthcheck(healthcheck) => {
             let url = if let Some(url) = &healthcheck.url {
-                Ok(url.clone())
+                url.clone()
             } else {
-                let config = load_for_probe(&invocation, &machine).map_err(usage)?;
-                healthcheck::url(&config)
+                healthcheck::url(&load_for_probe(&invocation, &machine).map_err(usage)?)?
             };
-            match url {
-                Ok(url) => runtime::run(FAILED, healthcheck::run(url)),
-                Err(code) => code,
-            }
+            runtime::run(FAILED, healthcheck::run(url))
         }
         Command::Print(arguments) => print::run(arguments),
         Command::Completions { shell } => print(&reference::completions(*shell)),

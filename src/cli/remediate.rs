@@ -203,16 +203,14 @@ impl Remediation<'_> {
         let line = self.audit.write(Event::Deleting, key, None);
         line.map_err(|error| DeleteError::Refused(Failure::new(Reason::Other, error.to_string())))?;
         let result = delete::root_key(&self.aws, &self.account, key).await;
-        match &result {
-            Ok(Deleted::Now) => self.note(Event::Deleted, key, None),
-            Ok(Deleted::Before) => self.note(Event::GoneBefore, key, None),
-            Err(DeleteError::Refused(failure)) => {
-                self.note(Event::NotDeleted, key, Some(&failure.to_string()));
-            }
-            Err(DeleteError::Unanswered(failure)) => {
-                self.note(Event::Unanswered, key, Some(&failure.to_string()));
-            }
-        }
+        let (event, failure) = match &result {
+            Ok(Deleted::Now) => (Event::Deleted, None),
+            Ok(Deleted::Before) => (Event::GoneBefore, None),
+            Err(DeleteError::Refused(failure)) => (Event::NotDeleted, Some(failure)),
+            Err(DeleteError::Unanswered(failure)) => (Event::Unanswered, Some(failure)),
+        };
+        let failure = failure.map(ToString::to_string);
+        self.note(event, key, failure.as_deref());
         result
     }
 

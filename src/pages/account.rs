@@ -76,7 +76,6 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The IAM users in numbers.
     fn users(&self) -> Vec<(&'static str, u32)> {
         let Some(report) = &self.view.report else {
             return Vec::new();

@@ -29,9 +29,7 @@ pub(super) enum Checked {
         /// The file, or `organization`.
         what: String,
         why: String,
-        /// What to do next.
         next: &'static str,
-        /// Whether it is a saved report.
         is_report: bool,
     },
 }
@@ -145,7 +143,6 @@ impl CheckedAccount {
         metric?.at(self.moment)
     }
 
-    /// How many root access keys it has.
     pub fn keys(&self) -> Count {
         Count::of(&self.view, self.moment)
     }

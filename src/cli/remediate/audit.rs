@@ -15,7 +15,6 @@ use crate::account::AccountId;
 use crate::cli::log;
 use crate::clock::Clock;
 
-/// A step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
