@@ -93,9 +93,9 @@ pub(super) async fn run(config: Config) -> ExitCode {
     for (operation, count) in calls {
         let _ = writeln!(report, "  {count:>10}  {operation}");
     }
-    print(&report);
+    let printed = print(&report);
     if is_known && good == total {
-        ExitCode::SUCCESS
+        printed
     } else {
         ExitCode::from(FAILED)
     }
@@ -173,17 +173,16 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Vec<(&'static str, u128)>
     let polls = times(config.refresh.interval);
     let uses = |account: &Account, source| settings.sources.uses(account, source);
     let reports = count(&|account| uses(account, Source::CredentialReport));
-    let summaries = count(&|account| uses(account, Source::AccountSummary));
     let roots = count(&|account| uses(account, Source::RootSession));
-    let roots_alone = count(&|account| {
-        uses(account, Source::RootSession) && !uses(account, Source::AccountSummary)
+    let summaries = count(&|account| {
+        uses(account, Source::AccountSummary) || uses(account, Source::RootSession)
     });
     let roles = count(&|account| matches!(account.access, Some(Access::Role { .. })));
     let sessions = times(ROOT_SESSION.max(config.refresh.interval));
     // AWS makes a report every four hours, which takes two calls to GenerateCredentialReport.
     let periods = times(Duration::from_secs(4 * 3600));
     let mut calls = vec![
-        ("iam:GetAccountSummary", (summaries + roots_alone) * polls),
+        ("iam:GetAccountSummary", summaries * polls),
         ("iam:ListAccessKeys", roots * polls),
         ("iam:GenerateCredentialReport", reports * periods * 2),
         ("iam:GetCredentialReport", reports * periods),

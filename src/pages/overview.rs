@@ -154,8 +154,8 @@ impl<'a> Page<'a> {
     }
 
     fn rows(&self) -> &[Row<'a>] {
-        let first = (self.nth - 1) * PAGE;
-        &self.found[first..self.found.len().min(first + PAGE)]
+        let mut pages = self.found.chunks(PAGE);
+        pages.nth(self.nth - 1).unwrap_or_default()
     }
 
     /// Which of the accounts that were found are shown.

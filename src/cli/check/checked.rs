@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::saved::{Made, Opened};
-use crate::account::Access;
+use super::saved::{Made, Opened, Saved};
+use crate::account::{Access, Partition};
 use crate::advice::keys::Count;
 use crate::advice::{Finding, Findings};
 use crate::cli::args::CheckFinding;
@@ -75,15 +75,18 @@ impl CheckedAccount {
 
     /// An account by its saved report. A value that is fine is unknown once the report is older than
     /// `max_age`; a key is always shown.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the report.
     pub(super) fn in_report(
-        file: &str,
-        opened: Opened,
+        saved: &Saved,
         max_age: Duration,
         config: &Config,
         clock: &Clock,
-    ) -> Self {
-        let Opened { report, made } = opened;
+    ) -> Result<Self, String> {
         let (now, moment) = (clock.now(), clock.moment());
+        let Opened { report, made } = saved.open(Partition::of_region(&config.aws.region), now)?;
         let limits = Limits {
             interval: config.refresh.interval,
             max_staleness: max_age,
@@ -130,12 +133,12 @@ impl CheckedAccount {
             listed: None,
             sources: vec![source],
         };
-        Self {
+        Ok(Self {
             view,
-            saved: Some((file.to_owned(), made)),
+            saved: Some((saved.file.clone(), made)),
             is_too_old: now.since(date) > max_age,
             moment,
-        }
+        })
     }
 
     /// A value, unless it has expired.

@@ -14,9 +14,9 @@ mod text;
 use std::process::ExitCode;
 
 use self::checked::{Checked, CheckedAccount, SAVE_AGAIN};
+use self::saved::Saved;
 use super::args::{CheckArgs, CheckFinding, CheckFormat};
 use super::output::{USAGE, write};
-use crate::account::Partition;
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -41,25 +41,17 @@ pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode 
             return ExitCode::from(USAGE);
         }
     };
-    let partition = Partition::of_region(&config.aws.region);
-    let checked = reports
-        .into_iter()
-        .map(|report| match report.open(partition, clock.now()) {
-            Ok(opened) => Checked::Account(Box::new(CheckedAccount::in_report(
-                &report.file,
-                opened,
-                arguments.max_age,
-                config,
-                &clock,
-            ))),
+    let check =
+        |saved: Saved| match CheckedAccount::in_report(&saved, arguments.max_age, config, &clock) {
+            Ok(account) => Checked::Account(Box::new(account)),
             Err(why) => Checked::Unread {
-                what: report.file,
+                what: saved.file,
                 why,
                 next: SAVE_AGAIN,
                 is_report: true,
             },
-        })
-        .collect();
+        };
+    let checked = reports.into_iter().map(check).collect();
     report(arguments, checked, &clock)
 }
 
