@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use crate::views::{AccountView, SourceView};
 use root_posture::{Metric, Moment, Timestamp};
+use strum::IntoStaticStr;
 
 /// How urgent something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Level {
     /// Act now.
     Critical,
@@ -21,12 +23,7 @@ pub(crate) enum Level {
 impl Level {
     /// Its name in lower case.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Warning => "warning",
-            Self::Unknown => "unknown",
-            Self::Fine => "fine",
-        }
+        self.into()
     }
 }
 

@@ -93,11 +93,8 @@ fn name(world: &World, id: AccountId) -> String {
 }
 
 fn announce(config: &Config, world: &World, target: AccountId, start: Timestamp) {
-    let address = config
-        .web
-        .listen_addresses
-        .first()
-        .map_or_else(String::new, |address| address.from_here().to_string());
+    // A valid configuration has an address.
+    let address = config.web.listen_addresses[0].from_here();
     let appears = start.plus(CALM);
     let goes = appears.plus(KEY_STAYS);
     let count = world.ids().len();

@@ -49,12 +49,13 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, ExitCode> 
     };
     let usage = |errors| refused(&errors, USAGE);
     let of_daemon = |errors: ConfigErrors| refused(&errors, errors.exit_code());
+    let config = || load(&invocation, &machine).map_err(usage);
     Ok(match &invocation.command {
         Command::Serve(serve) if serve.check => {
             for misnamed in config::misnamed(std::env::vars_os()) {
                 eprintln!("warning: {misnamed}");
             }
-            let config = load(&invocation, &machine).map_err(usage)?;
+            let config = config()?;
             if serve.online {
                 // The table shows the warnings of the sources, so nothing is logged.
                 runtime::run(FAILED, preflight::run(config))
@@ -73,10 +74,10 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, ExitCode> 
             logged(&log, FAILED, demo::run(config, demo.clone()))
         }
         Command::Check(check) => {
-            let config = load(&invocation, &machine).map_err(usage)?;
+            let config = config()?;
             if check.reports.is_empty() {
                 let mut log = config.log.clone();
-                // The command prints its findings; its log adds to them only when asked to.
+                // The command prints its findings; its log adds to them only with --log.level.
                 if invocation.overrides.log_level.is_none() {
                     log.level = tracing::Level::ERROR;
                 }
@@ -85,12 +86,9 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, ExitCode> 
                 check::saved_reports(check, &config)
             }
         }
-        Command::Policy(policy) => {
-            let config = load(&invocation, &machine).map_err(usage)?;
-            policy::run(policy, &config)
-        }
+        Command::Policy(policy) => policy::run(policy, &config()?),
         Command::Remediate(arguments) => {
-            let config = load(&invocation, &machine).map_err(usage)?;
+            let config = config()?;
             logged(&config.log, FAILED, remediate::run(arguments, &config))
         }
         Command::Healthcheck(healthcheck) => {
@@ -130,8 +128,8 @@ fn load_without_file(invocation: &Invocation) -> Result<Config, ConfigErrors> {
     config::parse(None, std::env::vars_os(), &invocation.overrides, &())
 }
 
-/// As [`load`]. A file that is wrong, with which a running daemon goes on as before, does not hide
-/// the address for probes where the environment or a flag names it: these override the file.
+/// As [`load`], but a wrong file, which a running daemon does not adopt, does not hide the address
+/// for probes that the environment or a flag names: these override the file.
 fn load_for_probe(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
     load(invocation, machine).or_else(|errors| {
         let is_named = |config: &Config| config.web.health_listen_address.is_some();

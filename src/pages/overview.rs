@@ -8,6 +8,8 @@ use askama::Template;
 use bytes::Bytes;
 use exporter_toolkit::hyper::{Response, StatusCode};
 
+use strum::VariantArray as _;
+
 use super::html;
 use super::query::{Filter, PAGE, Query, Sort};
 use crate::advice::keys::{self, Count, LastUse};

@@ -1,6 +1,8 @@
 //! The query of the overview: filter, order and page. All of it is in the URL, so that people can
 //! send each other links.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::advice::{Finding, Findings};
 use crate::views::AccountView;
 
@@ -56,7 +58,8 @@ impl Filter {
 }
 
 /// The order of the accounts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum Sort {
     /// The worst first.
     #[default]
@@ -72,33 +75,20 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    pub const ALL: [Self; 6] = [
-        Self::State,
-        Self::Name,
-        Self::Id,
-        Self::Since,
-        Self::Used,
-        Self::Evidence,
-    ];
-
     /// Its name in a URL.
     pub fn slug(self) -> &'static str {
-        self.names().0
+        self.into()
     }
 
     /// Its name for people.
     pub fn label(self) -> &'static str {
-        self.names().1
-    }
-
-    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::State => ("state", "Worst first"),
-            Self::Name => ("name", "Name"),
-            Self::Id => ("id", "Account id"),
-            Self::Since => ("since", "Newest key first"),
-            Self::Used => ("used", "Last used first"),
-            Self::Evidence => ("evidence", "Oldest evidence first"),
+            Self::State => "Worst first",
+            Self::Name => "Name",
+            Self::Id => "Account id",
+            Self::Since => "Newest key first",
+            Self::Used => "Last used first",
+            Self::Evidence => "Oldest evidence first",
         }
     }
 
@@ -138,8 +128,8 @@ impl Query {
                     }
                 }
                 "sort" => {
-                    if let Some(sort) = Sort::ALL.into_iter().find(|sort| sort.slug() == value) {
-                        parsed.sort = sort;
+                    if let Some(sort) = Sort::VARIANTS.iter().find(|sort| sort.slug() == value) {
+                        parsed.sort = *sort;
                     }
                 }
                 "order" => parsed.reversed = value == "reverse",

@@ -94,29 +94,7 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, Vec<String>> {
 struct Envelope {
     content: String,
     #[serde(default)]
-    generated_time: Option<Time>,
-}
-
-/// The CLI writes times as text, or as seconds if it is configured so.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Time {
-    Seconds(f64),
-    Text(String),
-}
-
-impl Time {
-    fn read(&self) -> Result<Timestamp, String> {
-        match self {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "seconds, cut off as all times"
-            )]
-            Self::Seconds(seconds) => Ok(Timestamp::from_unix(*seconds as i64)),
-            Self::Text(text) => Timestamp::parse(text)
-                .ok_or_else(|| format!("GeneratedTime: {text:?} is not a time (RFC 3339)")),
-        }
-    }
+    generated_time: Option<String>,
 }
 
 impl Saved {
@@ -179,12 +157,12 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
         let mut texts = texts.iter();
         texts.any(|text| first_line.starts_with(text.as_bytes()))
     };
-    let refused = |what| Err(format!("this is {what}; save it with --output json"));
-    let (content, generated) = if begins(&["<", "["]) {
-        return refused("neither the report nor what `aws iam get-credential-report` prints");
-    } else if begins(&["|", "----"]) {
-        return refused("a table of the AWS CLI, which breaks the report into pieces");
-    } else if begins(&["{"]) {
+    if begins(&["|", "----"]) {
+        let problem = "this is a table of the AWS CLI, which breaks the report into pieces; save it \
+                       with --output json";
+        return Err(problem.to_owned());
+    }
+    let (content, generated) = if begins(&["{"]) {
         let envelope = serde_json::from_slice(text).map_err(|error| not_the("JSON", &error))?;
         content_of(envelope)?
     } else if begins(&["Content:", "GeneratedTime:", "ReportFormat:"]) {
@@ -195,7 +173,7 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
         let content = fields.clone().max_by_key(|field| field.len());
         let is_time = |field: &&str| Timestamp::parse(field).is_some();
         let mut texts = fields.filter_map(|field| std::str::from_utf8(field.trim_ascii()).ok());
-        let generated = texts.find(is_time).map(str::to_owned).map(Time::Text);
+        let generated = texts.find(is_time).map(str::to_owned);
         (
             decode("the text of the AWS CLI", content.unwrap_or_default())?,
             generated,
@@ -205,7 +183,11 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     } else {
         return Ok((Cow::Borrowed(text), None));
     };
-    let generated = generated.map(|time| time.read()).transpose()?;
+    let parse = |time: String| {
+        let problem = || format!("GeneratedTime: {time:?} is not a time (RFC 3339)");
+        Timestamp::parse(&time).ok_or_else(problem)
+    };
+    let generated = generated.map(parse).transpose()?;
     Ok((Cow::Owned(content), generated))
 }
 
@@ -217,7 +199,7 @@ fn not_the(format: &str, error: &dyn std::fmt::Display) -> String {
 
 /// The report of an envelope, and its time. YAML's `!!binary` is decoded already; then it contains
 /// commas.
-fn content_of(envelope: Envelope) -> Result<(Vec<u8>, Option<Time>), String> {
+fn content_of(envelope: Envelope) -> Result<(Vec<u8>, Option<String>), String> {
     let content = if envelope.content.contains(',') {
         envelope.content.into_bytes()
     } else {
@@ -354,8 +336,7 @@ mod tests {
         let made = Made::At(time("2026-09-11T13:14:52Z"));
         for time in [
             ", \"GeneratedTime\": \"2026-09-11T13:14:52+00:00\"",
-            ", \"GeneratedTime\": 1789132492",
-            ", \"GeneratedTime\": 1789132492.0",
+            ", \"GeneratedTime\": \"2026-09-11T13:14:52Z\"",
         ] {
             assert_eq!(open(wrapped(CSV, time)).unwrap().made, made, "{time}");
         }

@@ -1,7 +1,6 @@
 //! The audit trail of `remediate`: a line for each step on standard error, at any log level, and the
 //! same as JSON in a file. It never contains a secret; the id of a key is none.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -15,40 +14,33 @@ use crate::account::AccountId;
 use crate::cli::log;
 use crate::clock::Clock;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
     /// The command refuses to delete the key.
+    #[strum(to_string = "root access key not deleted: refused")]
     Refused,
     /// The deletion is about to be sent.
+    #[strum(to_string = "deleting a root access key")]
     Deleting,
     /// AWS confirmed the deletion.
+    #[strum(to_string = "root access key deleted")]
     Deleted,
     /// AWS reported that the key did not exist any more.
+    #[strum(to_string = "root access key was gone already")]
     GoneBefore,
     /// The deletion was not sent, or AWS refused it.
+    #[strum(to_string = "root access key not deleted")]
     NotDeleted,
     /// The deletion was sent, and AWS did not answer.
+    #[strum(to_string = "root access key may be deleted")]
     Unanswered,
     /// A later list does not contain the key.
+    #[strum(to_string = "root access key is no longer listed")]
     Verified,
     /// No later list without the key is known.
+    #[strum(to_string = "deletion of a root access key not verified")]
     NotVerified,
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "root access key not deleted: refused",
-            Self::Deleting => "deleting a root access key",
-            Self::Deleted => "root access key deleted",
-            Self::GoneBefore => "root access key was gone already",
-            Self::NotDeleted => "root access key not deleted",
-            Self::Unanswered => "root access key may be deleted",
-            Self::Verified => "root access key is no longer listed",
-            Self::NotVerified => "deletion of a root access key not verified",
-        })
-    }
 }
 
 /// The audit file cannot be written.
