@@ -2,6 +2,7 @@
 //! values of the state file are published.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,40 +27,32 @@ use crate::views::Views;
 /// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration
 /// again; `stand_in` replaces AWS, for the demo.
 pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) -> ExitCode {
+    let ended = try_run(config, load, stand_in).await;
+    ended.unwrap_or_else(|code| code)
+}
+
+/// As [`run`]. The error is the exit code of a daemon that could not start or lost a task.
+async fn try_run(
+    config: Config,
+    load: Load,
+    stand_in: Option<String>,
+) -> Result<ExitCode, ExitCode> {
     // Before anything else, so that no signal is missed from here on.
     let listening = signals::ended().and_then(|ended| Ok((ended, signal(SignalKind::hangup())?)));
-    let (ended, hangups) = match listening {
-        Ok(listening) => listening,
-        Err(failure) => {
-            error!(error = %failure, "cannot listen for signals");
-            return ExitCode::FAILURE;
-        }
-    };
+    let (ended, hangups) = listening.map_err(cannot("listen for signals"))?;
     signals::end_in_time();
     let mut ended = pin!(ended);
     // Clients have a thread of their own, so that they do not delay polls, nor polls clients. The
     // runtime lives as long as the process, because dropping it would wait for blocking work.
-    let web: &Runtime = match runtime::new() {
-        Ok(web) => Box::leak(Box::new(web)),
-        Err(failure) => {
-            eprintln!("aws-root-exporter: cannot start the web server's threads: {failure}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let web = runtime::new().map_err(cannot("start the web server's threads"))?;
+    let web: &Runtime = Box::leak(Box::new(web));
     // A port that is in use must be reported before the first call to AWS.
     let opened = tokio::select! {
         opened = web.spawn(open_ports(config.clone())) => opened,
         // Resolving a name to listen on can take long.
-        _ = &mut ended => return ExitCode::SUCCESS,
+        _ = &mut ended => return Ok(ExitCode::SUCCESS),
     };
-    let (web_config, listeners) = match opened {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(exit)) => return exit,
-        Err(failure) => {
-            eprintln!("aws-root-exporter: cannot open its ports: {failure}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let (web_config, listeners) = opened.map_err(cannot("open its ports"))??;
     info!(
         version = VERSION,
         region = config.aws.region,
@@ -74,13 +67,8 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
         view.reload.record(true, started);
         view.shard = (config.shard.index, config.shard.total);
     });
-    let (state, gate, keeper) = match open_state(&config, &store, &clock) {
-        Ok(opened) => opened,
-        Err(refusal) => {
-            eprintln!("aws-root-exporter: cannot start: {refusal}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let opened = open_state(&config, &store, &clock);
+    let (state, gate, keeper) = opened.map_err(cannot("start"))?;
     let aws = wire::aws(&config, &clock, Some(Arc::clone(&store)), stand_in).await;
     let (reloads, requests) = Reloads::channel();
     let (site, server) = wire::site(&config, &store, web_config.clone(), reloads);
@@ -127,9 +115,16 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
         let _ = begun.changed().await;
         server.serve(listeners, stopped).await;
     });
-    match tasks.supervise(ended).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+    let supervised = tasks.supervise(ended).await;
+    supervised.map_err(|_| ExitCode::FAILURE)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what the daemon cannot do, and returns the exit code for that.
+fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> ExitCode {
+    move |error| {
+        eprintln!("aws-root-exporter: cannot {what}: {error}");
+        ExitCode::FAILURE
     }
 }
 
