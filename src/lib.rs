@@ -11,7 +11,7 @@ pub mod config;
 pub mod discovery;
 pub mod failure;
 pub mod metrics;
-pub mod pages;
+mod pages;
 pub mod schedule;
 pub mod site;
 pub mod state;

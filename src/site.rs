@@ -1,6 +1,6 @@
 //! What clients of the daemon get: the metrics, the pages and the health, all from the views.
 //!
-//! It never asks AWS and never waits for a poll.
+//! It never calls AWS and never waits for a poll.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,18 +11,17 @@ use exporter_toolkit::hyper::Uri;
 use exporter_toolkit::{Exporter, MetricsWriter, Page};
 use root_posture::Moment;
 
-use crate::metrics;
-use crate::pages::Pages;
 use crate::views::Views;
+use crate::{metrics, pages};
 
 /// How long the schedule may go without a turn; it turns every few seconds even when nothing is due.
 const STANDSTILL: Duration = Duration::from_secs(60);
 
-/// The daemon as its server knows it.
+/// What the web server of the daemon serves.
 #[derive(Debug)]
 pub struct Site {
     views: Arc<Views>,
-    pages: Pages,
+    telemetry_path: Arc<str>,
     /// Replaced by a reload. Locked for cloning a pointer only.
     options: RwLock<Arc<metrics::Options>>,
     /// How often the options were replaced.
@@ -34,8 +33,8 @@ impl Site {
     #[must_use]
     pub fn new(views: Arc<Views>, telemetry_path: &str, options: metrics::Options) -> Self {
         Self {
-            pages: Pages::new(Arc::clone(&views), telemetry_path),
             views,
+            telemetry_path: telemetry_path.into(),
             options: RwLock::new(Arc::new(options)),
             replaced: AtomicU64::new(0),
         }
@@ -91,7 +90,7 @@ impl Exporter for Site {
     }
 
     fn page(&self, path: &str, query: &str) -> Option<Page> {
-        self.pages.at(path, query)
+        pages::at(&self.views, &self.telemetry_path, path, query)
     }
 
     fn external_url(&self) -> Option<Uri> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::views::AccountView;
+use crate::views::{AccountView, SourceView};
 use root_posture::{Metric, Moment, Timestamp};
+use strum::IntoStaticStr;
 
 /// How urgent something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Level {
     /// Act now.
     Critical,
@@ -21,12 +23,7 @@ pub(crate) enum Level {
 impl Level {
     /// Its name in lower case.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Warning => "warning",
-            Self::Unknown => "unknown",
-            Self::Fine => "fine",
-        }
+        self.into()
     }
 }
 
@@ -94,9 +91,9 @@ findings! {
     Failing: Unknown, "failing", "AWSAccountRefreshFailing", "Source failing", "See what fails";
 }
 
-/// The findings of an account.
+/// The findings of an account: for each of [`Finding::ALL`] whether it has it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Findings(u8);
+pub(crate) struct Findings(pub(super) [bool; Finding::ALL.len()]);
 
 impl Findings {
     /// The findings of an account at `moment`.
@@ -105,10 +102,11 @@ impl Findings {
         let value = |metric: Option<Metric>| metric?.at(moment);
         let active = value(posture.keys_active);
         let present = value(posture.keys_present);
-        let fails = |source: &crate::views::SourceView| source.up == Some(false);
+        let fails = |source: &SourceView| source.up == Some(false);
         let failing = view.sources.iter().any(fails);
         let was_readable = view.sources.iter().any(|it| it.last_success.is_some());
-        let findings = [
+        let mut findings = Self::default();
+        for (finding, found) in [
             (Finding::KeyActive, active > Some(0)),
             (
                 Finding::Unreadable,
@@ -131,19 +129,20 @@ impl Findings {
                 active.is_none() && view.account.partition().has_root_credentials(),
             ),
             (Finding::Failing, failing),
-        ];
-        let found = findings.into_iter().filter(|(_, found)| *found);
-        found.map(|(finding, _)| finding).collect()
+        ] {
+            findings.0[finding as usize] = found;
+        }
+        findings
     }
 
     /// Whether this is one of them.
     pub fn has(self, finding: Finding) -> bool {
-        self.0 & bit(finding) != 0
+        self.0[finding as usize]
     }
 
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        !self.0.contains(&true)
     }
 
     /// The findings, the worst first.
@@ -163,20 +162,8 @@ impl Findings {
     }
 
     /// The place of the account in a list, the lowest first: by its worst finding, then by the next.
-    pub fn rank(self) -> u8 {
-        // The worst is the lowest bit and must weigh most.
-        !self.0.reverse_bits()
-    }
-}
-
-fn bit(finding: Finding) -> u8 {
-    1 << finding as u8
-}
-
-impl FromIterator<Finding> for Findings {
-    fn from_iter<T: IntoIterator<Item = Finding>>(findings: T) -> Self {
-        let findings = findings.into_iter();
-        Self(findings.fold(0, |bits, finding| bits | bit(finding)))
+    pub fn rank(self) -> impl Ord {
+        self.0.map(|found| !found)
     }
 }
 

@@ -53,7 +53,6 @@ impl fmt::Display for Count {
 pub(crate) struct Since {
     /// `created` or `first seen`.
     pub how: &'static str,
-    /// When.
     pub time: Timestamp,
 }
 
@@ -148,7 +147,6 @@ pub(crate) enum LastUse {
     Never,
     /// The newest use of any key.
     Used {
-        /// When.
         time: Timestamp,
         /// Where, as [`place`] says it.
         place: String,

@@ -10,24 +10,21 @@ use std::time::Duration;
 use super::finding::{Finding, Findings};
 use super::words;
 use crate::account::{Access, Account, AccountId, Partition};
-use crate::views::AccountView;
+use crate::views::{AccountView, SourceView};
 use root_posture::Source;
 
 /// One way to fix what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Procedure {
-    /// Its name.
     pub title: &'static str,
     /// In which cases it applies.
     pub when: &'static str,
-    /// What to do, in this order.
     pub steps: Vec<Step>,
 }
 
 /// One step of a procedure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// What to do.
     pub text: String,
     /// What to paste into a shell; empty for nothing.
     pub command: String,
@@ -321,7 +318,7 @@ fn restore_access(view: &AccountView) -> Procedure {
              seconds, in a large account minutes.",
         ));
     }
-    let is_report = |it: &crate::views::SourceView| it.source == Source::CredentialReport;
+    let is_report = |it: &SourceView| it.source == Source::CredentialReport;
     if view.sources.iter().all(is_report) {
         steps.push(Step::by_hand(
             "No live source is in use, so values are up to 4 hours old. Switch on \

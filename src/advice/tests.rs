@@ -68,6 +68,10 @@ fn view(region: &str, access: Option<Access>) -> AccountView {
     }
 }
 
+fn only<const N: usize>(findings: [Finding; N]) -> Findings {
+    Findings(Finding::ALL.map(|finding| findings.contains(&finding)))
+}
+
 #[test]
 fn each_runbook_has_the_steps_and_commands_of_its_finding() {
     for region in ["us-east-1", "us-gov-west-1"] {
@@ -79,7 +83,7 @@ fn each_runbook_has_the_steps_and_commands_of_its_finding() {
             Finding::Certificate,
         ] {
             let runbook = runbook(finding.alert());
-            let findings = [finding].into_iter().collect();
+            let findings = only([finding]);
             let procedures = procedure::procedures(&view, findings, Duration::from_secs(60));
             assert!(procedures.len() > 1);
             for Step { text, command } in procedures.into_iter().flat_map(|it| it.steps) {
@@ -114,7 +118,7 @@ fn each_runbook_of_an_unreadable_account_says_what_to_do_about_each_reason() {
             );
         }
         let view = view("us-east-1", None);
-        let findings = [finding, Finding::Failing].into_iter().collect();
+        let findings = only([finding, Finding::Failing]);
         let procedures = procedure::procedures(&view, findings, Duration::ZERO);
         let last = procedures[0].steps.last().unwrap();
         for part in [&last.text, &last.command] {

@@ -336,7 +336,7 @@ pub struct PolicyArgs {
 /// The documents of `policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyKind {
-    /// The role in each watched account: its policy and its trust policy.
+    /// The role in each monitored account: its policy and its trust policy.
     AuditRole,
     /// The policy of the exporter's own role.
     Hub,

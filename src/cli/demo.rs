@@ -35,29 +35,20 @@ const REPORT_AGE: i64 = 3600;
 pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
     let clock = Clock::system();
     let start = clock.now();
-    let world = World::generate(
-        usize::try_from(demo.accounts).unwrap_or(usize::MAX).max(1),
-        demo.seed,
-        start.unix(),
-    );
+    let world = World::generate(demo.accounts as usize, demo.seed, start.unix());
     for id in world.ids() {
         world.edit(id, |account| {
             account.store_report(start.unix() - REPORT_AGE);
         });
     }
-    let simulator = {
-        let clock = clock.clone();
-        Simulator::start(
-            world.clone(),
-            ("127.0.0.1", 0),
-            Arc::new(move || clock.now().unix()),
-        )
-        .await
-    };
-    let simulator = match simulator {
+    let shared = clock.clone();
+    let time = Arc::new(move || shared.now().unix());
+    let simulator = match Simulator::start(world.clone(), ("127.0.0.1", 0), time).await {
         Ok(simulator) => simulator,
         Err(error) => {
-            eprintln!("demo: the simulator found no free port on 127.0.0.1: {error}");
+            eprintln!(
+                "aws-root-exporter: demo: the simulator found no free port on 127.0.0.1: {error}"
+            );
             return ExitCode::FAILURE;
         }
     };
@@ -72,7 +63,9 @@ pub async fn run(mut config: Config, demo: DemoArgs) -> ExitCode {
         ..Organization::default()
     };
     let Some(target) = target(&world) else {
-        eprintln!("demo: every account has a root key already; try another --seed");
+        eprintln!(
+            "aws-root-exporter: demo: every account has a root key already; try another --seed"
+        );
         return ExitCode::FAILURE;
     };
     announce(&config, &world, target, start);
@@ -99,16 +92,9 @@ fn name(world: &World, id: AccountId) -> String {
     world.edit(id, |account| account.name.clone())
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the demo prints to the person who started it"
-)]
 fn announce(config: &Config, world: &World, target: AccountId, start: Timestamp) {
-    let address = config
-        .web
-        .listen_addresses
-        .first()
-        .map_or_else(String::new, |address| address.from_here().to_string());
+    // A valid configuration has an address.
+    let address = config.web.listen_addresses[0].from_here();
     let appears = start.plus(CALM);
     let goes = appears.plus(KEY_STAYS);
     let count = world.ids().len();

@@ -37,9 +37,8 @@ pub(super) fn url(config: &Config) -> Result<HealthUrl, ExitCode> {
         (address, false)
     } else {
         let file = wire::web_config(config).map_err(|error| refused(&error.to_string()))?;
-        let first = web.listen_addresses.first();
-        let first = first
-            .ok_or_else(|| refused("web.listen_address is empty; name the daemon with --url"))?;
+        // A valid configuration has an address.
+        let first = &web.listen_addresses[0];
         (first, file.is_some_and(|file| file.serves_tls()))
     };
     if address.port() == 0 {

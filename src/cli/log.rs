@@ -3,7 +3,6 @@
 //! Only events of this program's own crates are logged. At its lower levels the AWS SDK logs requests and
 //! responses with credentials and external ids in them; no setting turns that on.
 
-use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -19,7 +18,11 @@ pub const AUDIT: &str = "audit";
 ///
 /// Something else in this process has set up logging already.
 pub fn init(log: &Log) -> Result<(), TryInitError> {
-    let subscriber = tracing_subscriber::registry().with(filter(log.level));
+    let level = log.level.as_str().to_ascii_lowercase();
+    let filter = EnvFilter::new(format!(
+        "error,aws_root_exporter={level},exporter_toolkit={level},{AUDIT}=info"
+    ));
+    let subscriber = tracing_subscriber::registry().with(filter);
     match log.format {
         LogFormat::Logfmt => subscriber
             .with(
@@ -37,11 +40,4 @@ pub fn init(log: &Log) -> Result<(), TryInitError> {
             )
             .try_init(),
     }
-}
-
-fn filter(level: Level) -> EnvFilter {
-    let level = level.as_str().to_ascii_lowercase();
-    EnvFilter::new(format!(
-        "error,aws_root_exporter={level},exporter_toolkit={level},{AUDIT}=info"
-    ))
 }

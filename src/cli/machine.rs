@@ -1,4 +1,4 @@
-//! Regions and profiles that this machine knows, for the configuration. It never asks AWS.
+//! The Regions and profiles of this machine, for the configuration. It never calls AWS.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -22,39 +22,6 @@ impl Here {
             asks_instance,
             of_instance: OnceLock::new(),
         }
-    }
-
-    /// The problem with the CA bundle, if one is named.
-    pub fn wrong_bundle(config: &Config) -> Option<String> {
-        machine::wrong_bundle(config.aws.profile.as_deref())
-    }
-
-    /// Each problem with the profiles and Regions of the accounts that can be found without AWS.
-    pub fn wrong_reach(config: &Config) -> Vec<String> {
-        let of_caller = match &config.aws.profile {
-            Some(profile) => Some(("aws.profile", profile.clone())),
-            None => machine::named_profile().map(|name| ("AWS_PROFILE", name)),
-        };
-        let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
-        let mut profiles: Vec<_> = of_caller.into_iter().collect();
-        let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
-        for account in &config.accounts {
-            let place = format!("account {}", account.id);
-            if let Some(Access::Profile(profile)) = &account.access {
-                profiles.push((place.clone(), profile.clone()));
-            }
-            if account.region != config.aws.region {
-                regions.push((place, &account.region));
-            }
-        }
-        let mut wrong = machine::wrong_profiles(&profiles);
-        let unknown = regions
-            .iter()
-            .filter(|(_, region)| !Partition::knows_region(region));
-        wrong.extend(unknown.map(|(place, region)| {
-            format!("{place}: {region} is not a Region of a known partition; see `aws account list-regions`")
-        }));
-        wrong
     }
 
     /// Asks on a thread and a runtime of its own: this one may be a runtime's, which must not block.
@@ -86,4 +53,34 @@ impl Regions for Here {
         let place = "the instance's metadata".to_owned();
         Some(FoundRegion { name, place })
     }
+}
+
+/// Each problem with the profiles and Regions of the accounts that can be found without AWS.
+pub(super) fn wrong_reach(config: &Config) -> Vec<String> {
+    let of_caller = match &config.aws.profile {
+        Some(profile) => Some(("aws.profile", profile.clone())),
+        None => machine::named_profile().map(|name| ("AWS_PROFILE", name)),
+    };
+    let of_caller = of_caller.map(|(place, name)| (place.to_owned(), name));
+    let mut profiles: Vec<_> = of_caller.into_iter().collect();
+    let mut regions = vec![(config.aws.region_from.clone(), config.aws.region.as_str())];
+    for account in &config.accounts {
+        let place = format!("account {}", account.id);
+        if let Some(Access::Profile(profile)) = &account.access {
+            profiles.push((place.clone(), profile.clone()));
+        }
+        if account.region != config.aws.region {
+            regions.push((place, &account.region));
+        }
+    }
+    let mut wrong = machine::wrong_profiles(&profiles);
+    let unknown = regions
+        .iter()
+        .filter(|(_, region)| !Partition::knows_region(region));
+    wrong.extend(unknown.map(|(place, region)| {
+        format!(
+            "{place}: {region} is not a Region of a known partition; see `aws account list-regions`"
+        )
+    }));
+    wrong
 }

@@ -38,25 +38,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => error.exit(),
     };
     let machine = Here::new(invocation.command.asks_aws());
-    command(invocation, machine).unwrap_or_else(|(errors, code)| {
-        eprintln!("{errors}");
-        ExitCode::from(code)
-    })
+    command(invocation, machine).unwrap_or_else(|code| code)
 }
 
-/// Runs a command, or returns what is wrong with its configuration and the exit code for that.
-fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, (ConfigErrors, u8)> {
-    let usage = |errors| (errors, USAGE);
-    let of_daemon = |errors: ConfigErrors| {
-        let code = errors.exit_code();
-        (errors, code)
+/// Runs a command. The error is the exit code after the configuration was refused.
+fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, ExitCode> {
+    let refused = |errors: &ConfigErrors, code| {
+        eprintln!("{errors}");
+        ExitCode::from(code)
     };
+    let usage = |errors| refused(&errors, USAGE);
+    let of_daemon = |errors: ConfigErrors| refused(&errors, errors.exit_code());
+    let config = || load(&invocation, &machine).map_err(usage);
     Ok(match &invocation.command {
         Command::Serve(serve) if serve.check => {
             for misnamed in config::misnamed(std::env::vars_os()) {
                 eprintln!("warning: {misnamed}");
             }
-            let config = load(&invocation, &machine).map_err(usage)?;
+            let config = config()?;
             if serve.online {
                 // The table shows the warnings of the sources, so nothing is logged.
                 runtime::run(FAILED, preflight::run(config))
@@ -75,10 +74,10 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, (ConfigErr
             logged(&log, FAILED, demo::run(config, demo.clone()))
         }
         Command::Check(check) => {
-            let config = load(&invocation, &machine).map_err(usage)?;
+            let config = config()?;
             if check.reports.is_empty() {
                 let mut log = config.log.clone();
-                // The command prints its findings; its log adds to them only when asked to.
+                // The command prints its findings; its log adds to them only with --log.level.
                 if invocation.overrides.log_level.is_none() {
                     log.level = tracing::Level::ERROR;
                 }
@@ -87,25 +86,18 @@ fn command(invocation: Invocation, machine: Here) -> Result<ExitCode, (ConfigErr
                 check::saved_reports(check, &config)
             }
         }
-        Command::Policy(policy) => {
-            let config = load(&invocation, &machine).map_err(usage)?;
-            policy::run(policy, &config)
-        }
+        Command::Policy(policy) => policy::run(policy, &config()?),
         Command::Remediate(arguments) => {
-            let config = load(&invocation, &machine).map_err(usage)?;
+            let config = config()?;
             logged(&config.log, FAILED, remediate::run(arguments, &config))
         }
         Command::Healthcheck(healthcheck) => {
             let url = if let Some(url) = &healthcheck.url {
-                Ok(url.clone())
+                url.clone()
             } else {
-                let config = load_for_probe(&invocation, &machine).map_err(usage)?;
-                healthcheck::url(&config)
+                healthcheck::url(&load_for_probe(&invocation, &machine).map_err(usage)?)?
             };
-            match url {
-                Ok(url) => runtime::run(FAILED, healthcheck::run(url)),
-                Err(code) => code,
-            }
+            runtime::run(FAILED, healthcheck::run(url))
         }
         Command::Print(arguments) => print::run(arguments),
         Command::Completions { shell } => print(&reference::completions(*shell)),
@@ -136,8 +128,8 @@ fn load_without_file(invocation: &Invocation) -> Result<Config, ConfigErrors> {
     config::parse(None, std::env::vars_os(), &invocation.overrides, &())
 }
 
-/// As [`load`]. A file that is wrong, with which a running daemon goes on as before, does not hide
-/// the address for probes where the environment or a flag names it: these override the file.
+/// As [`load`], but a wrong file, which a running daemon does not adopt, does not hide the address
+/// for probes that the environment or a flag names: these override the file.
 fn load_for_probe(invocation: &Invocation, machine: &Here) -> Result<Config, ConfigErrors> {
     load(invocation, machine).or_else(|errors| {
         let is_named = |config: &Config| config.web.health_listen_address.is_some();
@@ -152,12 +144,12 @@ fn check_config(config: &Config) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(USAGE);
     }
-    let wrong = Here::wrong_reach(config);
+    let wrong = machine::wrong_reach(config);
     if !wrong.is_empty() {
         eprintln!("{}", wrong.join("\n"));
         return ExitCode::from(USAGE);
     }
-    if let Some(problem) = Here::wrong_bundle(config) {
+    if let Some(problem) = crate::aws::machine::wrong_bundle(config.aws.profile.as_deref()) {
         eprintln!("warning: {problem}; make sure that it exists where the exporter runs");
     }
     let file = match &config.source_file {

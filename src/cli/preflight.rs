@@ -93,9 +93,9 @@ pub(super) async fn run(config: Config) -> ExitCode {
     for (operation, count) in calls {
         let _ = writeln!(report, "  {count:>10}  {operation}");
     }
-    print(&report);
+    let printed = print(&report);
     if is_known && good == total {
-        ExitCode::SUCCESS
+        printed
     } else {
         ExitCode::from(FAILED)
     }
@@ -168,22 +168,21 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Vec<(&'static str, u128)>
     let times = |every: Duration| DAY.as_nanos().div_ceil(every.as_nanos().max(1));
     let settings = wire::schedule(config);
     let count = |is: &dyn Fn(&Account) -> bool| {
-        u128::try_from(list.accounts.iter().filter(|account| is(account)).count()).unwrap_or(0)
+        list.accounts.iter().filter(|account| is(account)).count() as u128
     };
     let polls = times(config.refresh.interval);
     let uses = |account: &Account, source| settings.sources.uses(account, source);
     let reports = count(&|account| uses(account, Source::CredentialReport));
-    let summaries = count(&|account| uses(account, Source::AccountSummary));
     let roots = count(&|account| uses(account, Source::RootSession));
-    let roots_alone = count(&|account| {
-        uses(account, Source::RootSession) && !uses(account, Source::AccountSummary)
+    let summaries = count(&|account| {
+        uses(account, Source::AccountSummary) || uses(account, Source::RootSession)
     });
     let roles = count(&|account| matches!(account.access, Some(Access::Role { .. })));
     let sessions = times(ROOT_SESSION.max(config.refresh.interval));
     // AWS makes a report every four hours, which takes two calls to GenerateCredentialReport.
     let periods = times(Duration::from_secs(4 * 3600));
     let mut calls = vec![
-        ("iam:GetAccountSummary", (summaries + roots_alone) * polls),
+        ("iam:GetAccountSummary", summaries * polls),
         ("iam:ListAccessKeys", roots * polls),
         ("iam:GenerateCredentialReport", reports * periods * 2),
         ("iam:GetCredentialReport", reports * periods),
@@ -200,15 +199,13 @@ fn calls_a_day(config: &Config, list: &AccountList) -> Vec<(&'static str, u128)>
     ];
     if config.organization.enabled {
         let all = list.accounts.len() + list.absent.len();
-        let pages = u128::try_from(all.div_ceil(PAGE)).unwrap_or(0);
+        let pages = all.div_ceil(PAGE) as u128;
         let lists = times(config.organization.interval);
         calls.push(("organizations:ListAccounts", pages * lists));
         calls.push(("iam:ListOrganizationsFeatures", lists));
         if !config.organization.tag_labels.is_empty() {
-            calls.push((
-                "organizations:ListTagsForResource",
-                u128::try_from(list.accounts.len()).unwrap_or(0),
-            ));
+            let accounts = list.accounts.len() as u128;
+            calls.push(("organizations:ListTagsForResource", accounts));
         }
     }
     calls.retain(|(_, count)| *count > 0);

@@ -97,24 +97,16 @@ impl Reloader {
             .await
             .unwrap_or_else(|_| Err(PANICKED.to_owned()));
         match &reloaded {
-            Ok(done) => {
-                info!(because, "{done}");
-                let now = self.clock.now();
-                self.store
-                    .exporter
-                    .note(|view| view.reload.record(true, now));
-            }
-            Err(why) => {
-                error!(
-                    because,
-                    error = why,
-                    "reload failed; the previous configuration stays in use"
-                );
-                self.store
-                    .exporter
-                    .note(|view| view.reload.succeeded = false);
-            }
+            Ok(done) => info!(because, "{done}"),
+            Err(why) => error!(
+                because,
+                error = why,
+                "reload failed; the previous configuration stays in use"
+            ),
         }
+        let (succeeded, now) = (reloaded.is_ok(), self.clock.now());
+        let exporter = &self.store.exporter;
+        exporter.note(|view| view.reload.record(succeeded, now));
         reloaded
     }
 

@@ -1,7 +1,7 @@
 //! `remediate`: shows the root access keys of one account and deletes those that are named.
 //!
 //! A person runs it with their own credentials. It never deletes a key without the key's id and the
-//! account's id twice. It asks AWS before and after, writes an audit line for each step, and prints
+//! account's id twice. It lists the keys before and after, writes an audit line for each step, and prints
 //! how each deletion ended, whatever fails on the way.
 
 mod audit;
@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::{Failure, Reason};
 
-/// How often, and how far apart, AWS is asked whether a key is deleted: its answers agree within
+/// How often, and how far apart, the keys are listed to verify a deletion: AWS's answers agree within
 /// seconds.
 const LISTS: u32 = 6;
 const BETWEEN_LISTS: Duration = Duration::from_secs(2);
@@ -203,16 +203,14 @@ impl Remediation<'_> {
         let line = self.audit.write(Event::Deleting, key, None);
         line.map_err(|error| DeleteError::Refused(Failure::new(Reason::Other, error.to_string())))?;
         let result = delete::root_key(&self.aws, &self.account, key).await;
-        match &result {
-            Ok(Deleted::Now) => self.note(Event::Deleted, key, None),
-            Ok(Deleted::Before) => self.note(Event::GoneBefore, key, None),
-            Err(DeleteError::Refused(failure)) => {
-                self.note(Event::NotDeleted, key, Some(&failure.to_string()));
-            }
-            Err(DeleteError::Unanswered(failure)) => {
-                self.note(Event::Unanswered, key, Some(&failure.to_string()));
-            }
-        }
+        let (event, failure) = match &result {
+            Ok(Deleted::Now) => (Event::Deleted, None),
+            Ok(Deleted::Before) => (Event::GoneBefore, None),
+            Err(DeleteError::Refused(failure)) => (Event::NotDeleted, Some(failure)),
+            Err(DeleteError::Unanswered(failure)) => (Event::Unanswered, Some(failure)),
+        };
+        let failure = failure.map(ToString::to_string);
+        self.note(event, key, failure.as_deref());
         result
     }
 
@@ -258,7 +256,7 @@ impl Remediation<'_> {
                         (Err(DeleteError::Unanswered(unanswered)), Some(failure)) => format!(
                             "it is not known whether it is deleted: {unanswered}, and then {failure}"
                         ),
-                        (_, Some(failure)) => format!("AWS cannot be asked again: {failure}"),
+                        (_, Some(failure)) => format!("the keys cannot be listed again: {failure}"),
                         (_, None) => "AWS still lists it".to_owned(),
                     };
                     self.note(Event::NotVerified, key, Some(&why));

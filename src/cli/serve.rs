@@ -1,8 +1,8 @@
-//! `serve`: the daemon. Binds its addresses before it asks AWS anything, and serves no scrape before
-//! what the state file knows is shown.
+//! `serve`: the daemon. Binds its addresses before it calls AWS, and answers no scrape before the
+//! values of the state file are published.
 
 use std::error::Error;
-use std::io;
+use std::fmt::Display;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
 use super::reload::{Load, Reloader};
-use super::supervise::{Stopped, Tasks};
+use super::supervise::Tasks;
 use super::{reload, runtime, signals, wire};
 use crate::build::VERSION;
 use crate::clock::Clock;
@@ -27,38 +27,32 @@ use crate::views::Views;
 /// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration
 /// again; `stand_in` replaces AWS, for the demo.
 pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) -> ExitCode {
+    let ended = try_run(config, load, stand_in).await;
+    ended.unwrap_or_else(|code| code)
+}
+
+/// As [`run`]. The error is the exit code of a daemon that could not start or lost a task.
+async fn try_run(
+    config: Config,
+    load: Load,
+    stand_in: Option<String>,
+) -> Result<ExitCode, ExitCode> {
     // Before anything else, so that no signal is missed from here on.
     let listening = signals::ended().and_then(|ended| Ok((ended, signal(SignalKind::hangup())?)));
-    let (ended, hangups) = match listening {
-        Ok(listening) => listening,
-        Err(failure) => {
-            error!(error = %failure, "cannot listen for signals");
-            return ExitCode::FAILURE;
-        }
-    };
+    let (ended, hangups) = listening.map_err(cannot("listen for signals"))?;
     signals::end_in_time();
     let mut ended = pin!(ended);
-    let web = match web_runtime() {
-        Ok(web) => web,
-        Err(failure) => {
-            eprintln!("aws-root-exporter: cannot start the web server's threads: {failure}");
-            return ExitCode::FAILURE;
-        }
-    };
-    // A port that is in use must be reported before AWS is asked anything.
+    // Clients have a thread of their own, so that they do not delay polls, nor polls clients. The
+    // runtime lives as long as the process, because dropping it would wait for blocking work.
+    let web = runtime::new().map_err(cannot("start the web server's threads"))?;
+    let web: &Runtime = Box::leak(Box::new(web));
+    // A port that is in use must be reported before the first call to AWS.
     let opened = tokio::select! {
         opened = web.spawn(open_ports(config.clone())) => opened,
         // Resolving a name to listen on can take long.
-        _ = &mut ended => return ExitCode::SUCCESS,
+        _ = &mut ended => return Ok(ExitCode::SUCCESS),
     };
-    let (web_config, listeners) = match opened {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(exit)) => return exit,
-        Err(failure) => {
-            eprintln!("aws-root-exporter: cannot open its ports: {failure}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let (web_config, listeners) = opened.map_err(cannot("open its ports"))??;
     info!(
         version = VERSION,
         region = config.aws.region,
@@ -73,13 +67,8 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
         view.reload.record(true, started);
         view.shard = (config.shard.index, config.shard.total);
     });
-    let (state, gate, keeper) = match open_state(&config, &store, &clock) {
-        Ok(opened) => opened,
-        Err(refusal) => {
-            eprintln!("aws-root-exporter: cannot start: {refusal}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let opened = open_state(&config, &store, &clock);
+    let (state, gate, keeper) = opened.map_err(cannot("start"))?;
     let aws = wire::aws(&config, &clock, Some(Arc::clone(&store)), stand_in).await;
     let (reloads, requests) = Reloads::channel();
     let (site, server) = wire::site(&config, &store, web_config.clone(), reloads);
@@ -120,15 +109,22 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
     tasks.run_until_stopped("reloader", reloader.run(hangups, requests));
     let stopped = tasks.stopped();
     tasks.run_on(web.handle(), "web server", async move {
-        // No request is answered before all that the state file knows is shown: a scrape in between
-        // would end the series of a root key, and resolve its alert. This waits for the schedule
-        // only, which takes the first list at once; an error means that it is gone.
+        // No request is answered before all values of the state file are published: a scrape in
+        // between would end the series of a root key, and resolve its alert. This waits for the
+        // schedule only, which takes the first list at once; an error means that it is gone.
         let _ = begun.changed().await;
         server.serve(listeners, stopped).await;
     });
-    match tasks.supervise(ended).await {
-        Stopped::BySignal => ExitCode::SUCCESS,
-        Stopped::ByEndOf(_) => ExitCode::FAILURE,
+    let supervised = tasks.supervise(ended).await;
+    supervised.map_err(|_| ExitCode::FAILURE)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what the daemon cannot do, and returns the exit code for that.
+fn cannot<E: Display>(what: &'static str) -> impl Fn(E) -> ExitCode {
+    move |error| {
+        eprintln!("aws-root-exporter: cannot {what}: {error}");
+        ExitCode::FAILURE
     }
 }
 
@@ -150,13 +146,6 @@ fn poll(tasks: &mut Tasks, schedule: Schedule, keeper: Option<Keeper>) {
     });
 }
 
-/// The runtime of the web server: clients have a thread of their own, so that they do not delay
-/// polls, nor polls clients. It lives as long as the process; dropping it would wait for blocking
-/// work.
-fn web_runtime() -> io::Result<&'static Runtime> {
-    Ok(Box::leak(Box::new(runtime::new()?)))
-}
-
 /// The web configuration and the bound addresses. Prints what is wrong with either.
 async fn open_ports(config: Config) -> Result<(Option<Arc<WebConfig>>, Listeners), ExitCode> {
     // The web configuration first: without it no port is bound.
@@ -173,7 +162,7 @@ async fn open_ports(config: Config) -> Result<(Option<Arc<WebConfig>>, Listeners
     Ok((web_config, listeners))
 }
 
-/// The saved state, and the gate that shows it in `views` and saves what follows.
+/// The saved state, and the gate that publishes to `views` and saves.
 ///
 /// # Errors
 ///

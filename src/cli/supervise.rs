@@ -21,15 +21,6 @@ pub(super) struct Tasks {
     stop: watch::Sender<bool>,
 }
 
-/// Why the daemon stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stopped {
-    /// By a signal.
-    BySignal,
-    /// This task ended or panicked.
-    ByEndOf(&'static str),
-}
-
 impl Tasks {
     pub fn new() -> Self {
         Self {
@@ -80,16 +71,23 @@ impl Tasks {
     }
 
     /// Waits for a signal or the end of a task, whichever comes first, and stops all tasks.
-    pub async fn supervise(mut self, signal: impl Future<Output = &'static str>) -> Stopped {
+    ///
+    /// # Errors
+    ///
+    /// The task that ended or panicked.
+    pub async fn supervise(
+        mut self,
+        signal: impl Future<Output = &'static str>,
+    ) -> Result<(), &'static str> {
         let stopped = tokio::select! {
             signal = signal => {
                 info!(signal, "stopping");
-                Stopped::BySignal
+                Ok(())
             }
             Some(ended) = self.running.join_next_with_id() => {
                 let (task, how) = self.end_of(ended);
                 error!(task, how, "a task of the exporter ended; stopping with exit code 1");
-                Stopped::ByEndOf(task)
+                Err(task)
             }
         };
         self.stop.send_replace(true);
@@ -132,18 +130,12 @@ mod tests {
         tasks.run("web", tasks.stopped());
         tasks.run_until_stopped("discovery", pending());
         tasks.run("schedule", ready(()));
-        assert_eq!(
-            tasks.supervise(pending()).await,
-            Stopped::ByEndOf("schedule")
-        );
+        assert_eq!(tasks.supervise(pending()).await, Err("schedule"));
 
         let mut tasks = Tasks::new();
         tasks.run("web", tasks.stopped());
         tasks.run_until_stopped("reloader", async { panic!("as the test wants it") });
-        assert_eq!(
-            tasks.supervise(pending()).await,
-            Stopped::ByEndOf("reloader")
-        );
+        assert_eq!(tasks.supervise(pending()).await, Err("reloader"));
     }
 
     #[tokio::test]
@@ -157,7 +149,7 @@ mod tests {
             done.send(()).unwrap();
         });
         tasks.run_until_stopped("discovery", pending());
-        assert_eq!(tasks.supervise(ready("SIGTERM")).await, Stopped::BySignal);
+        assert_eq!(tasks.supervise(ready("SIGTERM")).await, Ok(()));
         finishes.await.expect("the schedule has finished");
     }
 }

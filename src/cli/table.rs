@@ -15,7 +15,6 @@ pub(super) struct Row<const N: usize> {
     pub details: Vec<String>,
 }
 
-/// A cell.
 #[derive(Default)]
 pub(super) struct Cell {
     text: String,

@@ -1,17 +1,34 @@
 //! The page `/accounts/{id}`: what is known of one account, by which evidence, and what to do.
 
-use askama::Template;
+use std::io;
 
+use askama::Template;
+use bytes::Bytes;
+use exporter_toolkit::hyper::{Response, StatusCode};
+
+use super::html;
+use crate::account::AccountId;
 use crate::advice::words::{self, Sentence, sentence};
 use crate::advice::{Finding, Findings, Level, Procedure, RUNBOOKS, alerts, keys, procedure};
 use crate::views::{AccountView, Snapshot};
 use root_posture::{Metric, Moment, Source, Timestamp};
 
-/// The page.
+/// The page as a response; status 404 when the account is not monitored here.
+pub(super) fn response(snapshot: &Snapshot, id: AccountId) -> io::Result<Response<Bytes>> {
+    match snapshot.account(id) {
+        Some(view) => html::response(StatusCode::OK, &Page::of(view, snapshot)),
+        None => html::response(StatusCode::NOT_FOUND, &Missing),
+    }
+}
+
+/// The page for an account that is not monitored here.
+#[derive(Template)]
+#[template(path = "missing.html")]
+struct Missing;
+
 #[derive(Template)]
 #[template(path = "account.html")]
-pub(super) struct Page<'a> {
-    style: &'static str,
+struct Page<'a> {
     now: Timestamp,
     view: &'a AccountView,
     title: String,
@@ -34,12 +51,11 @@ struct Value {
 }
 
 impl<'a> Page<'a> {
-    pub fn of(view: &'a AccountView, snapshot: &Snapshot, style: &'static str) -> Self {
+    fn of(view: &'a AccountView, snapshot: &Snapshot) -> Self {
         let Snapshot { moment, now, .. } = *snapshot;
         let findings = Findings::of(view, moment);
         let account = &view.account;
         Self {
-            style,
             now,
             view,
             title: match account.name.as_str() {
@@ -60,7 +76,6 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The IAM users in numbers.
     fn users(&self) -> Vec<(&'static str, u32)> {
         let Some(report) = &self.view.report else {
             return Vec::new();

@@ -13,13 +13,8 @@ use exporter_toolkit::hyper::header::{
 use exporter_toolkit::hyper::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::query::Query;
-use super::{account, overview};
-use crate::account::AccountId;
-use crate::views::Snapshot;
-
 /// The one style sheet, part of each page.
-const STYLE: &str = include_str!("templates/style.css");
+pub(super) const STYLE: &str = include_str!("templates/style.css");
 
 /// What a browser may do with the pages: show them with this style and icon, and send the form.
 static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
@@ -30,40 +25,8 @@ static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The page `/`.
-///
-/// # Errors
-///
-/// The page cannot be rendered.
-pub(super) fn overview(
-    snapshot: &Snapshot,
-    query: &Query,
-    telemetry_path: &str,
-) -> io::Result<Response<Bytes>> {
-    let page = overview::Page::of(snapshot, query, telemetry_path, STYLE);
-    response(StatusCode::OK, &page)
-}
-
-/// The page `/accounts/{id}`; status 404 when the account is not monitored here.
-///
-/// # Errors
-///
-/// The page cannot be rendered.
-pub(super) fn account(snapshot: &Snapshot, id: AccountId) -> io::Result<Response<Bytes>> {
-    let Some(view) = snapshot.account(id) else {
-        return response(StatusCode::NOT_FOUND, &Missing { style: STYLE });
-    };
-    response(StatusCode::OK, &account::Page::of(view, snapshot, STYLE))
-}
-
-/// The page for an account that is not watched here.
-#[derive(Template)]
-#[template(path = "missing.html")]
-struct Missing {
-    style: &'static str,
-}
-
-fn response(status: StatusCode, page: &impl Template) -> io::Result<Response<Bytes>> {
+/// A page as a response.
+pub(super) fn response(status: StatusCode, page: &impl Template) -> io::Result<Response<Bytes>> {
     let html = page.render().map_err(io::Error::other)?;
     Response::builder()
         .status(status)

@@ -9,7 +9,86 @@ mod account;
 mod api;
 mod html;
 mod overview;
-mod paths;
 mod query;
 
-pub use paths::Pages;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use exporter_toolkit::Page;
+use exporter_toolkit::hyper::Response;
+
+use crate::views::{Snapshot, Views};
+
+pub(crate) use api::account_json;
+
+/// The page of `views` at a path, with a link to the metrics at `telemetry_path`.
+pub(crate) fn at(
+    views: &Arc<Views>,
+    telemetry_path: &Arc<str>,
+    path: &str,
+    query: &str,
+) -> Option<Page> {
+    if path == "/" {
+        let query = query::Query::parse(query);
+        let telemetry_path = Arc::clone(telemetry_path);
+        return Some(page(views, "overview", move |snapshot| {
+            overview::response(snapshot, &query, &telemetry_path)
+        }));
+    }
+    if let Some(id) = path.strip_prefix("/accounts/") {
+        let id = id.parse().ok()?;
+        return Some(page(views, "account", move |snapshot| {
+            account::response(snapshot, id)
+        }));
+    }
+    match path.strip_prefix("/api/v1/accounts")? {
+        "" => Some(page(views, "api", api::accounts)),
+        id => {
+            let id = id.strip_prefix('/')?.parse().ok()?;
+            Some(page(views, "api", move |snapshot| {
+                api::account(snapshot, id)
+            }))
+        }
+    }
+}
+
+/// A page that is counted under `handler`.
+fn page(
+    views: &Arc<Views>,
+    handler: &'static str,
+    render: impl FnOnce(&Snapshot) -> io::Result<Response<Bytes>> + Send + 'static,
+) -> Page {
+    let views = Arc::clone(views);
+    Page::new(handler, move || render(&views.snapshot()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, Timestamp};
+
+    #[test]
+    fn a_path_is_compared_whole() {
+        let views = Arc::new(Views::new(Clock::manual(Timestamp::default()).0));
+        for (path, exists) in [
+            ("/api/v1/accounts", true),
+            ("/api/v1/accounts/000000000012", true),
+            ("/api/v1/accounts/", false),
+            ("/api/v1/accounts/12", false),
+            ("/api/v1/accounts/000000000012/", false),
+            ("/api/v1/accounts000000000012", false),
+            ("/api/v1/accounts/../accounts", false),
+            ("/api/v1/accounts/%300000000012", false),
+            ("/api/v1", false),
+            ("/accounts/000000000012", true),
+            ("/accounts/12", false),
+            ("/accounts/", false),
+            ("/accounts", false),
+            ("//", false),
+        ] {
+            let page = at(&views, &"/metrics".into(), path, "");
+            assert_eq!(page.is_some(), exists, "{path}");
+        }
+    }
+}

@@ -1,10 +1,16 @@
 //! The page `/`: how many accounts have which findings, and the accounts, worst first.
 
 use std::cmp::Reverse;
+use std::io;
 use std::time::Duration;
 
 use askama::Template;
+use bytes::Bytes;
+use exporter_toolkit::hyper::{Response, StatusCode};
 
+use strum::VariantArray as _;
+
+use super::html;
 use super::query::{Filter, PAGE, Query, Sort};
 use crate::advice::keys::{self, Count, LastUse};
 use crate::advice::words::{self, Sentence, grouped, sentence};
@@ -31,18 +37,26 @@ const COLUMNS: [(&str, Sort); 5] = [
     ("Evidence", Sort::Evidence),
 ];
 
-/// The page.
+/// The page as a response.
+pub(super) fn response(
+    snapshot: &Snapshot,
+    query: &Query,
+    telemetry_path: &str,
+) -> io::Result<Response<Bytes>> {
+    let page = Page::of(snapshot, query, telemetry_path);
+    html::response(StatusCode::OK, &page)
+}
+
 #[derive(Template)]
 #[template(path = "overview.html")]
-pub(super) struct Page<'a> {
-    style: &'static str,
+struct Page<'a> {
     now: Timestamp,
     moment: Moment,
     query: &'a Query,
     exporter: &'a ExporterView,
     telemetry_path: &'a str,
     accounts: Vec<Row<'a>>,
-    /// Accounts to watch of which nothing is shown yet; they are unknown, too.
+    /// Monitored accounts that have no view yet; they are unknown, too.
     unseen: usize,
     /// The accounts that match the query, in its order.
     found: Vec<Row<'a>>,
@@ -58,12 +72,7 @@ struct Row<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub fn of(
-        snapshot: &'a Snapshot,
-        query: &'a Query,
-        telemetry_path: &'a str,
-        style: &'static str,
-    ) -> Self {
+    fn of(snapshot: &'a Snapshot, query: &'a Query, telemetry_path: &'a str) -> Self {
         let Snapshot { moment, now, .. } = *snapshot;
         let row = |view: &'a std::sync::Arc<AccountView>| Row {
             view,
@@ -71,20 +80,19 @@ impl<'a> Page<'a> {
         };
         let accounts: Vec<_> = snapshot.accounts.iter().map(row).collect();
         let counts = snapshot.exporter.accounts;
-        let watched = counts.map_or(0, |counts| counts.monitored);
+        let monitored = counts.map_or(0, |counts| counts.monitored);
         let matcher = query.matcher();
         let is_found =
             |row: &&Row<'_>| query.filter.lets_through(row.findings) && matcher(row.view);
         let mut found: Vec<_> = accounts.iter().filter(is_found).copied().collect();
         sort(&mut found, query, moment);
         Self {
-            style,
             now,
             moment,
             query,
             exporter: &snapshot.exporter,
             telemetry_path: telemetry_path.trim_start_matches('/'),
-            unseen: watched.saturating_sub(accounts.len()),
+            unseen: monitored.saturating_sub(accounts.len()),
             accounts,
             nth: query.page.min(found.len().div_ceil(PAGE).max(1)),
             found,
@@ -129,7 +137,7 @@ impl<'a> Page<'a> {
             let accounts = words::accounts(unknown);
             format!("No active root access key is known, but the state of {accounts} is unknown")
         } else if self.accounts.is_empty() {
-            "No account is watched".to_owned()
+            "No account is monitored".to_owned()
         } else {
             let text = "No account has an active root access key".to_owned();
             return (Level::Fine, text);
@@ -148,8 +156,8 @@ impl<'a> Page<'a> {
     }
 
     fn rows(&self) -> &[Row<'a>] {
-        let first = (self.nth - 1) * PAGE;
-        &self.found[first..self.found.len().min(first + PAGE)]
+        let mut pages = self.found.chunks(PAGE);
+        pages.nth(self.nth - 1).unwrap_or_default()
     }
 
     /// Which of the accounts that were found are shown.

@@ -1,6 +1,8 @@
 //! The query of the overview: filter, order and page. All of it is in the URL, so that people can
 //! send each other links.
 
+use strum::{IntoStaticStr, VariantArray};
+
 use crate::advice::{Finding, Findings};
 use crate::views::AccountView;
 
@@ -20,19 +22,21 @@ pub(super) enum Filter {
 }
 
 impl Filter {
+    /// Its name in a URL.
     pub fn slug(self) -> &'static str {
-        match self {
-            Self::All => "",
-            Self::With(finding) => finding.slug(),
-            Self::WithoutAny => "fine",
-        }
+        self.names().0
     }
 
+    /// Its name for people.
     pub fn label(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::All => "All accounts",
-            Self::With(finding) => finding.label(),
-            Self::WithoutAny => "No finding",
+            Self::All => ("", "All accounts"),
+            Self::With(finding) => (finding.slug(), finding.label()),
+            Self::WithoutAny => ("fine", "No finding"),
         }
     }
 
@@ -54,7 +58,8 @@ impl Filter {
 }
 
 /// The order of the accounts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum Sort {
     /// The worst first.
     #[default]
@@ -70,31 +75,12 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    pub const ALL: [Self; 6] = [
-        Self::State,
-        Self::Name,
-        Self::Id,
-        Self::Since,
-        Self::Used,
-        Self::Evidence,
-    ];
-
+    /// Its name in a URL.
     pub fn slug(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::Name => "name",
-            Self::Id => "id",
-            Self::Since => "since",
-            Self::Used => "used",
-            Self::Evidence => "evidence",
-        }
+        self.into()
     }
 
-    /// Whether the order rises, from A to Z or from old to new, unless it is reversed.
-    pub fn rises(self) -> bool {
-        matches!(self, Self::Name | Self::Id | Self::Evidence)
-    }
-
+    /// Its name for people.
     pub fn label(self) -> &'static str {
         match self {
             Self::State => "Worst first",
@@ -104,6 +90,11 @@ impl Sort {
             Self::Used => "Last used first",
             Self::Evidence => "Oldest evidence first",
         }
+    }
+
+    /// Whether the order rises, from A to Z or from old to new, unless it is reversed.
+    pub fn rises(self) -> bool {
+        matches!(self, Self::Name | Self::Id | Self::Evidence)
     }
 }
 
@@ -137,8 +128,8 @@ impl Query {
                     }
                 }
                 "sort" => {
-                    if let Some(sort) = Sort::ALL.into_iter().find(|sort| sort.slug() == value) {
-                        parsed.sort = sort;
+                    if let Some(sort) = Sort::VARIANTS.iter().find(|sort| sort.slug() == value) {
+                        parsed.sort = *sort;
                     }
                 }
                 "order" => parsed.reversed = value == "reverse",

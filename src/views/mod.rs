@@ -5,7 +5,6 @@
 
 mod account;
 mod exporter;
-mod json;
 mod organization;
 
 use std::collections::BTreeMap;
@@ -21,7 +20,6 @@ pub use exporter::{
     AccountCounts, CALL_BUCKETS, CallKey, CallStats, Exporter, ExporterView, LastAttempt, Left,
     LeftReason,
 };
-pub use json::{AccountJson, AccountsJson};
 pub use organization::{KnownMember, KnownOrganization};
 
 /// All views, as of one moment.

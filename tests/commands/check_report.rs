@@ -147,6 +147,11 @@ fn a_missing_file_is_reported_by_its_name() {
             .never_says("111122223333");
     }
     bench
+        .run("check --report gone.csv --report lost.csv")
+        .exits(2)
+        .complains("check --report gone.csv: No such file")
+        .complains("check --report lost.csv: No such file");
+    bench
         .run("check --report .")
         .exits(2)
         .complains("--report .");

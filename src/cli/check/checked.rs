@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::saved::{Made, Opened};
-use crate::account::Access;
+use super::saved::{Made, Opened, Saved};
+use crate::account::{Access, Partition};
 use crate::advice::keys::Count;
 use crate::advice::{Finding, Findings};
 use crate::cli::args::CheckFinding;
@@ -29,9 +29,7 @@ pub(super) enum Checked {
         /// The file, or `organization`.
         what: String,
         why: String,
-        /// What to do next.
         next: &'static str,
-        /// Whether it is a saved report.
         is_report: bool,
     },
 }
@@ -39,7 +37,7 @@ pub(super) enum Checked {
 /// The result for one account.
 pub(in crate::cli) struct CheckedAccount {
     pub view: AccountView,
-    /// The saved report; `None` when AWS was asked.
+    /// The saved report; `None` for an account that was polled.
     pub(super) saved: Option<(String, Made)>,
     /// Whether that report is older than it may be.
     is_too_old: bool,
@@ -55,16 +53,6 @@ pub(super) struct Key<'a> {
 }
 
 impl Checked {
-    /// A saved report that cannot be read.
-    pub fn damaged(file: String, why: String) -> Self {
-        Self::Unread {
-            what: file,
-            why,
-            next: SAVE_AGAIN,
-            is_report: true,
-        }
-    }
-
     /// What is wrong, the worst first.
     pub fn findings(&self) -> Vec<CheckFinding> {
         match self {
@@ -87,15 +75,18 @@ impl CheckedAccount {
 
     /// An account by its saved report. A value that is fine is unknown once the report is older than
     /// `max_age`; a key is always shown.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the report.
     pub(super) fn in_report(
-        file: &str,
-        opened: Opened,
+        saved: &Saved,
         max_age: Duration,
         config: &Config,
         clock: &Clock,
-    ) -> Self {
-        let Opened { report, made } = opened;
+    ) -> Result<Self, String> {
         let (now, moment) = (clock.now(), clock.moment());
+        let Opened { report, made } = saved.open(Partition::of_region(&config.aws.region), now)?;
         let limits = Limits {
             interval: config.refresh.interval,
             max_staleness: max_age,
@@ -142,12 +133,12 @@ impl CheckedAccount {
             listed: None,
             sources: vec![source],
         };
-        Self {
+        Ok(Self {
             view,
-            saved: Some((file.to_owned(), made)),
+            saved: Some((saved.file.clone(), made)),
             is_too_old: now.since(date) > max_age,
             moment,
-        }
+        })
     }
 
     /// A value, unless it has expired.
@@ -155,7 +146,6 @@ impl CheckedAccount {
         metric?.at(self.moment)
     }
 
-    /// How many root access keys it has.
     pub fn keys(&self) -> Count {
         Count::of(&self.view, self.moment)
     }
@@ -189,8 +179,8 @@ impl CheckedAccount {
     /// The root access keys: those that a source lists, and those created since.
     pub(super) fn each_key(&self) -> Vec<Key<'_>> {
         let Count { active, present } = self.keys();
-        let active = active.unwrap_or(0);
-        let present = present.unwrap_or(0).max(active);
+        let active = usize::from(active.unwrap_or(0));
+        let present = usize::from(present.unwrap_or(0)).max(active);
         if present == 0 {
             return Vec::new();
         }
@@ -201,16 +191,20 @@ impl CheckedAccount {
                 listed: Some(key),
             })
             .collect();
-        let listed = keys.iter().filter(|key| key.active).count();
-        let mut active_left = usize::from(active).saturating_sub(listed);
-        while keys.len() < usize::from(present) {
-            keys.push(Key {
-                active: active_left > 0,
-                listed: None,
-            });
-            active_left = active_left.saturating_sub(1);
-        }
+        let active_listed = keys.iter().filter(|key| key.active).count();
+        let active_since = active.saturating_sub(active_listed);
+        let since = present.saturating_sub(keys.len());
+        keys.extend((0..since).map(|at| Key {
+            active: at < active_since,
+            listed: None,
+        }));
         keys
+    }
+
+    /// Each source that fails, and why.
+    pub fn failures(&self) -> impl Iterator<Item = String> {
+        let failed = self.view.sources.iter().filter(|it| it.up == Some(false));
+        failed.filter_map(|it| Some(format!("{}: {}", it.source, it.last_failure.as_ref()?.1)))
     }
 
     /// The time of the evidence, where it is known.

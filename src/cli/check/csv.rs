@@ -66,10 +66,7 @@ fn account(checked: &CheckedAccount, verdict: &str) -> Vec<String> {
         let mut listed = keys.iter().filter_map(|key| key.listed);
         record.extend(key(listed.find(|key| key.slot == slot)));
     }
-    let failed = view.sources.iter().filter(|it| it.up == Some(false));
-    let failures: Vec<String> = failed
-        .filter_map(|it| Some(format!("{}: {}", it.source, it.last_failure.as_ref()?.1)))
-        .collect();
+    let failures: Vec<String> = checked.failures().collect();
     record.extend([
         text(checked.observed()),
         text(checked.saved.as_ref().map(|(file, _)| file)),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::checked::{Checked, CheckedAccount};
 use super::saved::Made;
-use crate::views::AccountJson;
+use crate::pages::account_json;
 
 /// The accounts as `{"accounts":[…]}`, and for saved reports which file is of which account.
 pub(super) fn print(checked: &[Checked]) -> String {
@@ -38,7 +38,7 @@ pub(super) fn print(checked: &[Checked]) -> String {
 }
 
 fn account(checked: &CheckedAccount) -> Value {
-    let mut account = json!(AccountJson::of(&checked.view, checked.moment));
+    let mut account = account_json(&checked.view, checked.moment);
     if let Some((_, Made::Between { .. })) = checked.saved {
         // A CSV does not say when it was made.
         account["observed"] = Value::Null;

@@ -13,10 +13,10 @@ mod text;
 
 use std::process::ExitCode;
 
-use self::checked::{Checked, CheckedAccount};
+use self::checked::{Checked, CheckedAccount, SAVE_AGAIN};
+use self::saved::Saved;
 use super::args::{CheckArgs, CheckFinding, CheckFormat};
 use super::output::{USAGE, write};
-use crate::account::Partition;
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -34,25 +34,24 @@ pub(super) fn saved_reports(arguments: &CheckArgs, config: &Config) -> ExitCode 
     let clock = Clock::system();
     let reports = match saved::read(&arguments.reports) {
         Ok(reports) => reports,
-        Err(error) => {
-            eprintln!("aws-root-exporter: check {error}");
+        Err(errors) => {
+            for error in errors {
+                eprintln!("aws-root-exporter: check {error}");
+            }
             return ExitCode::from(USAGE);
         }
     };
-    let partition = Partition::of_region(&config.aws.region);
-    let checked = reports
-        .into_iter()
-        .map(|report| match report.open(partition, clock.now()) {
-            Ok(opened) => Checked::Account(Box::new(CheckedAccount::in_report(
-                &report.file,
-                opened,
-                arguments.max_age,
-                config,
-                &clock,
-            ))),
-            Err(why) => Checked::damaged(report.file, why),
-        })
-        .collect();
+    let check =
+        |saved: Saved| match CheckedAccount::in_report(&saved, arguments.max_age, config, &clock) {
+            Ok(account) => Checked::Account(Box::new(account)),
+            Err(why) => Checked::Unread {
+                what: saved.file,
+                why,
+                next: SAVE_AGAIN,
+                is_report: true,
+            },
+        };
+    let checked = reports.into_iter().map(check).collect();
     report(arguments, checked, &clock)
 }
 
@@ -100,14 +99,12 @@ fn exit_code(checked: &[Checked], fail_on: &[CheckFinding]) -> u8 {
     let has = |finding| {
         fail_on.contains(&finding) && checked.iter().any(|it| it.findings().contains(&finding))
     };
-    if [
+    let severe = [
         CheckFinding::Active,
         CheckFinding::Present,
         CheckFinding::Mfa,
-    ]
-    .into_iter()
-    .any(has)
-    {
+    ];
+    if severe.into_iter().any(has) {
         FOUND
     } else if has(CheckFinding::Unknown) || checked.is_empty() {
         // Without an account nothing is known.

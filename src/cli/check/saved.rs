@@ -63,21 +63,29 @@ pub(super) enum Made {
 ///
 /// # Errors
 ///
-/// One of them cannot be read.
-pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, String> {
+/// A line for each that cannot be read.
+pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, Vec<String>> {
     let is_standard_input = |file: &&PathBuf| file.as_os_str() == "-";
     if files.iter().filter(is_standard_input).count() > 1 {
-        return Err("--report -: standard input can be read only once; name it once".to_owned());
+        let error = "--report -: standard input can be read only once; name it once";
+        return Err(vec![error.to_owned()]);
     }
-    let read = |path| {
-        Saved::read(path).map_err(|error| {
-            let file = path.display();
-            format!(
-                "--report {file}: {error}; name a file that can be read, or - for standard input"
-            )
-        })
-    };
-    files.iter().map(read).collect()
+    let mut saved = Vec::new();
+    let mut errors = Vec::new();
+    for path in files {
+        match Saved::read(path) {
+            Ok(report) => saved.push(report),
+            Err(error) => errors.push(format!(
+                "--report {}: {error}; name a file that can be read, or - for standard input",
+                path.display()
+            )),
+        }
+    }
+    if errors.is_empty() {
+        Ok(saved)
+    } else {
+        Err(errors)
+    }
 }
 
 /// The output of `aws iam get-credential-report`, without the fields that are not used here.
@@ -86,29 +94,7 @@ pub(super) fn read(files: &[PathBuf]) -> Result<Vec<Saved>, String> {
 struct Envelope {
     content: String,
     #[serde(default)]
-    generated_time: Option<Time>,
-}
-
-/// The CLI writes times as text, or as seconds if it is configured so.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Time {
-    Seconds(f64),
-    Text(String),
-}
-
-impl Time {
-    fn read(&self) -> Result<Timestamp, String> {
-        match self {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "seconds, cut off as all times"
-            )]
-            Self::Seconds(seconds) => Ok(Timestamp::from_unix(*seconds as i64)),
-            Self::Text(text) => Timestamp::parse(text)
-                .ok_or_else(|| format!("GeneratedTime: {text:?} is not a time (RFC 3339)")),
-        }
-    }
+    generated_time: Option<String>,
 }
 
 impl Saved {
@@ -166,27 +152,20 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
         return Err("this is UTF-16, as PowerShell writes it; save it as UTF-8".to_owned());
     }
-    let text = without_preamble(text);
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_yaml = ["Content:", "GeneratedTime:", "ReportFormat:"]
-        .iter()
-        .any(|key| first_line.starts_with(key.as_bytes()));
-    let (content, generated) = if text.starts_with(b"{") {
+    let begins = |texts: &[&str]| {
+        let mut texts = texts.iter();
+        texts.any(|text| first_line.starts_with(text.as_bytes()))
+    };
+    if begins(&["|", "----"]) {
+        let problem = "this is a table of the AWS CLI, which breaks the report into pieces; save it \
+                       with --output json";
+        return Err(problem.to_owned());
+    }
+    let (content, generated) = if begins(&["{"]) {
         let envelope = serde_json::from_slice(text).map_err(|error| not_the("JSON", &error))?;
         content_of(envelope)?
-    } else if first_line.starts_with(b"<") || first_line.starts_with(b"[") {
-        return Err(
-            "this is neither the report nor what `aws iam get-credential-report` prints; save it \
-             with --output json"
-                .to_owned(),
-        );
-    } else if first_line.starts_with(b"|") || first_line.starts_with(b"----") {
-        return Err(
-            "this is a table of the AWS CLI, which breaks the report into pieces; save it with \
-             --output json"
-                .to_owned(),
-        );
-    } else if is_yaml {
+    } else if begins(&["Content:", "GeneratedTime:", "ReportFormat:"]) {
         let yaml = std::str::from_utf8(text).map_err(|error| not_the("YAML", &error))?;
         content_of(serde_saphyr::from_str(yaml).map_err(|error| not_the("YAML", &error))?)?
     } else if first_line.contains(&b'\t') {
@@ -194,7 +173,7 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
         let content = fields.clone().max_by_key(|field| field.len());
         let is_time = |field: &&str| Timestamp::parse(field).is_some();
         let mut texts = fields.filter_map(|field| std::str::from_utf8(field.trim_ascii()).ok());
-        let generated = texts.find(is_time).map(str::to_owned).map(Time::Text);
+        let generated = texts.find(is_time).map(str::to_owned);
         (
             decode("the text of the AWS CLI", content.unwrap_or_default())?,
             generated,
@@ -204,19 +183,12 @@ fn unwrap(text: &[u8]) -> Result<(Cow<'_, [u8]>, Option<Timestamp>), String> {
     } else {
         return Ok((Cow::Borrowed(text), None));
     };
-    let generated = generated.map(|time| time.read()).transpose()?;
+    let parse = |time: String| {
+        let problem = || format!("GeneratedTime: {time:?} is not a time (RFC 3339)");
+        Timestamp::parse(&time).ok_or_else(problem)
+    };
+    let generated = generated.map(parse).transpose()?;
     Ok((Cow::Owned(content), generated))
-}
-
-/// The text without comments and the document marker of YAML.
-fn without_preamble(mut text: &[u8]) -> &[u8] {
-    while text.starts_with(b"#") || text.starts_with(b"---\n") || text.starts_with(b"---\r") {
-        let end = text.iter().position(|byte| *byte == b'\n');
-        text = end
-            .map_or(&[][..], |end| &text[end + 1..])
-            .trim_ascii_start();
-    }
-    text
 }
 
 fn not_the(format: &str, error: &dyn std::fmt::Display) -> String {
@@ -227,7 +199,7 @@ fn not_the(format: &str, error: &dyn std::fmt::Display) -> String {
 
 /// The report of an envelope, and its time. YAML's `!!binary` is decoded already; then it contains
 /// commas.
-fn content_of(envelope: Envelope) -> Result<(Vec<u8>, Option<Time>), String> {
+fn content_of(envelope: Envelope) -> Result<(Vec<u8>, Option<String>), String> {
     let content = if envelope.content.contains(',') {
         envelope.content.into_bytes()
     } else {
@@ -364,8 +336,7 @@ mod tests {
         let made = Made::At(time("2026-09-11T13:14:52Z"));
         for time in [
             ", \"GeneratedTime\": \"2026-09-11T13:14:52+00:00\"",
-            ", \"GeneratedTime\": 1789132492",
-            ", \"GeneratedTime\": 1789132492.0",
+            ", \"GeneratedTime\": \"2026-09-11T13:14:52Z\"",
         ] {
             assert_eq!(open(wrapped(CSV, time)).unwrap().made, made, "{time}");
         }

@@ -166,14 +166,7 @@ fn notes(checked: &CheckedAccount, now: Timestamp) -> Vec<String> {
             "accounts in {partition} have no root user credentials"
         ));
     }
-    let failed = checked
-        .view
-        .sources
-        .iter()
-        .filter(|it| it.up == Some(false));
-    notes.extend(
-        failed.filter_map(|it| Some(format!("{}: {}", it.source, it.last_failure.as_ref()?.1))),
-    );
+    notes.extend(checked.failures());
     notes
 }
 
@@ -188,21 +181,15 @@ fn next(checked: &CheckedAccount, findings: &[CheckFinding]) -> Option<String> {
         return Some(format!("delete the inactive key: {remediate}"));
     }
     if findings.contains(&CheckFinding::Unknown) {
-        return Some(if checked.saved.is_some() {
-            format!("{SAVE_AGAIN}; or raise --max-age")
-        } else {
-            let mut failures = checked
-                .view
-                .sources
-                .iter()
-                .filter_map(|it| it.last_failure.as_ref());
-            let advice = failures
-                .next()
-                .map(|(_, failure)| words::advice(failure.reason));
-            advice.unwrap_or("check again").to_owned()
-        });
+        if checked.saved.is_some() {
+            return Some(format!("{SAVE_AGAIN}; or raise --max-age"));
+        }
+        let mut sources = checked.view.sources.iter();
+        let failure = sources.find_map(|it| it.last_failure.as_ref());
+        let advice = failure.map(|(_, failure)| words::advice(failure.reason));
+        return Some(advice.unwrap_or("check again").to_owned());
     }
-    (findings.contains(&CheckFinding::Mfa)).then(|| {
+    findings.contains(&CheckFinding::Mfa).then(|| {
         "give the root user MFA, or delete the root password of a member account".to_owned()
     })
 }

@@ -69,15 +69,14 @@ pub(super) fn split(whole: &Value) -> Vec<Value> {
     documents
 }
 
-/// The statement in the fewest pieces of equal length that fit, with room for the ends of their ids.
+/// The statement in the fewest pieces of equal length that fit, with space for the ends of their ids.
 fn cut(statement: &Value) -> Vec<Value> {
     const SID_ENDS: usize = 16;
-    let list = LISTS
-        .iter()
-        .find(|list| statement.pointer(list).is_some_and(Value::is_array));
-    let members = list.and_then(|list| statement.pointer(list)?.as_array());
-    let (Some(list), Some(members)) = (list, members) else {
-        return vec![statement.clone()];
+    let unsplit = || vec![statement.clone()];
+    let mut lists = LISTS.iter();
+    let list = lists.find_map(|list| Some((list, statement.pointer(list)?.as_array()?)));
+    let Some((list, members)) = list else {
+        return unsplit();
     };
     let piece = |members: &[Value]| {
         let mut piece = statement.clone();
@@ -89,15 +88,12 @@ fn cut(statement: &Value) -> Vec<Value> {
     let is_short = |piece: &Value| {
         document(std::slice::from_ref(piece)).to_string().len() + SID_ENDS <= LENGTH
     };
-    let mut pieces = vec![statement.clone()];
-    for count in 2..=members.len() {
-        if pieces.iter().all(is_short) {
-            break;
-        }
-        pieces = members
-            .chunks(members.len().div_ceil(count))
-            .map(piece)
-            .collect();
-    }
-    pieces
+    let pieces = |count| -> Vec<Value> {
+        let chunks = members.chunks(members.len().div_ceil(count));
+        chunks.map(piece).collect()
+    };
+    (1..=members.len())
+        .map(pieces)
+        .find(|pieces| pieces.iter().all(is_short))
+        .unwrap_or_else(unsplit)
 }

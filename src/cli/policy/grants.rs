@@ -65,7 +65,7 @@ impl<'a> Grants<'a> {
         (!actions.is_empty()).then(|| allow("ReadOwnAccount", actions, "*"))
     }
 
-    /// The role in each watched account: its trust policy and its policy.
+    /// The role in each monitored account: its trust policy and its policy.
     pub fn audit_roles(&self) -> Option<Value> {
         let policy = document(&[self.read_own_account()?]);
         let roles: Vec<Value> = self
@@ -73,6 +73,11 @@ impl<'a> Grants<'a> {
             .into_iter()
             .map(|(role, accounts)| {
                 let (path, name) = path_and_name(role.name);
+                let accounts = if accounts.is_empty() {
+                    json!("every member account")
+                } else {
+                    json!(accounts)
+                };
                 json!({
                     "Accounts": accounts,
                     "Path": path,
@@ -145,22 +150,16 @@ impl<'a> Grants<'a> {
     /// The name and the external id of the role in each member account of an organization.
     pub fn member_role(&self) -> (&'a str, Option<&'a Secret>) {
         let organization = &self.config.organization;
-        let only = match self.roles().as_slice() {
+        match self.roles()[..] {
             // All listed accounts have the same role: this is the one to create.
-            [(role, _)] if !organization.enabled => Some(*role),
-            _ => None,
-        };
-        only.map_or(
-            (
-                organization.role_name.as_str(),
-                organization.external_id.as_ref(),
-            ),
-            |role| (role.name, role.external_id),
-        )
+            [(role, _)] if !organization.enabled => (role.name, role.external_id),
+            _ => (&organization.role_name, organization.external_id.as_ref()),
+        }
     }
 
-    /// Each role that the exporter assumes, with its accounts.
-    fn roles(&self) -> Vec<(Role<'a>, Value)> {
+    /// Each role that the exporter assumes, with its accounts; without any for the role in every
+    /// member account.
+    fn roles(&self) -> Vec<(Role<'a>, Vec<AccountId>)> {
         let organization = &self.config.organization;
         let mut roles: Vec<(Role<'a>, Vec<AccountId>)> = Vec::new();
         for account in &self.config.accounts {
@@ -180,17 +179,13 @@ impl<'a> Grants<'a> {
                 None => roles.push((role, vec![account.id])),
             }
         }
-        let mut roles: Vec<(Role<'a>, Value)> = roles
-            .into_iter()
-            .map(|(role, accounts)| (role, json!(accounts)))
-            .collect();
         if self.enters_member_roles() || roles.is_empty() {
             let role = Role {
                 name: &organization.role_name,
                 external_id: organization.external_id.as_ref(),
                 partition: self.partition,
             };
-            roles.push((role, json!("every member account")));
+            roles.push((role, Vec::new()));
         }
         roles
     }

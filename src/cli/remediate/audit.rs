@@ -1,54 +1,46 @@
 //! The audit trail of `remediate`: a line for each step on standard error, at any log level, and the
 //! same as JSON in a file. It never contains a secret; the id of a key is none.
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use root_posture::AccessKeyId;
 use serde::Serialize;
+use serde_json::json;
 use tracing::info;
 
 use crate::account::AccountId;
 use crate::cli::log;
 use crate::clock::Clock;
 
-/// A step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
     /// The command refuses to delete the key.
+    #[strum(to_string = "root access key not deleted: refused")]
     Refused,
     /// The deletion is about to be sent.
+    #[strum(to_string = "deleting a root access key")]
     Deleting,
     /// AWS confirmed the deletion.
+    #[strum(to_string = "root access key deleted")]
     Deleted,
     /// AWS reported that the key did not exist any more.
+    #[strum(to_string = "root access key was gone already")]
     GoneBefore,
     /// The deletion was not sent, or AWS refused it.
+    #[strum(to_string = "root access key not deleted")]
     NotDeleted,
     /// The deletion was sent, and AWS did not answer.
+    #[strum(to_string = "root access key may be deleted")]
     Unanswered,
     /// A later list does not contain the key.
+    #[strum(to_string = "root access key is no longer listed")]
     Verified,
     /// No later list without the key is known.
+    #[strum(to_string = "deletion of a root access key not verified")]
     NotVerified,
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "root access key not deleted: refused",
-            Self::Deleting => "deleting a root access key",
-            Self::Deleted => "root access key deleted",
-            Self::GoneBefore => "root access key was gone already",
-            Self::NotDeleted => "root access key not deleted",
-            Self::Unanswered => "root access key may be deleted",
-            Self::Verified => "root access key is no longer listed",
-            Self::NotVerified => "deletion of a root access key not verified",
-        })
-    }
 }
 
 /// The audit file cannot be written.
@@ -67,18 +59,6 @@ pub(super) struct Audit {
     pub caller: String,
     clock: Clock,
     file: Option<(PathBuf, File)>,
-}
-
-/// A line of the file.
-#[derive(Serialize)]
-struct Line<'a> {
-    time: String,
-    event: Event,
-    account: AccountId,
-    key: &'a str,
-    caller: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
 }
 
 impl Audit {
@@ -115,16 +95,17 @@ impl Audit {
         let Some((path, file)) = &self.file else {
             return Ok(());
         };
-        let line = Line {
-            time: self.clock.now().to_string(),
-            event,
-            account,
-            key,
-            caller,
-            error,
-        };
-        let line = serde_json::to_string(&line).map_err(io::Error::from);
-        let written = line.and_then(|line| (&*file).write_all(format!("{line}\n").as_bytes()));
+        let mut line = json!({
+            "time": self.clock.now().to_string(),
+            "event": event,
+            "account": account,
+            "key": key,
+            "caller": caller,
+        });
+        if let Some(error) = error {
+            line["error"] = json!(error);
+        }
+        let written = (&*file).write_all(format!("{line}\n").as_bytes());
         written.map_err(|error| AuditError {
             path: path.clone(),
             error,
