@@ -57,16 +57,6 @@ impl Fault {
     }
 }
 
-/// The operations in which a replica can lag: those that read the root user.
-pub(crate) const LAGGING: [Operation; 6] = [
-    Operation::GetAccountSummary,
-    Operation::ListAccessKeys,
-    Operation::GenerateCredentialReport,
-    Operation::ListMFADevices,
-    Operation::ListSigningCertificates,
-    Operation::GetLoginProfile,
-];
-
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -150,22 +140,30 @@ impl FaultKind {
     }
 
     /// Whether it has any effect on that operation.
-    fn fits(self, operation: Option<Operation>) -> bool {
+    #[must_use]
+    pub fn fits(self, operation: Operation) -> bool {
         use Operation as O;
         match self {
             Self::WrongAccount(_) => matches!(
                 operation,
-                Some(O::AssumeRole | O::GetCallerIdentity | O::GetCredentialReport)
+                O::AssumeRole | O::GetCallerIdentity | O::GetCredentialReport
             ),
-            Self::TruncatedBase64 | Self::MalformedCsv => operation == Some(O::GetCredentialReport),
+            Self::TruncatedBase64 | Self::MalformedCsv => operation == O::GetCredentialReport,
             Self::ReportNeverCompletes => matches!(
                 operation,
-                Some(O::GenerateCredentialReport | O::GetCredentialReport)
+                O::GenerateCredentialReport | O::GetCredentialReport
             ),
-            Self::EmptyPageForEver => operation == Some(O::ListAccounts),
-            Self::Lag(_) | Self::StaleReplica(_) => {
-                operation.is_some_and(|operation| LAGGING.contains(&operation))
-            }
+            Self::EmptyPageForEver => operation == O::ListAccounts,
+            // Those that read the root user.
+            Self::Lag(_) | Self::StaleReplica(_) => matches!(
+                operation,
+                O::GetAccountSummary
+                    | O::ListAccessKeys
+                    | O::GenerateCredentialReport
+                    | O::ListMFADevices
+                    | O::ListSigningCertificates
+                    | O::GetLoginProfile
+            ),
             _ => true,
         }
     }
@@ -201,7 +199,8 @@ impl Faults {
             self.0.retain_mut(|fault| {
                 let named = fault.operation.is_none() || fault.operation == operation;
                 let too_late = refused && fault.kind.refuses();
-                let applies = fault.account == account && named && fault.kind.fits(operation);
+                let fits = operation.is_none_or(|operation| fault.kind.fits(operation));
+                let applies = fault.account == account && named && fits;
                 if !applies || too_late {
                     return true;
                 }

@@ -40,7 +40,6 @@ mod id;
 mod model;
 mod operation;
 mod organizations;
-mod random;
 mod render;
 mod request;
 mod server;
@@ -55,10 +54,9 @@ pub use generate::ROLE;
 pub use id::{AccountId, InvalidAccountId};
 pub use model::{
     AccessKey, Account, AccountState, Certificate, Counts, Inventory, LIFETIME, LastUse,
-    Organization, Password, Ready, Rendering, Report, Role, Summary, User,
+    Organization, Ready, Report, Role, User,
 };
-pub use operation::{Operation, Service, UnknownOperation};
-pub use random::{random_change, random_fault};
+pub use operation::{Operation, Service};
 pub use render::COLUMNS;
 pub use server::{Clock, Simulator};
 pub use world::World;

