@@ -36,12 +36,12 @@ fn with_key(number: u64) -> Account {
     account
 }
 
-fn capitals(text: String) -> String {
+fn capitals(text: &str) -> String {
     text.replace(",true", ",TRUE").replace(",false", ",FALSE")
 }
 
 /// The columns from right to left, and two more.
-fn in_reverse(text: String) -> String {
+fn in_reverse(text: &str) -> String {
     let mut more = ("additional_credentials_info", "a_future_column");
     let lines = text.lines().map(|line| {
         let mut fields: Vec<_> = line.rsplit(',').collect();
@@ -53,13 +53,13 @@ fn in_reverse(text: String) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn without_root(text: String) -> String {
+fn without_root(text: &str) -> String {
     let mut lines: Vec<_> = text.lines().collect();
     lines.remove(1);
     lines.join("\n")
 }
 
-fn with_two_roots(text: String) -> String {
+fn with_two_roots(text: &str) -> String {
     let mut lines: Vec<_> = text.lines().collect();
     lines.insert(1, lines[1]);
     lines.join("\n")
@@ -147,7 +147,9 @@ fn every_form_of_a_good_report_gives_its_values() {
         ),
         (
             "a byte order mark",
-            reported(8, |a| a.report.rewrite = Some(|text| format!("\u{feff}{text}"))),
+            reported(8, |a| {
+                a.report.rewrite = Some(|text| format!("\u{feff}{text}"));
+            }),
             1.0,
             1.0,
         ),

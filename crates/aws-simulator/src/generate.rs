@@ -1,7 +1,7 @@
 //! Plausible accounts by the thousand, the same ones for the same seed (but for the ids of access
 //! keys, which are unique in the process).
 //!
-//! The ids are valid and obviously nobody's; the second one begins with zeros, because that is what
+//! The ids are valid and belong to no real account; the second one begins with zeros, because that is what
 //! breaks spreadsheets and parsers.
 
 use fastrand::Rng;

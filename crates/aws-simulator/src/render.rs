@@ -4,7 +4,7 @@
 
 use crate::calendar;
 use crate::id::AccountId;
-use crate::model::{Account, Content, ROOT, User};
+use crate::model::{Account, Content, ROOT, Report, User};
 
 /// AWS's columns in AWS's order.
 pub const COLUMNS: [&str; 22] = [
@@ -43,14 +43,14 @@ impl Account {
 
 /// The account's report.
 pub(crate) fn content(account: &Account) -> Content {
-    let report = &account.report;
-    let text = || {
-        report
-            .rewrite
-            .map_or_else(|| text(account), |rewrite| rewrite(text(account)))
+    let Report { rewrite, raw, .. } = &account.report;
+    let bytes = match (raw, rewrite) {
+        (Some(raw), _) => raw.clone(),
+        (None, Some(rewrite)) => rewrite(&text(account)).into_bytes(),
+        (None, None) => text(account).into_bytes(),
     };
     Content {
-        bytes: report.raw.clone().unwrap_or_else(|| text().into_bytes()),
+        bytes,
         root: account.root.inventory(),
     }
 }

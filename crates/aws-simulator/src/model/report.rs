@@ -22,7 +22,7 @@ pub struct Report {
     /// When a requested report is complete; two seconds later by default.
     pub ready: Ready,
     /// Changes the text of a new report, before it is stored.
-    pub rewrite: Option<fn(String) -> String>,
+    pub rewrite: Option<fn(&str) -> String>,
     /// These bytes instead of a new report.
     pub raw: Option<Vec<u8>>,
     /// A GeneratedTime that Get returns instead of the true one, as some AWS emulators do.
