@@ -234,7 +234,7 @@ async fn a_failed_operation_of_a_root_session_has_no_effect_on_the_others() {
     let login = || value(bench.aws.root_login_profile(&account));
     assert_eq!(login().await, Ok(true));
     bench.world.edit(member(), |account| {
-        account.root.password = aws_simulator::Password::Absent;
+        account.root.password = false;
     });
     assert_eq!(login().await, Ok(false));
     let summary = bench.summary(SessionKind::Root).await.unwrap();

@@ -7,12 +7,13 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use exporter_toolkit::{Listeners, Reloads, WebConfig};
+use exporter_toolkit::{Listeners, Reloads, WebConfig, WebConfigError};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
+use super::output::USAGE;
 use super::reload::{Load, Reloader};
 use super::supervise::Tasks;
 use super::{reload, runtime, signals, wire};
@@ -151,7 +152,10 @@ async fn open_ports(config: Config) -> Result<(Option<Arc<WebConfig>>, Listeners
     // The web configuration first: without it no port is bound.
     let web_config = wire::web_config(&config).map_err(|failure| {
         eprintln!("{failure}");
-        ExitCode::from(failure.exit_code())
+        match failure {
+            WebConfigError::Unreadable { .. } => ExitCode::FAILURE,
+            WebConfigError::Invalid { .. } => ExitCode::from(USAGE),
+        }
     })?;
     let web = &config.web;
     let listeners = Listeners::open(&web.listen_addresses, web.health_listen_address.as_ref());

@@ -86,7 +86,7 @@ fn an_inactive_key_that_is_left_is_a_finding() {
 fn an_account_that_cannot_be_entered_is_unknown() {
     let simulated = simulated::with([12, 13]);
     simulated.world.edit(id(13), |account| {
-        account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
+        account.roles.remove(ROLE);
     });
     for (flags, says) in [
         ("", "unknown"),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use aws_simulator::{Account, COLUMNS, Fault, FaultKind};
+use aws_simulator::{Account, Fault, FaultKind};
 
 use test_support::daemon::{Daemon, Launch};
 use test_support::exposition::Exposition;
@@ -188,14 +188,14 @@ fn an_inactive_key_that_is_deleted_is_never_active_while_the_summary_lags() {
     daemon.scrape_until(|shown| expect_keys(shown, 0.0, 1.0));
     aws.world.edit(id(ONE), |account| {
         account.root.delete_keys();
-        let entries = &mut account.summary.overrides;
+        let entries = &mut account.summary_overrides;
         entries.insert("AccountAccessKeysPresent", Some(1));
     });
     let is_active = |shown: &Exposition| shown.value(ACTIVE, &OF) != Some(0.0);
     let lists = calls(&aws, LIST) + 5;
     watch(&daemon, is_active, |_| at_least(calls(&aws, LIST), lists));
     aws.world
-        .edit(id(ONE), |account| account.summary.overrides.clear());
+        .edit(id(ONE), |account| account.summary_overrides.clear());
     watch(&daemon, is_active, |shown| expect_keys(shown, 0.0, 0.0));
 }
 
@@ -227,7 +227,7 @@ fn a_report_refutes_a_stale_summary() {
     daemon.scrape_until(|shown| expect_keys(shown, 1.0, 1.0));
     more_calls(&aws, SUMMARY, 1);
     let lags = |account: &mut Account| {
-        let entries = &mut account.summary.overrides;
+        let entries = &mut account.summary_overrides;
         entries.insert("AccountAccessKeysPresent", Some(0));
     };
     aws.world.edit(id(ONE), lags);
@@ -247,7 +247,7 @@ fn a_report_refutes_a_stale_summary() {
         shown.expect("aws_account_up", &source, 1.0)
     });
     aws.world
-        .edit(id(ONE), |account| account.summary.overrides.clear());
+        .edit(id(ONE), |account| account.summary_overrides.clear());
     let summaries = calls(&aws, SUMMARY) + 3;
     watch(&daemon, is_gone, |_| {
         at_least(calls(&aws, SUMMARY), summaries)
@@ -378,7 +378,7 @@ fn online_check(aws: &Simulated) -> (i32, String) {
 #[test]
 fn the_online_check_reads_a_report_as_the_daemon_does() {
     let aws = Simulated::with([reported(HOUR, |account| {
-        account.report.rendering.root_rows = 0;
+        account.report.rewrite = Some(|text| text.lines().take(1).collect());
     })]);
     let (code, out) = online_check(&aws);
     assert_eq!(code, 1, "{out}");
@@ -399,11 +399,10 @@ fn the_online_check_names_a_report_that_aws_would_not_make() {
 fn a_report_that_names_more_credentials_of_root_is_an_alarm() {
     let aws = Simulated::with([reported(HOUR, |account| {
         with_inactive_key(account);
-        let mut columns = COLUMNS.to_vec();
-        columns.push("additional_credentials_info");
-        let rendering = &mut account.report.rendering;
-        rendering.columns = Some(columns);
-        rendering.additional_credentials = Some("1 more access key");
+        account.report.rewrite = Some(|text| {
+            let text = text.replacen('\n', ",additional_credentials_info\n", 1);
+            text + ",1 more access key"
+        });
     })]);
     let daemon = aws.launch(&by_role()).start();
     daemon.scrape_until(|shown| expect_keys(shown, 2.0, 2.0));

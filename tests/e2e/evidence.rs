@@ -105,13 +105,12 @@ fn one_stale_answer_resolves_nothing() {
     for _ in 0..6 {
         aws.world.edit(id(ONE), |account| {
             account
-                .summary
-                .overrides
+                .summary_overrides
                 .insert("AccountAccessKeysPresent", Some(0));
         });
         polls(&aws, 1);
         aws.world
-            .edit(id(ONE), |account| account.summary.overrides.clear());
+            .edit(id(ONE), |account| account.summary_overrides.clear());
         keys(&daemon.scrape(), 1.0, 1.0).unwrap();
         polls(&aws, 1);
         keys(&daemon.scrape(), 1.0, 1.0).unwrap();
@@ -255,7 +254,7 @@ fn when_the_summary_lacks_the_entry_the_report_decides() {
         |account| {
             account.root.create_key(1_700_000_000);
             account.root.deactivate_keys();
-            let entries = &mut account.summary.overrides;
+            let entries = &mut account.summary_overrides;
             entries.insert("AccountAccessKeysPresent", None);
         },
         "",

@@ -51,7 +51,7 @@ fn fifty() -> Simulated {
         account.status = None;
     });
     simulated.world.edit(id(104), |account| {
-        account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
+        account.roles.remove(ROLE);
     });
     simulated.world.edit(id(105), |account| {
         account.state = Some(AccountState::PendingClosure);
@@ -350,7 +350,7 @@ fn with_both_kinds_of_access_the_loss_of_one_changes_no_value() {
     let of = [("account", &*account)];
     daemon.scrape_until(|shown| shown.expect(ACTIVE, &of, 0.0));
     aws.world.edit(id(101), |account| {
-        account.roles.get_mut(ROLE).unwrap().trusts_caller = false;
+        account.roles.remove(ROLE);
         account.root.create_key(1_700_000_000);
     });
     // The session of the role lasts an hour; AWS must refuse it before.

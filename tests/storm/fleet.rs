@@ -8,14 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_simulator::{
-    AccountId, Fault, FaultKind, LIFETIME, Operation, Ready, World, random_change,
-};
+use aws_simulator::{AccountId, Fault, FaultKind, LIFETIME, Operation, Ready, World};
 use fastrand::Rng;
 use tempfile::TempDir;
 
 use crate::answers::{Answers, Topic};
 use crate::plan::{Act, Step, Way};
+use crate::random::random_change;
 use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, Shown};
 use crate::wait_until;
 use test_support::daemon::{ACCEPT_TEXT, Daemon};
@@ -106,7 +105,7 @@ impl Fleet {
             for _ in 0..rng.usize(0..6) {
                 random_change(&mut rng, &mut member.root, start);
             }
-            member.summary.most_keys = keys_counted;
+            member.most_keys_counted = keys_counted;
             member.report.ready = Ready::After(rng.i64(0..4));
             member.store_report(first_report);
             members.push(Member {

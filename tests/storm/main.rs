@@ -14,6 +14,8 @@
 mod answers;
 mod fleet;
 mod plan;
+#[path = "../../crates/aws-simulator/examples/simulator/random.rs"]
+mod random;
 mod rules;
 #[cfg(test)]
 mod rules_tests;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use aws_simulator::AccountId;
-use aws_simulator::{Fault, FaultKind, Operation, random_fault};
+use aws_simulator::{AccountId, Fault, FaultKind, Operation};
 use fastrand::Rng;
 
 use crate::fleet::DAEMONS;
+use crate::random::random_fault;
 
 /// How an account is read, which decides its sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,16 +57,6 @@ impl Fault {
     }
 }
 
-/// The operations in which a replica can lag: those that read the root user.
-pub(crate) const LAGGING: [Operation; 6] = [
-    Operation::GetAccountSummary,
-    Operation::ListAccessKeys,
-    Operation::GenerateCredentialReport,
-    Operation::ListMFADevices,
-    Operation::ListSigningCertificates,
-    Operation::GetLoginProfile,
-];
-
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -150,71 +140,63 @@ impl FaultKind {
     }
 
     /// Whether it has any effect on that operation.
-    fn fits(self, operation: Option<Operation>) -> bool {
+    #[must_use]
+    pub fn fits(self, operation: Operation) -> bool {
         use Operation as O;
         match self {
             Self::WrongAccount(_) => matches!(
                 operation,
-                Some(O::AssumeRole | O::GetCallerIdentity | O::GetCredentialReport)
+                O::AssumeRole | O::GetCallerIdentity | O::GetCredentialReport
             ),
-            Self::TruncatedBase64 | Self::MalformedCsv => operation == Some(O::GetCredentialReport),
+            Self::TruncatedBase64 | Self::MalformedCsv => operation == O::GetCredentialReport,
             Self::ReportNeverCompletes => matches!(
                 operation,
-                Some(O::GenerateCredentialReport | O::GetCredentialReport)
+                O::GenerateCredentialReport | O::GetCredentialReport
             ),
-            Self::EmptyPageForEver => operation == Some(O::ListAccounts),
-            Self::Lag(_) | Self::StaleReplica(_) => {
-                operation.is_some_and(|operation| LAGGING.contains(&operation))
-            }
+            Self::EmptyPageForEver => operation == O::ListAccounts,
+            // Those that read the root user.
+            Self::Lag(_) | Self::StaleReplica(_) => matches!(
+                operation,
+                O::GetAccountSummary
+                    | O::ListAccessKeys
+                    | O::GenerateCredentialReport
+                    | O::ListMFADevices
+                    | O::ListSigningCertificates
+                    | O::GetLoginProfile
+            ),
             _ => true,
         }
     }
 }
 
-/// The faults in force, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
-
-impl Faults {
-    pub(crate) fn set(&mut self, fault: Fault) {
-        self.0.push(fault);
+/// The faults of a request, of those in force, which are oldest first: an account's own first. Each counts
+/// it against its times.
+pub(crate) fn of_request(
+    faults: &mut Vec<Fault>,
+    account: Option<AccountId>,
+    operation: Option<Operation>,
+) -> Vec<FaultKind> {
+    let mut kinds = Vec::new();
+    let mut refused = false;
+    let all_accounts = account.is_some().then_some(None);
+    for account in [Some(account), all_accounts].into_iter().flatten() {
+        faults.retain_mut(|fault| {
+            let named = fault.operation.is_none() || fault.operation == operation;
+            let too_late = refused && fault.kind.refuses();
+            let fits = operation.is_none_or(|operation| fault.kind.fits(operation));
+            let applies = fault.account == account && named && fits;
+            if !applies || too_late {
+                return true;
+            }
+            if let Some(left) = &mut fault.times {
+                *left = left.saturating_sub(1);
+            }
+            refused |= fault.kind.refuses();
+            kinds.push(fault.kind);
+            fault.times != Some(0)
+        });
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(crate) fn clear_of(&mut self, account: AccountId) {
-        self.0.retain(|fault| fault.account != Some(account));
-    }
-
-    /// The faults of a request, an account's own first; each counts it against its times.
-    pub(crate) fn of_request(
-        &mut self,
-        account: Option<AccountId>,
-        operation: Option<Operation>,
-    ) -> Vec<FaultKind> {
-        let mut kinds = Vec::new();
-        let mut refused = false;
-        let all_accounts = account.is_some().then_some(None);
-        for account in [Some(account), all_accounts].into_iter().flatten() {
-            self.0.retain_mut(|fault| {
-                let named = fault.operation.is_none() || fault.operation == operation;
-                let too_late = refused && fault.kind.refuses();
-                let applies = fault.account == account && named && fault.kind.fits(operation);
-                if !applies || too_late {
-                    return true;
-                }
-                if let Some(left) = &mut fault.times {
-                    *left = left.saturating_sub(1);
-                }
-                refused |= fault.kind.refuses();
-                kinds.push(fault.kind);
-                fault.times != Some(0)
-            });
-        }
-        kinds
-    }
+    kinds
 }
 
 #[cfg(test)]
@@ -224,9 +206,10 @@ mod tests {
     #[test]
     fn a_fault_ends_after_its_times_and_leaves_other_operations_alone() {
         let account: AccountId = "000000000042".parse().unwrap();
-        let mut faults = Faults::default();
-        faults.set(Fault::new(FaultKind::MalformedCsv).of(account).times(1));
-        let mut meet = |operation: &str| faults.of_request(Some(account), Some(operation.into()));
+        let mut faults = Vec::new();
+        faults.push(Fault::new(FaultKind::MalformedCsv).of(account).times(1));
+        let mut meet =
+            |operation: &str| of_request(&mut faults, Some(account), Some(operation.into()));
         assert!(meet("GetAccountSummary").is_empty());
         assert_eq!(meet("GetCredentialReport"), [FaultKind::MalformedCsv]);
         assert!(meet("GetCredentialReport").is_empty());
@@ -234,11 +217,11 @@ mod tests {
 
     #[test]
     fn refusals_follow_each_other() {
-        let mut faults = Faults::default();
-        faults.set(Fault::new(FaultKind::Throttling).times(1));
-        faults.set(Fault::new(FaultKind::NoDate).times(1));
-        faults.set(Fault::new(FaultKind::ServiceFailure).times(1));
-        let mut meet = || faults.of_request(None, None);
+        let mut faults = Vec::new();
+        faults.push(Fault::new(FaultKind::Throttling).times(1));
+        faults.push(Fault::new(FaultKind::NoDate).times(1));
+        faults.push(Fault::new(FaultKind::ServiceFailure).times(1));
+        let mut meet = || of_request(&mut faults, None, None);
         assert_eq!(meet(), [FaultKind::Throttling, FaultKind::NoDate]);
         assert_eq!(meet(), [FaultKind::ServiceFailure]);
         assert_eq!(meet(), []);
@@ -247,13 +230,16 @@ mod tests {
     #[test]
     fn a_fault_of_all_accounts_applies_beside_an_accounts_own() {
         let account: AccountId = "000000000042".parse().unwrap();
-        let mut faults = Faults::default();
-        faults.set(Fault::new(FaultKind::DateSkew(5)));
-        faults.set(Fault::new(FaultKind::Throttling).of(account));
+        let mut faults = Vec::new();
+        faults.push(Fault::new(FaultKind::DateSkew(5)));
+        faults.push(Fault::new(FaultKind::Throttling).of(account));
         assert_eq!(
-            faults.of_request(Some(account), None),
+            of_request(&mut faults, Some(account), None),
             [FaultKind::Throttling, FaultKind::DateSkew(5)]
         );
-        assert_eq!(faults.of_request(None, None), [FaultKind::DateSkew(5)]);
+        assert_eq!(
+            of_request(&mut faults, None, None),
+            [FaultKind::DateSkew(5)]
+        );
     }
 }

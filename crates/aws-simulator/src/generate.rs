@@ -1,13 +1,13 @@
 //! Plausible accounts by the thousand, the same ones for the same seed (but for the ids of access
 //! keys, which are unique in the process).
 //!
-//! The ids are valid and obviously nobody's; the second one begins with zeros, because that is what
+//! The ids are valid and belong to no real account; the second one begins with zeros, because that is what
 //! breaks spreadsheets and parsers.
 
 use fastrand::Rng;
 
 use crate::id::AccountId;
-use crate::model::{AccessKey, Account, Password, User, unique_id};
+use crate::model::{AccessKey, Account, User, unique_id};
 
 /// The role that every generated account has, open to the caller without an external id.
 pub const ROLE: &str = "aws-root-exporter";
@@ -103,7 +103,7 @@ fn add_key(rng: &mut Rng, user: &mut User, slot: usize, now: i64) {
 fn person(rng: &mut Rng, created: i64, now: i64) -> User {
     let name = format!("{}.{}", pick(rng, FIRST), pick(rng, LAST));
     let mut user = User::new(name, since(rng, created, now));
-    user.password = Password::Present;
+    user.password = true;
     user.password_last_changed = Some(since(rng, user.created, now));
     user.password_last_used = (rng.u8(0..5) != 0).then(|| since(rng, user.created, now));
     user.mfa = rng.u8(0..8) != 0;
@@ -136,7 +136,7 @@ fn add_findings(rng: &mut Rng, root: &mut User, now: i64) {
         }
         4..9 => root.mfa = false,
         9..30 => {
-            root.password = Password::Absent;
+            root.password = false;
             root.password_last_changed = None;
             root.password_last_used = None;
         }

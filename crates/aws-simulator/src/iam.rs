@@ -13,7 +13,7 @@ use crate::calls::Reported;
 use crate::context::Context;
 use crate::fault::FaultKind;
 use crate::id::AccountId;
-use crate::model::{Account, LIFETIME, Password, ROOT, Stage, User};
+use crate::model::{Account, LIFETIME, ROOT, Stage, User};
 use crate::operation::Operation;
 use crate::{render, summary};
 
@@ -254,7 +254,7 @@ fn certificates(user: &User) -> Reply {
 }
 
 fn login_profile(user: &User) -> Result<Reply, Failure> {
-    if user.password == Password::Absent {
+    if !user.password {
         return Err(no_entity("Login Profile for User", &user.name));
     }
     Ok(Reply::Xml(format!(
@@ -312,10 +312,10 @@ fn delete(account: &mut Account, context: &Context) -> Result<Reply, Failure> {
                 .ok_or_else(|| no_entity("The Certificate with id", id))?;
         }
         Operation::DeleteLoginProfile => {
-            if user.password == Password::Absent {
+            if !user.password {
                 return Err(no_entity("Login Profile for User", &user.name));
             }
-            user.password = Password::Absent;
+            user.password = false;
             user.password_last_changed = None;
         }
         _ => user.mfa = false,

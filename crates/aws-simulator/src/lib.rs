@@ -18,15 +18,15 @@
 //! world.edit(management, |account| account.root.create_key(now));
 //! // … but for the next one, which is a refusal.
 //! world.fault(Fault::new(FaultKind::Throttling).on(Operation::GetAccountSummary).times(1));
-//! // What was asked:
+//! // Its calls are recorded:
 //! assert_eq!(world.count(management, Operation::GetAccountSummary), 0);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! It never checks a signature, and so it refuses to listen on anything but loopback: whoever reaches
-//! it can do everything. It shares no code with the program that it tests, or both would agree on a
-//! mistake. It has no clock: whoever starts it passes one in.
+//! It never checks a signature, and so it refuses to listen on anything but loopback: any client that
+//! reaches it can do everything. It shares no code with the program that it tests, or both would agree on a
+//! mistake. It has no clock: the caller passes one in.
 
 mod answer;
 mod body;
@@ -40,7 +40,6 @@ mod id;
 mod model;
 mod operation;
 mod organizations;
-mod random;
 mod render;
 mod request;
 mod server;
@@ -55,10 +54,9 @@ pub use generate::ROLE;
 pub use id::{AccountId, InvalidAccountId};
 pub use model::{
     AccessKey, Account, AccountState, Certificate, Counts, Inventory, LIFETIME, LastUse,
-    Organization, Password, Ready, Rendering, Report, Role, Summary, User,
+    Organization, Ready, Report, Role, User,
 };
-pub use operation::{Operation, Service, UnknownOperation};
-pub use random::{random_change, random_fault};
+pub use operation::{Operation, Service};
 pub use render::COLUMNS;
 pub use server::{Clock, Simulator};
 pub use world::World;

@@ -68,29 +68,13 @@ pub(crate) fn features(state: &State, context: &Context) -> Result<Reply, Failur
     )))
 }
 
-fn arn(state: &State, resource: &str) -> String {
-    let management = state.organization.management;
-    format!("arn:aws:organizations::{management}:{resource}")
-}
-
-fn account_arn(state: &State, id: AccountId) -> String {
-    arn(state, &format!("account/o-simulated0/{id}"))
-}
-
-fn email(account: &Account) -> String {
-    format!("aws+{}@example.com", account.name)
-}
-
 fn describe(state: &State) -> Value {
     let management = state.organization.management;
     json!({
         "Id": "o-simulated0",
-        "Arn": arn(state, "organization/o-simulated0"),
+        "Arn": format!("arn:aws:organizations::{management}:organization/o-simulated0"),
         "FeatureSet": "ALL",
-        "MasterAccountArn": account_arn(state, management),
         "MasterAccountId": management.to_string(),
-        "MasterAccountEmail": state.accounts.get(&management).map(email).unwrap_or_default(),
-        "AvailablePolicyTypes": [],
     })
 }
 
@@ -171,10 +155,11 @@ fn list(state: &State, request: &Request) -> Result<Reply, Failure> {
 }
 
 fn describe_account(state: &State, account: &Account) -> Value {
+    let (management, id) = (state.organization.management, account.id());
     let mut description = json!({
-        "Id": account.id().to_string(),
-        "Arn": account_arn(state, account.id()),
-        "Email": email(account),
+        "Id": id.to_string(),
+        "Arn": format!("arn:aws:organizations::{management}:account/o-simulated0/{id}"),
+        "Email": format!("aws+{}@example.com", account.name),
         "Name": account.name,
         "JoinedMethod": "CREATED",
         "JoinedTimestamp": account.created,

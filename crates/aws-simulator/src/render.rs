@@ -1,9 +1,10 @@
-//! An account written as a credential report, in all the ways AWS has written and may write one.
+//! An account written as a credential report.
 //!
 //! It shares nothing with the parser that it tests.
 
 use crate::calendar;
-use crate::model::{Account, Content, Password, Rendering, User};
+use crate::id::AccountId;
+use crate::model::{Account, Content, ROOT, Report, User};
 
 /// AWS's columns in AWS's order.
 pub const COLUMNS: [&str; 22] = [
@@ -42,98 +43,78 @@ impl Account {
 
 /// The account's report.
 pub(crate) fn content(account: &Account) -> Content {
-    let rendering = &account.report.rendering;
+    let Report { rewrite, raw, .. } = &account.report;
+    let bytes = match (raw, rewrite) {
+        (Some(raw), _) => raw.clone(),
+        (None, Some(rewrite)) => rewrite(&text(account)).into_bytes(),
+        (None, None) => text(account).into_bytes(),
+    };
     Content {
-        bytes: match &rendering.raw {
-            Some(raw) => raw.clone(),
-            None => text(account, rendering).into_bytes(),
-        },
+        bytes,
         root: account.root.inventory(),
     }
 }
 
-fn text(account: &Account, rendering: &Rendering) -> String {
-    let columns = rendering.columns.as_deref().unwrap_or(&COLUMNS);
+fn text(account: &Account) -> String {
     let mut users: Vec<&User> = account.users.iter().collect();
     users.sort_by_cached_key(|user| user.name.to_lowercase());
-
-    let mut lines = vec![columns.join(",")];
-    let roots = std::iter::repeat_n((&account.root, true), rendering.root_rows);
-    for (user, is_root) in roots.chain(users.into_iter().map(|user| (user, false))) {
-        let values = values(account, rendering, user, is_root);
-        let fields = columns.iter().map(|column| {
-            let place = COLUMNS.iter().position(|known| known == column);
-            let value = match (place, rendering.additional_credentials) {
-                (Some(place), _) => &values[place],
-                (None, Some(info)) if is_root && *column == "additional_credentials_info" => info,
-                (None, _) => NOT_APPLICABLE,
-            };
-            quoted(value)
-        });
-        lines.push(fields.collect::<Vec<_>>().join(","));
-    }
-    let mark = if rendering.byte_order_mark {
-        "\u{feff}"
-    } else {
-        ""
-    };
-    let end = if rendering.final_line_end {
-        rendering.line_end
-    } else {
-        ""
-    };
-    format!("{mark}{}{end}", lines.join(rendering.line_end))
+    let rows = std::iter::once(&account.root).chain(users);
+    let rows = rows.map(|user| {
+        let values = values(account.id(), user);
+        values
+            .iter()
+            .map(|value| quoted(value))
+            .collect::<Vec<_>>()
+            .join(",")
+    });
+    let header = std::iter::once(COLUMNS.join(","));
+    header.chain(rows).collect::<Vec<_>>().join("\n")
 }
 
 const NOT_APPLICABLE: &str = "N/A";
 
 /// The values of a user in the order of [`COLUMNS`].
-fn values(account: &Account, rendering: &Rendering, user: &User, is_root: bool) -> Vec<String> {
-    let id = rendering.arn_account.unwrap_or(account.id());
+fn values(id: AccountId, user: &User) -> Vec<String> {
+    let is_root = user.name == ROOT;
     let resource = if is_root {
         "root".to_owned()
     } else {
         format!("user/{}", user.name)
     };
-    let boolean = |value: bool| rendering.booleans[usize::from(value)].to_owned();
-    let time = |unix: i64| calendar::iso(unix).replace('Z', rendering.zone);
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NOT_APPLICABLE.to_owned());
-    let never_used = match user.password {
-        Password::Absent => NOT_APPLICABLE,
-        Password::Present => "no_information",
-    };
+    let time = |unix: Option<i64>| or_none(unix.map(calendar::iso));
     let mut values = vec![
         user.name.clone(),
         format!("arn:aws:iam::{id}:{resource}"),
-        time(user.created),
-        boolean(user.password == Password::Present),
-        user.password_last_used
-            .map_or_else(|| never_used.to_owned(), time),
-        or_none(user.password_last_changed.map(time)),
+        calendar::iso(user.created),
+        user.password.to_string(),
+        match user.password_last_used {
+            None if user.password => "no_information".to_owned(),
+            last_used => time(last_used),
+        },
+        time(user.password_last_changed),
         if is_root {
             "not_supported"
         } else {
             NOT_APPLICABLE
         }
         .to_owned(),
-        boolean(user.mfa),
+        user.mfa.to_string(),
     ];
-    for key in &user.keys {
-        let key = key.as_ref();
+    for key in user.keys.each_ref().map(Option::as_ref) {
         let last = key.and_then(|key| key.last_used.as_ref());
         values.extend([
-            boolean(key.is_some_and(|key| key.active)),
-            or_none(key.map(|key| time(key.created))),
-            or_none(last.map(|last| time(last.at))),
+            key.is_some_and(|key| key.active).to_string(),
+            time(key.map(|key| key.created)),
+            time(last.map(|last| last.at)),
             or_none(last.map(|last| last.region.clone())),
             or_none(last.map(|last| last.service.clone())),
         ]);
     }
-    for certificate in &user.certificates {
-        let certificate = certificate.as_ref();
+    for certificate in user.certificates.each_ref().map(Option::as_ref) {
         values.extend([
-            boolean(certificate.is_some_and(|it| it.active)),
-            or_none(certificate.map(|it| time(it.uploaded))),
+            certificate.is_some_and(|it| it.active).to_string(),
+            time(certificate.map(|it| it.uploaded)),
         ]);
     }
     values
@@ -162,10 +143,7 @@ mod tests {
     }
 
     fn lines(account: &Account) -> Vec<String> {
-        text(account, &account.report.rendering)
-            .split('\n')
-            .map(str::to_owned)
-            .collect()
+        text(account).split('\n').map(str::to_owned).collect()
     }
 
     #[test]
@@ -188,62 +166,5 @@ mod tests {
         let mut account = account();
         account.root.deactivate_keys();
         assert!(lines(&account)[1].contains(",false,1970-01-02T00:00:00Z,1970-01-02T01:00:00Z,"));
-    }
-
-    #[test]
-    fn every_older_spelling_can_be_rendered() {
-        let mut account = account();
-        *account.report.rendering = Rendering {
-            booleans: ["FALSE", "TRUE"],
-            zone: "+00:00",
-            line_end: "\r\n",
-            final_line_end: true,
-            byte_order_mark: true,
-            columns: Some(vec![
-                "mfa_active",
-                "user",
-                "password_enabled",
-                "user_creation_time",
-            ]),
-            root_rows: 2,
-            ..Rendering::default()
-        };
-        account.users.clear();
-        let root = "TRUE,<root_account>,TRUE,1970-01-01T00:00:00+00:00\r\n";
-        assert_eq!(
-            text(&account, &account.report.rendering),
-            format!("\u{feff}mfa_active,user,password_enabled,user_creation_time\r\n{root}{root}")
-        );
-    }
-
-    #[test]
-    fn arns_can_name_another_account_and_the_root_row_can_be_missing() {
-        let mut account = account();
-        account.users.truncate(1);
-        *account.report.rendering = Rendering {
-            columns: Some(vec!["arn", "invented"]),
-            root_rows: 0,
-            arn_account: Some("111122223333".parse().unwrap()),
-            ..Rendering::default()
-        };
-        assert_eq!(
-            lines(&account)[1..],
-            ["arn:aws:iam::111122223333:user/bob,N/A"]
-        );
-    }
-
-    #[test]
-    fn the_newest_column_names_more_credentials_of_the_root_user() {
-        let mut account = account();
-        account.users.truncate(1);
-        *account.report.rendering = Rendering {
-            columns: Some(vec!["user", "additional_credentials_info"]),
-            additional_credentials: Some("1 more, see ListAccessKeys"),
-            ..Rendering::default()
-        };
-        assert_eq!(
-            lines(&account)[1..],
-            ["<root_account>,\"1 more, see ListAccessKeys\"", "bob,N/A"]
-        );
     }
 }

@@ -52,7 +52,7 @@ impl Request {
 
     /// The operation, if the service has it.
     pub(crate) fn operation(&self) -> Option<Operation> {
-        let operation: Operation = self.name.parse().ok()?;
+        let operation = Operation::of_name(&self.name)?;
         let right_service = self
             .service
             .is_none_or(|service| service == operation.service());

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Failure;
 use crate::calendar;
 use crate::id::AccountId;
-use crate::model::unique_id;
+use crate::model::{State, unique_id};
 use crate::operation::{Operation, Service};
 use crate::request::Request;
 
@@ -126,39 +126,44 @@ pub(crate) fn credentials(caller: Caller, expires: i64) -> String {
     )
 }
 
-/// A request's credentials.
-pub(crate) enum Credentials {
-    /// A session's, valid or expired.
-    Session(Caller, Result<(), Failure>),
-    /// An access key that the simulator did not give out.
-    Foreign(String),
-    /// None, or a session key with the wrong token.
-    Invalid(Failure),
-}
-
-/// Reads a request's credentials.
-pub(crate) fn read(request: &Request, service: Service, now: i64) -> Credentials {
+/// The account of a request's credentials, and the caller if they are valid.
+pub(crate) fn identify(
+    state: &State,
+    request: &Request,
+    service: Service,
+    now: i64,
+) -> (Option<AccountId>, Result<Caller, Failure>) {
     let Some(key) = &request.access_key else {
         let message = "Request is missing Authentication Token";
         let failure = Failure::new(403, "MissingAuthenticationToken", message);
-        return Credentials::Invalid(failure);
+        return (None, Err(failure));
     };
-    if !key.starts_with(KEY_PREFIX) {
-        return Credentials::Foreign(key.clone());
-    }
-    let session = request
-        .token
-        .as_deref()
-        .and_then(|token| token.strip_prefix(TOKEN_PREFIX))
-        .and_then(|token| BASE64_STANDARD.decode(token).ok())
-        .and_then(|token| serde_json::from_slice::<Session>(&token).ok())
-        .filter(|session| session.key == *key);
-    let Some(session) = session else {
-        return Credentials::Invalid(Failure::invalid_token());
+    let found = if key.starts_with(KEY_PREFIX) {
+        session(key, request.token.as_deref()).map(|it| (it.caller, now < it.expires))
+    } else {
+        let any_key = state.callers.is_empty().then_some(state.hub);
+        let account = any_key.or_else(|| state.callers.get(key).copied());
+        let principal = Principal::Caller;
+        account.map(|account| (Caller { account, principal }, true))
     };
-    let is_valid = now < session.expires;
-    let valid = is_valid
-        .then_some(())
-        .ok_or_else(|| Failure::expired(service));
-    Credentials::Session(session.caller, valid)
+    let Some((caller, is_valid)) = found else {
+        return (None, Err(Failure::invalid_token()));
+    };
+    let account = caller.account;
+    let result = if !is_valid {
+        Err(Failure::expired(service))
+    } else if state.accounts.contains_key(&account) {
+        Ok(caller)
+    } else {
+        Err(Failure::invalid_token())
+    };
+    (Some(account), result)
+}
+
+/// The session in a token, if it has that key.
+fn session(key: &str, token: Option<&str>) -> Option<Session> {
+    let token = token?.strip_prefix(TOKEN_PREFIX)?;
+    let token = BASE64_STANDARD.decode(token).ok()?;
+    let session: Session = serde_json::from_slice(&token).ok()?;
+    (session.key == key).then_some(session)
 }

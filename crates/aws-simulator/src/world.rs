@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use crate::answer::{Failure, Reply, Wire};
 use crate::calls::{Call, Calls};
 use crate::context::Context;
-use crate::fault::{Fault, FaultKind, Faults};
+use crate::fault::{self, Fault, FaultKind};
 use crate::generate;
 use crate::id::AccountId;
 use crate::model::{Account, Organization, State};
 use crate::operation::{Operation, Service};
 use crate::request::Request;
-use crate::session::{self, Caller, Credentials, Principal};
+use crate::session::{self, Principal};
 use crate::{iam, organizations, sts};
 
 /// A simulated AWS. Clones are handles of the same one.
@@ -28,7 +28,7 @@ pub struct World(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     state: State,
-    faults: Faults,
+    faults: Vec<Fault>,
     calls: Calls,
     requests: u64,
 }
@@ -45,7 +45,7 @@ impl World {
                 organization: Organization::new(hub),
                 accounts: BTreeMap::from([(hub, management)]),
             },
-            faults: Faults::default(),
+            faults: Vec::new(),
             calls: Calls::default(),
             requests: 0,
         })))
@@ -113,7 +113,7 @@ impl World {
 
     /// Sets a fault.
     pub fn fault(&self, fault: Fault) {
-        self.lock().faults.set(fault);
+        self.lock().faults.push(fault);
     }
 
     /// Ends every fault. Answers under way stay as they are.
@@ -123,7 +123,8 @@ impl World {
 
     /// Ends the faults of one account; those of all accounts stay.
     pub fn clear_faults_of(&self, account: AccountId) {
-        self.lock().faults.clear_of(account);
+        let mut inner = self.lock();
+        inner.faults.retain(|fault| fault.account != Some(account));
     }
 
     /// The calls so far, oldest first; the last 100,000 of them.
@@ -168,10 +169,10 @@ impl World {
     pub(crate) fn respond(&self, request: &Request, now: i64) -> Outcome {
         let mut inner = self.lock();
         let service = request.service.unwrap_or(Service::Iam);
-        let (own, caller) = identify(&inner.state, request, service, now);
+        let (own, caller) = session::identify(&inner.state, request, service, now);
         let account = request.target().or(own);
         let operation = request.operation();
-        let faults = inner.faults.of_request(account, operation);
+        let faults = fault::of_request(&mut inner.faults, account, operation);
         inner.requests += 1;
         let request_id = format!("00000000-0000-4000-8000-{:012x}", inner.requests);
         let lag = lag(&faults, inner.requests);
@@ -228,34 +229,6 @@ impl World {
         });
         outcome
     }
-}
-
-/// The account of a request's credentials, and the caller if they are valid.
-fn identify(
-    state: &State,
-    request: &Request,
-    service: Service,
-    now: i64,
-) -> (Option<AccountId>, Result<Caller, Failure>) {
-    let (caller, valid) = match session::read(request, service, now) {
-        Credentials::Session(caller, valid) => (caller, valid),
-        Credentials::Invalid(failure) => return (None, Err(failure)),
-        Credentials::Foreign(key) => {
-            let any_key = state.callers.is_empty().then_some(state.hub);
-            let Some(account) = any_key.or_else(|| state.callers.get(&key).copied()) else {
-                return (None, Err(Failure::invalid_token()));
-            };
-            let principal = Principal::Caller;
-            (Caller { account, principal }, Ok(()))
-        }
-    };
-    let account = caller.account;
-    let result = match valid {
-        Ok(()) if state.accounts.contains_key(&account) => Ok(caller),
-        Ok(()) => Err(Failure::invalid_token()),
-        Err(failure) => Err(failure),
-    };
-    (Some(account), result)
 }
 
 /// How old the root user is that the answer to that request shows.

@@ -1,6 +1,6 @@
 //! The accept loop of a listener: no more connections than the limits allow, drained at the stop.
 //!
-//! No client and no limit of the system ends it; only the stop does. Where there is no room, the
+//! No client and no limit of the system ends it; only the stop does. At the limit, the
 //! connection that is most dispensable is closed: one whose last request was refused, or that has
 //! sent no request yet, before any other, and of those the one that has waited longest. So clients
 //! that only hold connections keep no scraper out.
@@ -147,7 +147,7 @@ impl Connections {
         let ranked = others.filter_map(|(_, (progress, task))| Some((progress.rank()?, task)));
         if let Some(task) = progress::most_dispensable(ranked.collect()) {
             task.abort();
-            site.connection_evicted();
+            site.exporter.connection_evicted();
         }
     }
 
@@ -158,7 +158,7 @@ impl Connections {
             if progress.is_waiting() {
                 task.abort();
             } else {
-                progress.end_after_answer();
+                progress.asked_to_end.notify_one();
             }
         }
     }

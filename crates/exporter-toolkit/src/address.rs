@@ -10,7 +10,8 @@ use std::str::FromStr;
 /// An address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// An IP address and a port. `[::]` serves IPv4 too, and is what `:9100` means.
+    /// An IP address and a port; port 0 lets the system choose one. `[::]` serves IPv4 too, and IPv4
+    /// alone where the system has no IPv6; it is what `:9100` means.
     Ip(SocketAddr),
     /// A host name and a port.
     Name {

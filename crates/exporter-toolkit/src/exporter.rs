@@ -15,7 +15,8 @@ pub trait Exporter: Send + Sync + 'static {
     /// Writes all metrics as OpenMetrics 1.0.0, `# EOF` included.
     ///
     /// It may block: it runs on a thread of its own, never twice at the same time. The server turns
-    /// the text into the format and encoding that the client accepts.
+    /// the text into the format and encoding that the client accepts. Write neither exemplars nor
+    /// timestamps: the older text format has no exemplars, and other timestamps.
     ///
     /// # Errors
     ///
@@ -48,7 +49,8 @@ pub trait Exporter: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The page at a path, where the exporter has one; called for paths that the server has not.
+    /// The page at a path, where the exporter has one; called for paths that the server itself does not
+    /// answer.
     fn page(&self, path: &str, query: &str) -> Option<Page> {
         let _ = (path, query);
         None

@@ -63,7 +63,7 @@ impl Format {
     }
 }
 
-/// Takes OpenMetrics text in pieces of any size, as encoders write it.
+/// Takes OpenMetrics text in pieces of any size, as encoders write it: a family's HELP before its TYPE.
 pub struct MetricsWriter<'a> {
     out: &'a mut dyn io::Write,
     format: Format,
@@ -95,8 +95,8 @@ impl MetricsWriter<'_> {
     }
 
     /// Passes on Prometheus text 0.0.4. Samples are the same in both formats; of the lines that
-    /// start with `#`, units and the end are left out, a counter's name gets its `_total`, and the
-    /// type `unknown` is called `untyped`.
+    /// start with `#`, units and the end are left out, a counter's name gets its `_total`, that of an
+    /// info its `_info`, and a type that the format does not have becomes `gauge` or `untyped`.
     ///
     /// Source: Prometheus documentation, "Exposition formats"; OpenMetrics 1.0.0, "Text Format".
     fn write_as_text(&mut self, lines: &str) -> io::Result<()> {
@@ -114,16 +114,20 @@ impl MetricsWriter<'_> {
     fn write_comment(&mut self, line: &str) -> io::Result<()> {
         let mut words = line.splitn(4, ' ').skip(1);
         match (words.next(), words.next(), words.next()) {
-            (Some("HELP"), Some(_), help) => {
-                self.help.clear();
-                self.help.push_str(help.unwrap_or_default());
-            }
+            (Some("HELP"), Some(_), help) => help.unwrap_or_default().clone_into(&mut self.help),
             (Some("TYPE"), Some(name), Some(kind)) => {
-                let suffix = if kind == "counter" { "_total" } else { "" };
-                let kind = if kind == "unknown" { "untyped" } else { kind };
-                let help = &self.help;
-                let head = format!("# HELP {name}{suffix} {help}\n# TYPE {name}{suffix} {kind}\n");
-                self.out.write_all(head.as_bytes())?;
+                let (suffix, kind) = match kind {
+                    "counter" => ("_total", kind),
+                    "info" => ("_info", "gauge"),
+                    "stateset" => ("", "gauge"),
+                    "unknown" | "gaugehistogram" => ("", "untyped"),
+                    _ => ("", kind),
+                };
+                let help = mem::take(&mut self.help);
+                if !help.is_empty() {
+                    writeln!(self.out, "# HELP {name}{suffix} {help}")?;
+                }
+                writeln!(self.out, "# TYPE {name}{suffix} {kind}")?;
             }
             _ => {}
         }
@@ -168,6 +172,11 @@ c_total 2
 # HELP d Anything.
 # TYPE d unknown
 d 3
+# TYPE without_help gauge
+without_help 4
+# HELP build Which one it is.
+# TYPE build info
+build_info{version=\"1\"} 1
 # EOF
 ";
 
@@ -181,6 +190,11 @@ c_total 2
 # HELP d Anything.
 # TYPE d untyped
 d 3
+# TYPE without_help gauge
+without_help 4
+# HELP build_info Which one it is.
+# TYPE build_info gauge
+build_info{version=\"1\"} 1
 ";
 
     #[test]

@@ -126,7 +126,7 @@ impl fmt::Display for Health {
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
     /// There is no connection.
-    #[error("no connection: {0}; does the daemon run, and listen there (web.listen_address)?")]
+    #[error("no connection: {0}; does the exporter run, and listen there?")]
     Connect(#[source] io::Error),
     /// It does not answer in time.
     #[error("no answer within {} s", WITHIN.as_secs_f32())]
@@ -138,7 +138,7 @@ pub enum HealthError {
     #[error("not healthy: {0}")]
     Unhealthy(String),
     /// It answers with another status.
-    #[error("answered {0} where a healthy daemon answers 200; is it the right port and path?")]
+    #[error("answered {0} where a healthy exporter answers 200; is it the right port and path?")]
     Status(StatusCode),
 }
 

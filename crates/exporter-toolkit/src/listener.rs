@@ -103,13 +103,12 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// Binds an address; of a name, each of its addresses that this machine has.
-///
-/// # Errors
-///
-/// When none can be bound, or one is taken.
-pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError> {
+pub(crate) async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError> {
     let (name, port) = match address {
-        ListenAddress::Ip(address) => return Ok(vec![bind(*address).await?]),
+        ListenAddress::Ip(ip) => {
+            let bound = bind(*ip).await;
+            return Ok(vec![bound.map_err(|error| BindError::of(address, &error))?]);
+        }
         ListenAddress::Name { name, port } => (name.as_str(), *port),
     };
     let lookup = tokio::net::lookup_host((name, port));
@@ -118,7 +117,7 @@ pub async fn listen(address: &ListenAddress) -> Result<Vec<Listener>, BindError>
     let mut listeners = Vec::new();
     let mut absent = Vec::new();
     for one in found {
-        match try_bind(one).await {
+        match bind(one).await {
             Ok(listener) => listeners.push(Listener {
                 name: Some(Arc::from(name)),
                 ..listener
@@ -172,20 +171,7 @@ async fn distinct(
     Ok(addresses)
 }
 
-/// Binds an IP address.
-///
-/// Port 0 lets the system choose one. `[::]` serves IPv4 as well, and IPv4 alone where the system
-/// has no IPv6.
-///
-/// # Errors
-///
-/// When it cannot be bound.
-pub async fn bind(address: SocketAddr) -> Result<Listener, BindError> {
-    let bound = try_bind(address).await;
-    bound.map_err(|error| BindError::of(&address, &error))
-}
-
-async fn try_bind(address: SocketAddr) -> io::Result<Listener> {
+async fn bind(address: SocketAddr) -> io::Result<Listener> {
     if address.ip() != Ipv6Addr::UNSPECIFIED {
         return Listener::of(TcpListener::bind(address).await?);
     }

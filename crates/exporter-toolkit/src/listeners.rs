@@ -25,7 +25,8 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds `addresses`, and `health` for health probes.
+    /// Binds `addresses`, and `health` for health probes; of a name, each of its addresses that this
+    /// machine has.
     ///
     /// Sockets that systemd hands over (`LISTEN_FDS`) come in the place of `addresses`; one with
     /// `FileDescriptorName=health` comes in the place of `health`.

@@ -96,7 +96,7 @@ struct Item<'a> {
 
 impl<'a> Item<'a> {
     fn parse(text: &'a str) -> Self {
-        let mut parts = split(text, b';').map(str::trim);
+        let mut parts = split(text, ';').map(str::trim);
         let mut item = Self {
             name: parts.next().unwrap_or_default(),
             version: None,
@@ -150,33 +150,22 @@ fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
         .get_all(name)
         .into_iter()
         .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| split(line, b','))
+        .flat_map(|line| split(line, ','))
         .map(Item::parse)
 }
 
 /// Splits at a separator that is not within double quotes.
-fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let mut quoted = false;
-        let mut escaped = false;
-        let end = text.bytes().position(|byte| {
-            if escaped {
-                escaped = false;
-            } else if quoted && byte == b'\\' {
-                escaped = true;
-            } else if byte == b'"' {
-                quoted = !quoted;
-            }
-            byte == separator && !quoted
-        });
-        let Some((item, after)) = end.and_then(|end| text.split_at_checked(end)) else {
-            rest = None;
-            return Some(text);
-        };
-        rest = after.get(1..);
-        Some(item)
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |char| {
+        if escaped {
+            escaped = false;
+        } else if quoted && char == '\\' {
+            escaped = true;
+        } else if char == '"' {
+            quoted = !quoted;
+        }
+        char == separator && !quoted
     })
 }
 

@@ -180,11 +180,6 @@ impl Progress {
     pub fn is_waiting(&self) -> bool {
         matches!(self.lock().phase, Phase::Head | Phase::Idle)
     }
-
-    /// Ends the connection once the request on it is answered.
-    pub fn end_after_answer(&self) {
-        self.asked_to_end.notify_one();
-    }
 }
 
 /// Picks the connection that is closed to make room for another.

@@ -16,6 +16,15 @@ pub struct Reloads {
 }
 
 /// Receives the requests for a reload.
+///
+/// ```
+/// # async fn beside_the_server(mut requests: exporter_toolkit::ReloadRequests) {
+/// loop {
+///     requests.next().await;
+///     requests.answer(async { Ok("configuration reloaded".to_owned()) }).await;
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReloadRequests {
     requests: watch::Receiver<u64>,

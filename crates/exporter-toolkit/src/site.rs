@@ -40,7 +40,7 @@ const KEEP: Duration = Duration::from_secs(1);
 
 /// What requests are answered from.
 pub(crate) struct Site {
-    exporter: Arc<dyn Exporter>,
+    pub exporter: Arc<dyn Exporter>,
     settings: Settings,
     /// `max_requests`.
     requests: Semaphore,
@@ -97,10 +97,6 @@ impl Site {
             (false, true) => Some("passwords and answers are sent without TLS"),
             (false, false) => Some("any client is answered, without TLS and without a password"),
         }
-    }
-
-    pub fn connection_evicted(&self) {
-        self.exporter.connection_evicted();
     }
 
     /// Counts a request that was refused before it had a path.

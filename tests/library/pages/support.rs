@@ -10,7 +10,7 @@ use aws_root_exporter::clock::{Clock, Hand, Moment, Timestamp};
 use aws_root_exporter::metrics;
 use aws_root_exporter::site::Site;
 use aws_root_exporter::views::{AccountCounts, AccountView, Views};
-use exporter_toolkit::{Listeners, Settings, bind};
+use exporter_toolkit::{Listeners, Settings};
 use root_posture::Source;
 use root_posture::{Metric, Posture};
 
@@ -45,12 +45,9 @@ impl Server {
         });
         let options = metrics::Options::default();
         let site = Site::new(Arc::clone(&store), "/metrics", options);
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listener.local_addr();
-        let listeners = Listeners {
-            everyone: vec![listener],
-            probes: Vec::new(),
-        };
+        let any = ["127.0.0.1:0".parse().unwrap()];
+        let listeners = Listeners::open(&any, None).await.unwrap();
+        let address = listeners.everyone[0].local_addr();
         let server = exporter_toolkit::Server::new(Arc::new(site), Settings::default());
         tokio::spawn(server.serve(listeners, pending()));
         Self {

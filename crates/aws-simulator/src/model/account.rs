@@ -1,4 +1,4 @@
-//! An account, its roles, and how its summary departs from the truth.
+//! An account and its roles.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::replica::Past;
 use super::report::Report;
-use super::user::{Password, ROOT, User};
+use super::user::{ROOT, User};
 use crate::id::AccountId;
 use crate::operation::Operation;
 
@@ -34,8 +34,11 @@ pub struct Account {
     pub roles: BTreeMap<String, Role>,
     /// Its credential report.
     pub report: Report,
-    /// How its account summary departs from the truth.
-    pub summary: Summary,
+    /// The largest value of `AccountAccessKeysPresent`. AWS does not document whether it counts two keys
+    /// as 2 or only says that there are any.
+    pub most_keys_counted: usize,
+    /// Entries of its summary with another value than the true one; `None` leaves the entry out.
+    pub summary_overrides: BTreeMap<&'static str, Option<i64>>,
     past: Past,
 }
 
@@ -44,7 +47,7 @@ impl Account {
     #[must_use]
     pub fn new(id: AccountId, name: impl Into<String>, created: i64) -> Self {
         let mut root = User::new(ROOT, created);
-        root.password = Password::Present;
+        root.password = true;
         root.password_last_changed = Some(created);
         root.mfa = true;
         Self {
@@ -59,7 +62,8 @@ impl Account {
             users: Vec::new(),
             roles: BTreeMap::new(),
             report: Report::default(),
-            summary: Summary::default(),
+            most_keys_counted: 2,
+            summary_overrides: BTreeMap::new(),
             past: Past::default(),
         }
     }
@@ -136,41 +140,10 @@ impl AccountState {
 }
 
 /// A role and who may assume it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Role {
     /// The external id that its trust policy requires.
     pub external_id: Option<String>,
-    /// Whether its trust policy names the caller at all.
-    pub trusts_caller: bool,
     /// The operations that its permissions leave out.
     pub denied: Vec<Operation>,
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self {
-            external_id: None,
-            trusts_caller: true,
-            denied: Vec::new(),
-        }
-    }
-}
-
-/// How an account's summary departs from the truth.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// The largest value of `AccountAccessKeysPresent`. AWS does not document whether it counts two keys
-    /// as 2 or only says that there are any.
-    pub most_keys: usize,
-    /// Entries with another value than the true one; `None` leaves the entry out.
-    pub overrides: BTreeMap<&'static str, Option<i64>>,
-}
-
-impl Default for Summary {
-    fn default() -> Self {
-        Self {
-            most_keys: 2,
-            overrides: BTreeMap::new(),
-        }
-    }
 }

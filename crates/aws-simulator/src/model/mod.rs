@@ -11,11 +11,11 @@ mod user;
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use account::{Account, AccountState, Role, Summary};
+pub use account::{Account, AccountState, Role};
 pub use organization::Organization;
 pub(crate) use report::{Content, Stage};
-pub use report::{LIFETIME, Ready, Rendering, Report};
-pub use user::{AccessKey, Certificate, Counts, Inventory, LastUse, Password, User};
+pub use report::{LIFETIME, Ready, Report};
+pub use user::{AccessKey, Certificate, Counts, Inventory, LastUse, User};
 pub(crate) use user::{ROOT, unique_id};
 
 use crate::id::AccountId;

@@ -3,7 +3,6 @@
 //! Source: IAM API Reference, `GenerateCredentialReport` and `GetCredentialReport`.
 
 use super::user::Inventory;
-use crate::id::AccountId;
 
 /// How long AWS keeps a report before it makes another, in seconds.
 pub const LIFETIME: i64 = 4 * 3_600;
@@ -15,8 +14,6 @@ pub enum Ready {
     After(i64),
     /// After this many more calls of Generate.
     AfterPolls(u32),
-    /// Never.
-    Never,
 }
 
 /// An account's credential report.
@@ -24,54 +21,13 @@ pub enum Ready {
 pub struct Report {
     /// When a requested report is complete; two seconds later by default.
     pub ready: Ready,
-    /// How reports are written from now on.
-    pub rendering: Box<Rendering>,
+    /// Changes the text of a new report, before it is stored.
+    pub rewrite: Option<fn(&str) -> String>,
+    /// These bytes instead of a new report.
+    pub raw: Option<Vec<u8>>,
     /// A GeneratedTime that Get returns instead of the true one, as some AWS emulators do.
     pub shown_generated_time: Option<i64>,
     stage: Stage,
-}
-
-/// How a report is written: as AWS does, or as it did or might.
-#[derive(Clone, Debug)]
-pub struct Rendering {
-    /// False and true; older documents show capitals.
-    pub booleans: [&'static str; 2],
-    /// The end of a time, `Z` or `+00:00`.
-    pub zone: &'static str,
-    /// The end of a line.
-    pub line_end: &'static str,
-    /// Whether the last line ends too; AWS's does not.
-    pub final_line_end: bool,
-    /// Whether the text opens with a byte order mark.
-    pub byte_order_mark: bool,
-    /// The columns and their order, [`COLUMNS`](crate::COLUMNS) when `None`. An unknown column has the
-    /// value `N/A`.
-    pub columns: Option<Vec<&'static str>>,
-    /// The value of `additional_credentials_info` in the root row; `N/A` when `None`.
-    pub additional_credentials: Option<&'static str>,
-    /// How many rows of the root user there are: 1 unless something is wrong (or in China, 0).
-    pub root_rows: usize,
-    /// Another account that the ARNs name.
-    pub arn_account: Option<AccountId>,
-    /// These bytes instead of a report.
-    pub raw: Option<Vec<u8>>,
-}
-
-impl Default for Rendering {
-    fn default() -> Self {
-        Self {
-            booleans: ["false", "true"],
-            zone: "Z",
-            line_end: "\n",
-            final_line_end: false,
-            byte_order_mark: false,
-            columns: None,
-            additional_credentials: None,
-            root_rows: 1,
-            arn_account: None,
-            raw: None,
-        }
-    }
 }
 
 /// A report as it was written.
@@ -104,7 +60,8 @@ impl Default for Report {
     fn default() -> Self {
         Self {
             ready: Ready::After(2),
-            rendering: Box::default(),
+            rewrite: None,
+            raw: None,
             shown_generated_time: None,
             stage: Stage::None,
         }
@@ -159,7 +116,6 @@ impl Report {
             let generated = match self.ready {
                 Ready::After(seconds) => Some(started + seconds).filter(|due| *due <= now),
                 Ready::AfterPolls(after) => (*polls >= after).then_some(now),
-                Ready::Never => None,
             };
             if let Some(generated) = generated {
                 self.store(content.clone(), generated);

@@ -13,7 +13,7 @@ pub struct User {
     /// When the user was created.
     pub created: i64,
     /// Whether there is a console password.
-    pub password: Password,
+    pub password: bool,
     /// Last sign-in with it.
     pub password_last_used: Option<i64>,
     /// When it was last changed.
@@ -24,15 +24,6 @@ pub struct User {
     pub keys: [Option<AccessKey>; 2],
     /// Signing certificates.
     pub certificates: [Option<Certificate>; 2],
-}
-
-/// A console password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Password {
-    /// There is none.
-    Absent,
-    /// There is one.
-    Present,
 }
 
 /// An access key.
@@ -108,7 +99,7 @@ impl User {
         Self {
             name: name.into(),
             created,
-            password: Password::Absent,
+            password: false,
             password_last_used: None,
             password_last_changed: None,
             mfa: false,
@@ -151,7 +142,7 @@ impl User {
             keys: Counts::of(keys),
             certificates: Counts::of(certificates),
             mfa: self.mfa,
-            password: self.password != Password::Absent,
+            password: self.password,
         }
     }
 

@@ -143,7 +143,7 @@ async fn the_sdk_enters_an_account_by_its_role_and_reads_the_summary() {
     let map = summary.summary_map().unwrap();
     assert_eq!(map[&SummaryKeyType::AccountAccessKeysPresent], 1);
     assert_eq!(map[&SummaryKeyType::AccountMfaEnabled], 1);
-    assert_eq!(map.len(), 16);
+    assert_eq!(map.len(), 8);
 }
 
 #[tokio::test]

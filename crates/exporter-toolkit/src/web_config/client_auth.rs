@@ -2,7 +2,6 @@
 //!
 //! A client that sends a certificate always proves that it has the key, whatever else is required.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -28,7 +27,7 @@ pub(super) enum ClientAuth {
     None,
     /// One is requested, and neither required nor verified.
     Request,
-    /// One is required, whoever signed it.
+    /// One is required, of any authority.
     RequireAny,
     /// None is required; one that is sent must be of a known authority.
     VerifyIfGiven,
@@ -126,18 +125,13 @@ fn chain(
 }
 
 /// Verifies a client's certificate by its chain, where that is required, and by its names.
+#[derive(Debug)]
 struct Verifier {
     chain: Option<Arc<dyn ClientCertVerifier>>,
     authorities: Vec<CertificateDer<'static>>,
     required: bool,
     sans: Option<Vec<String>>,
     provider: Arc<CryptoProvider>,
-}
-
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").finish_non_exhaustive()
-    }
 }
 
 impl Verifier {

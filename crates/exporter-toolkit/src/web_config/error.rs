@@ -1,10 +1,22 @@
-//! Why the web configuration cannot be used, on one line: where, what, and what to do.
+//! Why the web configuration cannot be used, on one line: where, what, and what to do; and why it
+//! refuses a request.
 //!
 //! No hash, no key and no password gets into the text.
 
 use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Why a request is refused, whatever its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// More requests than `rate_limit` allows.
+    TooMany,
+    /// No password, or a wrong one.
+    Unauthorized,
+    /// Too many passwords wait to be verified.
+    Busy,
+}
 
 /// A key of a section, and what is wrong with its value.
 pub(super) type Problem = (&'static str, Cow<'static, str>);
@@ -34,23 +46,6 @@ pub enum WebConfigError {
 }
 
 impl WebConfigError {
-    /// The exit code of a program that does not start for this: 1 for a file that it cannot read, 2
-    /// for an invalid configuration.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Unreadable { .. } => 1,
-            Self::Invalid { .. } => 2,
-        }
-    }
-
-    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
-        Self::Unreadable {
-            path: path.to_owned(),
-            source,
-        }
-    }
-
     pub(super) fn invalid(path: &Path, problem: impl Into<String>) -> Self {
         Self::Invalid {
             path: path.to_owned(),

@@ -28,8 +28,9 @@ use tokio::time::Instant;
 use self::passwords::Memory;
 use crate::files::{self, TimedReads};
 
+pub(crate) use self::error::Refusal;
 pub use self::error::WebConfigError;
-pub(crate) use self::rules::{Refusal, Rules};
+pub(crate) use self::rules::Rules;
 
 /// How long the files are taken for current before they are read again.
 const READ_AGAIN: Duration = Duration::from_secs(1);
@@ -45,7 +46,7 @@ pub struct WebConfig {
     path: PathBuf,
     current: RwLock<Arc<Rules>>,
     tls_changed: watch::Sender<()>,
-    /// Kept over changes of the file.
+    /// Outlives changes of the file.
     memory: Arc<Memory>,
     reads: TimedReads,
     /// The last reading, valid or not. Never locked while the files are read.
@@ -223,7 +224,10 @@ fn read(path: &Path, memory: &Arc<Memory>) -> (Files, Result<Rules, WebConfigErr
         let content = files::read(path);
         let copy = content.as_ref().map(Clone::clone);
         files.insert(path.to_owned(), copy.map_err(ToString::to_string));
-        content.map_err(|error| WebConfigError::unreadable(path, error))
+        content.map_err(|source| WebConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })
     };
     let rules = Rules::read(path, &mut read, memory);
     (files, rules)

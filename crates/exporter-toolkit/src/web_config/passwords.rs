@@ -14,38 +14,44 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 use tokio::sync::Semaphore;
 
+use super::error::Refusal;
+
 /// The highest allowed cost of a bcrypt hash: about a second of a core.
 pub(super) const MOST: u32 = 14;
 
 /// How many passwords are verified at the same time.
 const CORES: usize = 2;
 
-/// How many passwords wait in a lane at most.
+/// How many passwords of a user wait at most.
 const QUEUE: usize = 16;
-
-/// The end of a verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// User and password are right.
-    Known,
-    /// They are wrong, or missing.
-    Unknown,
-    /// Too many passwords wait to be verified.
-    Busy,
-}
 
 /// The users of a file and their passwords.
 pub(super) struct Passwords {
-    /// bcrypt hashes by user.
-    users: BTreeMap<String, String>,
-    /// The hash of the highest cost, which stands in for that of unknown users.
-    decoy: String,
+    users: BTreeMap<String, User>,
+    /// In the place of all unknown users, with the hash of the highest cost.
+    unknown: User,
     memory: Arc<Memory>,
-    /// One for each user, so that none waits for guesses at another.
-    known: BTreeMap<String, Lane>,
-    unknown: Lane,
-    /// Bounds what guesses cost; the lanes take turns.
+    /// Bounds what guesses cost; the users take turns.
     cores: Arc<Semaphore>,
+}
+
+/// A user, for whom passwords wait to be verified one at a time, so that none waits for guesses at another.
+/// Remembered ones do not wait.
+struct User {
+    /// Of bcrypt.
+    hash: String,
+    queue: Semaphore,
+    computing: Arc<Semaphore>,
+}
+
+impl User {
+    fn new(hash: String) -> Self {
+        Self {
+            hash,
+            queue: Semaphore::new(QUEUE),
+            computing: Arc::new(Semaphore::new(1)),
+        }
+    }
 }
 
 /// The passwords that were right.
@@ -88,69 +94,43 @@ impl Memory {
     }
 }
 
-/// Where the passwords of one user, or of all unknown users, wait to be verified one at a time.
-/// Remembered ones do not wait.
-struct Lane {
-    queue: Semaphore,
-    computing: Arc<Semaphore>,
-}
-
-impl Default for Lane {
-    fn default() -> Self {
-        Self {
-            queue: Semaphore::new(QUEUE),
-            computing: Arc::new(Semaphore::new(1)),
-        }
-    }
-}
-
 impl Passwords {
     /// Passwords of at least one user, each with a hash that has a [`cost`]. What `memory` holds for
     /// another hash of a user does not count.
     pub fn new(users: BTreeMap<String, String>, memory: Arc<Memory>) -> Self {
-        let decoy = users.values().max_by_key(|hash| cost(hash)).cloned();
+        let costliest = users.values().max_by_key(|hash| cost(hash)).cloned();
+        let users = users.into_iter();
         Self {
-            decoy: decoy.unwrap_or_default(),
+            users: users.map(|(name, hash)| (name, User::new(hash))).collect(),
+            unknown: User::new(costliest.unwrap_or_default()),
             memory,
-            known: users
-                .keys()
-                .map(|user| (user.clone(), Lane::default()))
-                .collect(),
-            unknown: Lane::default(),
             cores: Arc::new(Semaphore::new(CORES)),
-            users,
         }
     }
 
     /// Verifies an `Authorization` header.
-    pub async fn verify(&self, authorization: Option<&HeaderValue>) -> Verdict {
-        let Some((user, password)) = authorization.and_then(basic) else {
-            return Verdict::Unknown;
-        };
-        let hash = self.users.get(&user);
-        let is_known = hash.is_some();
-        let hash = hash.unwrap_or(&self.decoy);
-        let proof = proof(&user, hash, &password);
-        let is_remembered = || is_known && self.memory.has(&user, &proof);
+    pub async fn verify(&self, authorization: Option<&HeaderValue>) -> Result<(), Refusal> {
+        let given = authorization.and_then(basic);
+        let (name, password) = given.ok_or(Refusal::Unauthorized)?;
+        let known = self.users.get(&name);
+        let user = known.unwrap_or(&self.unknown);
+        let proof = proof(&name, &user.hash, &password);
+        let is_remembered = || known.is_some() && self.memory.has(&name, &proof);
         if is_remembered() {
-            return Verdict::Known;
+            return Ok(());
         }
-        let lane = self.known.get(&user).unwrap_or(&self.unknown);
-        let Ok(_waiting) = lane.queue.try_acquire() else {
-            return Verdict::Busy;
-        };
+        let _waiting = user.queue.try_acquire().map_err(|_| Refusal::Busy)?;
         // The semaphores are never closed.
-        let Ok(permit) = Arc::clone(&lane.computing).acquire_owned().await else {
-            return Verdict::Busy;
-        };
-        let Ok(core) = Arc::clone(&self.cores).acquire_owned().await else {
-            return Verdict::Busy;
-        };
+        let busy = |_| Refusal::Busy;
+        let computing = Arc::clone(&user.computing).acquire_owned();
+        let permit = computing.await.map_err(busy)?;
+        let cores = Arc::clone(&self.cores).acquire_owned();
+        let core = cores.await.map_err(busy)?;
         // Where the same password came many times at once, the first of them has been verified.
         if is_remembered() {
-            return Verdict::Known;
+            return Ok(());
         }
-        let (hash, highest) = (hash.clone(), cost(&self.decoy));
+        let (hash, highest) = (user.hash.clone(), cost(&self.unknown.hash));
         // The permit goes along, because the thread works on when the client goes away.
         let is_right = tokio::task::spawn_blocking(move || {
             let is_right = bcrypt::verify(&password, &hash).unwrap_or(false);
@@ -160,11 +140,11 @@ impl Passwords {
         })
         .await
         .unwrap_or(false);
-        if !(is_right && is_known) {
-            return Verdict::Unknown;
+        if !is_right || known.is_none() {
+            return Err(Refusal::Unauthorized);
         }
-        self.memory.keep(user, &proof);
-        Verdict::Known
+        self.memory.keep(name, &proof);
+        Ok(())
     }
 }
 
@@ -216,6 +196,10 @@ fn basic(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 mod tests {
     use super::*;
 
+    const KNOWN: Result<(), Refusal> = Ok(());
+    const UNKNOWN: Result<(), Refusal> = Err(Refusal::Unauthorized);
+    const BUSY: Result<(), Refusal> = Err(Refusal::Busy);
+
     fn header(user: &str, password: &str) -> HeaderValue {
         let credentials = STANDARD.encode(format!("{user}:{password}"));
         HeaderValue::from_str(&format!("Basic {credentials}")).unwrap()
@@ -237,14 +221,14 @@ mod tests {
     async fn only_the_right_password_of_a_user_is_known() {
         let passwords = passwords();
         for (user, password, verdict) in [
-            ("prometheus", "right", Verdict::Known),
-            ("prometheus", "right", Verdict::Known),
-            ("prometheus", "wrong", Verdict::Unknown),
-            ("prometheus", "", Verdict::Unknown),
-            ("empty", "", Verdict::Known),
-            ("empty", "right", Verdict::Unknown),
-            ("nobody", "right", Verdict::Unknown),
-            ("", "right", Verdict::Unknown),
+            ("prometheus", "right", KNOWN),
+            ("prometheus", "right", KNOWN),
+            ("prometheus", "wrong", UNKNOWN),
+            ("prometheus", "", UNKNOWN),
+            ("empty", "", KNOWN),
+            ("empty", "right", UNKNOWN),
+            ("nobody", "right", UNKNOWN),
+            ("", "right", UNKNOWN),
         ] {
             let header = header(user, password);
             assert_eq!(
@@ -258,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_basic_authorization_is_unknown() {
         let passwords = passwords();
-        assert_eq!(passwords.verify(None).await, Verdict::Unknown);
+        assert_eq!(passwords.verify(None).await, UNKNOWN);
         for header in [
             "",
             "Basic",
@@ -268,7 +252,7 @@ mod tests {
             "Basic bm9jb2xvbg==",
         ] {
             let header = HeaderValue::from_static(header);
-            assert_eq!(passwords.verify(Some(&header)).await, Verdict::Unknown);
+            assert_eq!(passwords.verify(Some(&header)).await, UNKNOWN);
         }
     }
 
@@ -276,42 +260,46 @@ mod tests {
     async fn a_password_that_was_right_costs_no_second_bcrypt() {
         let passwords = passwords();
         let right = header("prometheus", "right");
-        assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
+        assert_eq!(passwords.verify(Some(&right)).await, KNOWN);
         // No password can be verified now.
         let everything = u32::try_from(QUEUE).unwrap();
-        let lanes = passwords.known.values().chain([&passwords.unknown]);
-        let _all: Vec<_> = lanes
-            .map(|lane| lane.queue.try_acquire_many(everything).unwrap())
+        let all = passwords.users.values().chain([&passwords.unknown]);
+        let _all: Vec<_> = all
+            .map(|user| user.queue.try_acquire_many(everything).unwrap())
             .collect();
-        assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
+        assert_eq!(passwords.verify(Some(&right)).await, KNOWN);
         let wrong = header("prometheus", "wrong");
-        assert_eq!(passwords.verify(Some(&wrong)).await, Verdict::Busy);
+        assert_eq!(passwords.verify(Some(&wrong)).await, BUSY);
         let nobody = header("nobody", "right");
-        assert_eq!(passwords.verify(Some(&nobody)).await, Verdict::Busy);
+        assert_eq!(passwords.verify(Some(&nobody)).await, BUSY);
 
         // Another reading of the file, with the same hash and with another.
-        let again = Passwords::new(passwords.users.clone(), Arc::clone(&passwords.memory));
-        let _all = again.known["prometheus"]
+        let hashes = || {
+            let users = passwords.users.iter();
+            users.map(|(name, user)| (name.clone(), user.hash.clone()))
+        };
+        let again = Passwords::new(hashes().collect(), Arc::clone(&passwords.memory));
+        let _all = again.users["prometheus"]
             .queue
             .try_acquire_many(everything)
             .unwrap();
-        assert_eq!(again.verify(Some(&right)).await, Verdict::Known);
-        let mut users = passwords.users.clone();
+        assert_eq!(again.verify(Some(&right)).await, KNOWN);
+        let mut users: BTreeMap<_, _> = hashes().collect();
         users.insert("prometheus".to_owned(), bcrypt::hash("new", 4).unwrap());
         let changed = Passwords::new(users, Arc::clone(&passwords.memory));
-        assert_eq!(changed.verify(Some(&right)).await, Verdict::Unknown);
+        assert_eq!(changed.verify(Some(&right)).await, UNKNOWN);
     }
 
     #[tokio::test]
     async fn guesses_at_other_names_keep_no_user_waiting() {
         let passwords = passwords();
         let everything = u32::try_from(QUEUE).unwrap();
-        // The lanes of another user and of unknown ones.
-        let others = [&passwords.known["empty"], &passwords.unknown];
-        let _guessing = others.map(|lane| lane.queue.try_acquire_many(everything).unwrap());
-        let _computing = others.map(|lane| lane.computing.try_acquire().unwrap());
+        // Those of another user and of unknown ones.
+        let others = [&passwords.users["empty"], &passwords.unknown];
+        let _guessing = others.map(|user| user.queue.try_acquire_many(everything).unwrap());
+        let _computing = others.map(|user| user.computing.try_acquire().unwrap());
         let right = header("prometheus", "right");
-        assert_eq!(passwords.verify(Some(&right)).await, Verdict::Known);
+        assert_eq!(passwords.verify(Some(&right)).await, KNOWN);
     }
 
     #[test]
@@ -323,10 +311,10 @@ mod tests {
     }
 
     #[test]
-    fn the_decoy_is_as_costly_as_the_costliest() {
+    fn an_unknown_user_costs_as_much_as_the_costliest() {
         let users = [4, 6, 5].map(|cost| (cost.to_string(), bcrypt::hash("x", cost).unwrap()));
         let passwords = Passwords::new(users.into(), Arc::default());
-        assert_eq!(cost(&passwords.decoy), Some(6));
+        assert_eq!(cost(&passwords.unknown.hash), Some(6));
     }
 
     #[test]

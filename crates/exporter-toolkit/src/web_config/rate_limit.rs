@@ -10,8 +10,8 @@ use tokio::time::Instant;
 pub(super) struct Bucket {
     interval: Duration,
     burst: u32,
-    /// When the bucket was empty, from which follows how much it holds now.
-    empty_at: Mutex<Option<Instant>>,
+    /// When it is full again, from which follows how many tokens it lacks now.
+    full_at: Mutex<Option<Instant>>,
 }
 
 impl Bucket {
@@ -19,29 +19,23 @@ impl Bucket {
         Self {
             interval,
             burst,
-            empty_at: Mutex::new(None),
+            full_at: Mutex::new(None),
         }
     }
 
     /// Takes a token, if there is one.
     pub fn take(&self, now: Instant) -> bool {
-        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        // Full, it was empty `burst` intervals ago; no instant lies further back than the clock's
-        // first, where a bucket that is not full yet is right too.
-        let full = now.checked_sub(self.interval.saturating_mul(self.burst));
-        let since = match (*empty_at, full) {
-            (Some(empty_at), Some(full)) => empty_at.max(full),
-            (Some(empty_at), None) => empty_at,
-            (None, Some(full)) => full,
-            (None, None) => return true,
-        };
-        match since.checked_add(self.interval) {
-            Some(next) if next <= now => {
-                *empty_at = Some(next);
-                true
-            }
-            _ => false,
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = full_at
+            .map_or(now, |at| at.max(now))
+            .checked_add(self.interval);
+        // It lacks one token for each interval, and has `burst` at most.
+        let lacks_all = self.interval.saturating_mul(self.burst);
+        let next = next.filter(|next| next.duration_since(now) <= lacks_all);
+        if next.is_some() {
+            *full_at = next;
         }
+        next.is_some()
     }
 }
 

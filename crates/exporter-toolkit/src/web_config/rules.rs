@@ -12,8 +12,8 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::time::Instant;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::error::WebConfigError;
-use super::passwords::{self, Memory, Passwords, Verdict};
+use super::error::{Refusal, WebConfigError};
+use super::passwords::{self, Memory, Passwords};
 use super::rate_limit::Bucket;
 use super::tls;
 use super::yaml::{self, RateSection, Read};
@@ -37,17 +37,6 @@ pub(crate) struct Rules {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) passwords: Option<Passwords>,
     pub(super) bucket: Option<Bucket>,
-}
-
-/// Why a request is refused, whatever its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// More requests than `rate_limit` allows.
-    TooMany,
-    /// No password, or a wrong one.
-    Unauthorized,
-    /// Too many passwords wait to be verified.
-    Busy,
 }
 
 impl Rules {
@@ -86,13 +75,9 @@ impl Rules {
         {
             return Err(Refusal::TooMany);
         }
-        let Some(passwords) = &self.passwords else {
-            return Ok(());
-        };
-        match passwords.verify(headers.get(AUTHORIZATION)).await {
-            Verdict::Known => Ok(()),
-            Verdict::Unknown => Err(Refusal::Unauthorized),
-            Verdict::Busy => Err(Refusal::Busy),
+        match &self.passwords {
+            Some(passwords) => passwords.verify(headers.get(AUTHORIZATION)).await,
+            None => Ok(()),
         }
     }
 

@@ -9,6 +9,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::{self, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::client_auth::{self, ClientAuth};
@@ -78,7 +79,16 @@ pub(super) fn read(
     let mut config = builder
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, private)
-        .map_err(|error| WebConfigError::invalid(&key.file, key_problem(&error)))?;
+        .map_err(|error| {
+            let problem = match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    "is not the key of the certificate; give the two that belong together"
+                        .to_owned()
+                }
+                error => format!("this key or its certificate cannot be used: {error}"),
+            };
+            WebConfigError::invalid(&key.file, problem)
+        })?;
     config.ignore_client_order = section.prefer_server_cipher_suites.unwrap_or(true);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(Tls {
@@ -145,15 +155,6 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-fn key_problem(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InconsistentKeys(_) => {
-            "is not the key of the certificate; give the two that belong together".to_owned()
-        }
-        error => format!("this key or its certificate cannot be used: {error}"),
-    }
-}
-
 fn versions(section: &TlsSection) -> Result<Vec<&'static SupportedProtocolVersion>, Problem> {
     let number = |key, value: &Option<String>, default: u8| match value.as_deref() {
         None | Some("") => Ok(default),
@@ -170,21 +171,15 @@ fn versions(section: &TlsSection) -> Result<Vec<&'static SupportedProtocolVersio
     };
     let least = number("min_version", &section.min_version, 12)?;
     let most = number("max_version", &section.max_version, 13)?;
-    if least > most {
-        return Err((
+    match (least, most) {
+        (12, 12) => Ok(vec![&TLS12]),
+        (12, _) => Ok(vec![&TLS13, &TLS12]),
+        (_, 13) => Ok(vec![&TLS13]),
+        _ => Err((
             "min_version",
             "is above max_version; no client could connect".into(),
-        ));
+        )),
     }
-    Ok(rustls::ALL_VERSIONS
-        .iter()
-        .copied()
-        .filter(|version| match version.version {
-            rustls::ProtocolVersion::TLSv1_2 => least == 12,
-            rustls::ProtocolVersion::TLSv1_3 => most == 13,
-            _ => false,
-        })
-        .collect())
 }
 
 /// What rustls offers, narrowed to what the section names, in its order.

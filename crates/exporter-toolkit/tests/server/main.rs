@@ -15,7 +15,7 @@ use std::io::Read as _;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use exporter_toolkit::{Limits, Listener, Listeners, Server as Toolkit, Settings, bind};
+use exporter_toolkit::{Limits, ListenAddress, Listener, Listeners, Server as Toolkit, Settings};
 use flate2::bufread::GzDecoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -474,7 +474,8 @@ async fn a_crowd_of_scrapers_is_answered_or_told_to_come_back() {
 async fn a_taken_port_is_one_line_that_names_it() {
     let first = listener().await;
     let address = first.local_addr();
-    let error = bind(address).await.unwrap_err().to_string();
+    let taken = [ListenAddress::Ip(address)];
+    let error = Listeners::open(&taken, None).await.unwrap_err().to_string();
     assert_eq!(
         error,
         format!(

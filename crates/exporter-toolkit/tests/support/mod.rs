@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use exporter_toolkit::hyper::Response;
 use exporter_toolkit::{
-    Exporter, Limits, Listener, Listeners, MetricsWriter, Page, Server as Toolkit, Settings, bind,
+    Exporter, Limits, Listener, Listeners, MetricsWriter, Page, Server as Toolkit, Settings,
 };
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -118,7 +118,9 @@ impl Server {
 }
 
 pub async fn listener() -> Listener {
-    bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
+    let any = "127.0.0.1:0".parse().unwrap();
+    let listeners = Listeners::open(&[any], None).await.unwrap();
+    listeners.everyone.into_iter().next().unwrap()
 }
 
 pub fn short() -> Limits {

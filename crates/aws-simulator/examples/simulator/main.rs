@@ -11,13 +11,16 @@
 //! `delete-keys ID` change the root user of an account and print when it is done. It ends with its
 //! standard input, so that it does not outlive what started it.
 
+mod random;
+
 use std::io::BufRead;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_simulator::{AccountId, Simulator, World, random_change, random_fault};
+use aws_simulator::{AccountId, Simulator, World};
 use clap::Parser;
+use random::{random_change, random_fault};
 use tokio::sync::mpsc;
 
 /// The age of the reports that AWS has at the start.

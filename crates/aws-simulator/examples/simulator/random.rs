@@ -1,15 +1,11 @@
-//! Random faults and random changes of root users.
+//! Random faults and random changes of root users, for the example and for the storm.
 //!
 //! The same generator gives the same ones.
 
 use std::time::Duration;
 
+use aws_simulator::{AccountId, Fault, FaultKind, Operation, User};
 use fastrand::Rng;
-
-use crate::fault::{Fault, FaultKind, LAGGING};
-use crate::id::AccountId;
-use crate::model::{Password, User};
-use crate::operation::Operation;
 
 /// Any fault, of one of these accounts or now and then of all, in one operation or in all, for a few
 /// requests or until it is cleared.
@@ -30,8 +26,9 @@ pub fn random_fault(rng: &mut Rng, accounts: &[AccountId]) -> Fault {
         fault = fault.of(account);
     }
     let lags = matches!(kind, FaultKind::Lag(_) | FaultKind::StaleReplica(_));
-    let operations: &[Operation] = if lags { &LAGGING } else { Operation::ALL };
     if rng.bool() {
+        let operations = Operation::ALL.iter().copied();
+        let operations: Vec<_> = operations.filter(|one| !lags || kind.fits(*one)).collect();
         fault = fault.on(operations[rng.usize(0..operations.len())]);
     }
     if rng.u8(0..3) > 0 {
@@ -57,11 +54,8 @@ pub fn random_change(rng: &mut Rng, root: &mut User, now: i64) {
         8 => root.delete_keys(),
         9 => root.mfa = !root.mfa,
         10 => {
-            root.password = match root.password {
-                Password::Absent => Password::Present,
-                Password::Present => Password::Absent,
-            };
-            root.password_last_changed = (root.password == Password::Present).then_some(now);
+            root.password = !root.password;
+            root.password_last_changed = root.password.then_some(now);
         }
         _ => {
             if root.certificates[0].take().is_none() {
@@ -132,7 +126,7 @@ mod tests {
             seen.insert(("active", keys.filter(|key| key.active).count()));
             seen.insert(("mfa", usize::from(root.mfa)));
             seen.insert(("certificates", root.certificates.iter().flatten().count()));
-            seen.insert(("password", usize::from(root.password == Password::Present)));
+            seen.insert(("password", usize::from(root.password)));
         }
         assert_eq!(seen.len(), 3 + 3 + 2 + 2 + 2, "{seen:?}");
     }
