@@ -220,7 +220,7 @@ impl Site {
                 (Ok(_permit), _) => self.metrics(request.headers()).await,
                 (Err(_), _) => Reply::text(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "too many requests at once (--web.max-requests); try again in a second",
+                    "too many requests at once; try again in a second",
                 )
                 .with(RETRY_AFTER, "1"),
             },
