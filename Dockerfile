@@ -3,12 +3,14 @@
 
 # The same Rust as rust-toolchain.toml. Alpine's is a musl system: what it builds is static.
 FROM docker.io/library/rust:1.95.0-alpine AS build
+# It puts the list of crates into the binary, which scanners read.
+RUN RUSTUP_TOOLCHAIN=1.95.0 cargo install --locked cargo-auditable --version 0.7.7
 WORKDIR /src
 COPY . .
 # The commit: the build context has no .git, so `make image` passes it.
 ARG REVISION=unknown
 RUN AWS_ROOT_EXPORTER_REVISION="$REVISION" RUSTUP_TOOLCHAIN=1.95.0 \
-        cargo build --profile dist --locked --bin aws-root-exporter \
+        cargo auditable build --profile dist --locked --bin aws-root-exporter \
     && install -D -m 0755 target/dist/aws-root-exporter /out/usr/bin/aws-root-exporter \
     && install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt \
     && install -d -m 0755 /out/etc/aws-root-exporter \
@@ -20,6 +22,9 @@ ARG VERSION=unknown
 LABEL org.opencontainers.image.title="aws-root-exporter" \
       org.opencontainers.image.description="Prometheus exporter that reports root access keys of AWS accounts within a minute" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.url="https://github.com/aws-root-exporter/aws-root-exporter" \
+      org.opencontainers.image.source="https://github.com/aws-root-exporter/aws-root-exporter" \
+      org.opencontainers.image.documentation="https://github.com/aws-root-exporter/aws-root-exporter/blob/main/docs/deploy.md" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /out/ /

@@ -9,11 +9,11 @@ BUILD_FLAGS ?=
 # buildah's own format has no health check.
 BUILD_FORMAT = $(if $(findstring buildah,$(BUILDER)),--format docker)
 # The targets of `make fuzz`, which run one after another, and how many seconds each gets.
-TARGET ?= report config web_config state accept
+TARGET ?= report config web_config state accept message
 SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dist-test test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-tools storm soak fuzz image
+.PHONY: help demo test dist dist-test dist-tools test-tools lint lint-rust lint-deps screenshots bench bench-page bench-pure bench-rules bench-shards bench-tools storm soak fuzz image
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,11 +21,18 @@ help: ## list these targets
 demo: ## run the exporter over a simulated AWS: no account and no network needed
 	$(CARGO) run --locked -- demo
 
-test: test-tools ## run all tests but those of the image, after installing what they need
+test: test-tools ## run all tests but those of a release, after installing what they need
 	$(CARGO) test --locked --workspace --features tools
 
-dist-test: test-tools ## build the static release binary and the image, and test them; before a release
-	$(CARGO) test --locked --features dist --test dist
+dist: dist-tools ## make the files of a release in dist/: tarballs, packages, image, chart, SBOM, checksums
+	release/build.sh
+
+dist-test: dist-tools ## open and use each file of dist/, and make them a second time; before a release
+	@test -e dist/SHA256SUMS || release/build.sh
+	$(CARGO) test --locked --features dist --test dist -- --test-threads 1 --nocapture
+
+dist-tools:
+	@tests/tools/install.sh dist
 
 test-tools: ## install the programs that `make test` needs: Debian packages, Python packages in .venv, npm packages
 	@tests/tools/install.sh
@@ -50,11 +57,15 @@ bench-page: test-tools ## measure how long it takes from a root key to a page, a
 bench-rules: test-tools ## measure how long the rules take on 10,000 accounts
 	python3 benches/rules.py
 
+bench-shards: test-tools ## run 100,000 accounts in ten shards, and the Prometheus that scrapes them; needs 20 GB
+	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --example simulator
+	python3 benches/shards.py
+
 screenshots: test-tools ## take the README's pictures in docs/images again
 	$(CARGO) build --locked
 	cd tests/browser && node screenshots.js
 
-bench: bench-tools ## compare with nginx, pushgateway, boto3 and others, in ratios; takes about 25 minutes
+bench: bench-tools ## compare with nginx, pushgateway, boto3 and others, in ratios; takes under 20 minutes
 	$(CARGO) build --profile dist --locked -p aws-root-exporter -p aws-simulator --bin aws-root-exporter --examples
 	.venv/bin/python benches/peers.py
 

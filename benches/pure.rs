@@ -6,23 +6,21 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Account, Partition};
 use aws_root_exporter::clock::Clock;
-use aws_root_exporter::metrics::{self, Options};
-use aws_root_exporter::views::{AccountView, ReportView, SourceView, UserDetail, Views};
+use aws_root_exporter::metrics::{Options, Renderer};
+use aws_root_exporter::views::{AccountView, ReportView, Snapshot, SourceView, UserDetail, Views};
+use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use exporter_toolkit::Format;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use root_posture::report::{UserCounts, parse};
 use root_posture::{
-    Answer, Evidence, Limits, LiveSource, Moment, Onset, Record, ReportClaim, Source, Summary,
-    Timestamp, Values, judge,
+    Answer, Evidence, Limits, LiveSource, Moment, Record, ReportClaim, Source, Summary, Timestamp,
+    Values, judge,
 };
 
 mod data;
@@ -30,6 +28,7 @@ mod data;
 const NOW: i64 = 1_800_000_000;
 const LIMITS: Limits = Limits {
     interval: Duration::from_secs(60),
+    in_force: Duration::from_secs(60),
     max_staleness: Duration::from_secs(36_000),
     max_live_staleness: Duration::from_secs(1800),
 };
@@ -107,22 +106,23 @@ fn views(accounts: u64) -> Views {
             view
         };
         views.put(AccountView {
-            account: Arc::new(Account {
+            posture,
+            report: Some(Arc::clone(&view)),
+            sources: [
+                source(Source::CredentialReport),
+                source(Source::AccountSummary),
+            ]
+            .into(),
+            ..AccountView::unknown(Arc::new(Account {
                 id: format!("{number:012}").parse().unwrap(),
                 name: format!("payments-production-{number}"),
                 region: "us-east-1".to_owned(),
                 access: Some(Access::Caller),
                 root_session: false,
                 labels: Arc::new(BTreeMap::from([("team".to_owned(), "payments".to_owned())])),
-            }),
-            posture,
-            onset: Onset::default(),
-            report: Some(Arc::clone(&view)),
-            listed: None,
-            sources: vec![
-                source(Source::CredentialReport),
-                source(Source::AccountSummary),
-            ],
+                exceptions: Arc::default(),
+                details: Arc::default(),
+            }))
         });
     }
     views
@@ -137,32 +137,25 @@ fn options() -> Options {
     }
 }
 
+/// The first scrape of a process.
 #[divan::bench(args = [100, 1000, 10_000])]
-fn write_the_metrics(bencher: Bencher, accounts: u64) {
+fn render_and_pack_the_metrics(bencher: Bencher, accounts: u64) {
     let snapshot = views(accounts).snapshot();
-    bencher.bench(|| {
-        Format::Text
-            .write(&mut std::io::sink(), |out| {
-                metrics::write(&snapshot, &options(), out)
-            })
-            .unwrap();
-    });
+    bencher.bench(|| write(&mut Renderer::default(), &snapshot));
 }
 
+/// Uncompressed, after a first scrape.
 #[divan::bench(args = [100, 1000, 10_000])]
-fn compress_the_metrics(bencher: Bencher, accounts: u64) {
-    let mut text = Vec::new();
+fn unpack_the_metrics(bencher: Bencher, accounts: u64) {
     let snapshot = views(accounts).snapshot();
-    Format::Text
-        .write(&mut text, |out| metrics::write(&snapshot, &options(), out))
-        .unwrap();
-    bencher
-        .counter(divan::counter::BytesCount::new(text.len()))
-        .bench(|| {
-            let mut packed = GzEncoder::new(std::io::sink(), Compression::fast());
-            packed.write_all(black_box(&text)).unwrap();
-            packed.finish().unwrap();
-        });
+    let mut renderer = Renderer::default();
+    write(&mut renderer, &snapshot);
+    bencher.bench_local(|| write(&mut renderer, &snapshot));
+}
+
+fn write(renderer: &mut Renderer, snapshot: &Snapshot) -> Bytes {
+    let text = Format::Text.render(|out| renderer.write(snapshot.clone(), &options(), out));
+    text.unwrap()
 }
 
 #[divan::bench(args = [10_000])]

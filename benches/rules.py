@@ -21,18 +21,21 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RULES = [ROOT / "deploy/prometheus" / f"{name}.rules.yml" for name in ("aws-root-exporter", "aws-iam-users")]
 JOB = 'job="aws-root-exporter"'
 SOURCES = ("credential_report", "account_summary")
+EVENTS = ("CreateAccessKey", "PasswordUpdated")
 
 
 def families(accounts, alarming, now):
     """The metric families that rules use: the labels and the value of each series, by name."""
     ids = [f"{number:012}" for number in range(1, accounts + 1)]
     bad = set(ids[:alarming])
+    accepted = set(ids[alarming:alarming + 20])
     def gauge(value_of, extra=("",)):
         return [(f'account="{a}"{more}', value_of(a)) for a in ids for more in extra]
 
     return {
-        "aws_root_access_keys_active": gauge(lambda a: int(a in bad)),
-        "aws_root_access_keys_present": gauge(lambda a: int(a in bad)),
+        "aws_root_access_keys_active": gauge(lambda a: int(a in bad or a in accepted)),
+        "aws_root_access_keys_present": gauge(lambda a: int(a in bad or a in accepted)),
+        "aws_root_access_keys_accepted": [(f'account="{a}"', 1) for a in sorted(accepted)],
         "aws_root_access_keys_observed_timestamp_seconds": gauge(lambda a: now),
         "aws_root_mfa_enabled": gauge(lambda a: int(a not in bad)),
         "aws_root_password_enabled": gauge(lambda a: 1),
@@ -46,6 +49,13 @@ def families(accounts, alarming, now):
             lambda a: now + (-9000 if a in bad else 3000), tuple(f',source="{s}"' for s in SOURCES)),
         "aws_credential_report_generated_timestamp_seconds": gauge(
             lambda a: now - (40_000 if a in bad else 3600)),
+        # Push is verified nearly everywhere, and every root user signed in long ago.
+        "aws_account_push_up": gauge(lambda a: int(a not in bad)),
+        "aws_account_poll_interval_seconds": gauge(lambda a: 60 if a in bad else 900),
+        "aws_account_push_tampered_timestamp_seconds": [(f'account="{a}"', now - 3600) for a in sorted(bad)],
+        "aws_root_activity_last_timestamp_seconds": gauge(lambda a: now - 9e6, (',event="ConsoleLogin"',))
+        + [(f'account="{a}",event="{event}"', now - 3600) for a in sorted(bad) for event in EVENTS],
+        "aws_root_exporter_events_up": [("", 1)],
         "aws_iam_user_access_keys_active_older_than": gauge(lambda a: int(a in bad), (',days="90"',)),
         "aws_iam_user_credentials_unused_for": gauge(lambda a: int(a in bad), (',days="45"',)),
         "aws_iam_users_password_enabled_without_mfa": gauge(lambda a: int(a in bad)),
@@ -71,6 +81,7 @@ def recorded():
         every.setdefault(f"fact:{facts}:since", []).append((labels, None, step))
     for problem, more in (
         ("AWSAccountUnreadable", ("",)), ("AWSRootEvidenceStale", ("",)), ("AWSCredentialReportStale", ("",)),
+        ("AWSAccountPushDown", ("",)),
         ("AWSAccountRefreshFailing", tuple(f',source="{s}"' for s in SOURCES)),
     ):
         for labels in (f'problem="{problem}"{extra}' for extra in more):
@@ -78,6 +89,9 @@ def recorded():
             every.setdefault("problem:aws:seconds", []).append((labels, 3600, 30))
     for name in ("aws_root_access_key_last_used_timestamp_seconds", "aws_root_password_last_used_timestamp_seconds"):
         every[f"account:{name}:recent"] = [("", None, 30)]
+    every["account:aws_account_push_tampered_timestamp_seconds:recent"] = [("", None, 30)]
+    every["account_event:aws_root_activity_last_timestamp_seconds:recent"] = [
+        (f'event="{event}"', None, 30) for event in EVENTS]
     return every
 
 # Only AWSAccountsMissing reads past samples of all accounts, up to two hours old.

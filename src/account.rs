@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub use root_posture::{AccountId, AccountIdError, Partition};
+use root_posture::Timestamp;
+pub use root_posture::{AccessKeyId, AccessKeyIdError, AccountId, AccountIdError, Partition};
+use serde::{Deserialize, Serialize};
+use time::{Date, Time};
 
 /// A text that must never be logged, saved or shown, such as an external id.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,6 +51,45 @@ pub enum Access {
     Profile(String),
 }
 
+/// A root access key that the configuration accepts until a date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The key.
+    pub key: AccessKeyId,
+    /// Why it is accepted, for people.
+    pub reason: String,
+    /// The last day, in UTC, on which it is accepted.
+    pub until: Date,
+}
+
+impl Exception {
+    /// Whether the key is accepted at that time.
+    #[must_use]
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.end().is_none_or(|end| now < end)
+    }
+
+    /// The end of its last day; `None` for the last day that can be written.
+    #[must_use]
+    pub fn end(&self) -> Option<Timestamp> {
+        let end = self
+            .until
+            .next_day()?
+            .with_time(Time::MIDNIGHT)
+            .assume_utc();
+        Some(Timestamp::from_unix(end.unix_timestamp()))
+    }
+}
+
+/// What AWS Organizations says of an account beyond its name, where the configuration asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// The e-mail address of its root user.
+    pub email: Option<String>,
+    /// The names of its organizational units from the root on: `Root/Workloads/Production`.
+    pub ou: Option<String>,
+}
+
 /// An account to monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -64,6 +106,10 @@ pub struct Account {
     pub root_session: bool,
     /// Labels of `aws_account_info`, without their `label_` prefix.
     pub labels: Arc<BTreeMap<String, String>>,
+    /// The root access keys of it that the configuration accepts.
+    pub exceptions: Arc<[Exception]>,
+    /// What AWS Organizations says of it. Never the label of a metric.
+    pub details: Arc<Details>,
 }
 
 impl Account {
@@ -108,6 +154,23 @@ pub fn label_name(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exception_is_in_force_for_the_whole_of_its_last_day() {
+        let exception = Exception {
+            key: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+            reason: "the old backup".to_owned(),
+            until: Date::from_calendar_date(2027, time::Month::December, 31).unwrap(),
+        };
+        for (time, is_in_force) in [
+            ("2027-12-31T00:00:00Z", true),
+            ("2027-12-31T23:59:59Z", true),
+            ("2028-01-01T00:00:00Z", false),
+        ] {
+            let now = Timestamp::parse(time).unwrap();
+            assert_eq!(exception.is_in_force(now), is_in_force, "{time}");
+        }
+    }
 
     #[test]
     fn debug_hides_a_secret() {

@@ -1,6 +1,7 @@
 //! The modules of `aws-root-exporter`. `ARCHITECTURE.md` describes them and their order.
 
 pub mod account;
+pub mod activity;
 mod advice;
 pub mod aws;
 pub mod backoff;
@@ -9,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod discovery;
+pub mod events;
 pub mod failure;
 pub mod metrics;
 mod pages;

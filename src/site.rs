@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use exporter_toolkit::hyper::Uri;
@@ -26,6 +26,8 @@ pub struct Site {
     options: RwLock<Arc<metrics::Options>>,
     /// How often the options were replaced.
     replaced: AtomicU64,
+    /// Locked for a whole rendering, of which the server begins one at a time.
+    renderer: Mutex<metrics::Renderer>,
 }
 
 impl Site {
@@ -37,6 +39,7 @@ impl Site {
             telemetry_path: telemetry_path.into(),
             options: RwLock::new(Arc::new(options)),
             replaced: AtomicU64::new(0),
+            renderer: Mutex::default(),
         }
     }
 
@@ -52,8 +55,9 @@ impl Site {
 }
 
 impl Exporter for Site {
-    fn write_metrics(&self, out: &mut MetricsWriter<'_>) -> fmt::Result {
-        metrics::write(&self.views.snapshot(), &self.options(), out)
+    fn write_metrics(&self, out: &mut MetricsWriter) -> fmt::Result {
+        let mut renderer = self.renderer.lock().unwrap_or_else(PoisonError::into_inner);
+        renderer.write(self.views.snapshot(), &self.options(), out)
     }
 
     /// Changes with each alarm that comes, changes or goes, and with the options.
@@ -91,6 +95,15 @@ impl Exporter for Site {
 
     fn page(&self, path: &str, query: &str) -> Option<Page> {
         pages::at(&self.views, &self.telemetry_path, path, query)
+    }
+
+    fn not_found(&self, path: &str) -> Option<Page> {
+        // Programs get a line.
+        if path.starts_with("/api/") || path.starts_with("/-/") {
+            return None;
+        }
+        let path = path.to_owned();
+        Some(Page::new("other", move || pages::not_found(&path)))
     }
 
     fn external_url(&self) -> Option<Uri> {

@@ -9,6 +9,7 @@ use root_posture::{Limits, Moment, Record, Timestamp, judge};
 
 const LIMITS: Limits = Limits {
     interval: Duration::from_secs(60),
+    in_force: Duration::from_secs(60),
     max_staleness: Duration::from_secs(36_000),
     max_live_staleness: Duration::from_secs(1_800),
 };

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::accepted;
 use crate::views::{AccountView, SourceView};
-use root_posture::{Metric, Moment, Timestamp};
+use root_posture::{Metric, Moment, Partition, Source, Timestamp};
 use strum::IntoStaticStr;
 
 /// How urgent something is.
@@ -96,8 +97,9 @@ findings! {
 pub(crate) struct Findings(pub(super) [bool; Finding::ALL.len()]);
 
 impl Findings {
-    /// The findings of an account at `moment`.
-    pub fn of(view: &AccountView, moment: Moment) -> Self {
+    /// The findings of an account at `moment`, which is `now` on the calendar. A key that the
+    /// configuration accepts is none.
+    pub fn of(view: &AccountView, moment: Moment, now: Timestamp) -> Self {
         let posture = &view.posture;
         let value = |metric: Option<Metric>| metric?.at(moment);
         let active = value(posture.keys_active);
@@ -107,14 +109,18 @@ impl Findings {
         let was_readable = view.sources.iter().any(|it| it.last_success.is_some());
         let mut findings = Self::default();
         for (finding, found) in [
-            (Finding::KeyActive, active > Some(0)),
+            (
+                Finding::KeyActive,
+                active > Some(accepted::count(view, moment, now)),
+            ),
             (
                 Finding::Unreadable,
                 failing && was_readable && view.sources.iter().all(fails),
             ),
             (
                 Finding::NoMfa,
-                value(posture.mfa_enabled) == Some(0) && value(posture.password_enabled) != Some(0),
+                // As in the alerting rule: root cannot sign in to the console of GovCloud.
+                posture.lacks_mfa(moment) && view.account.partition() != Partition::AwsUsGov,
             ),
             (
                 Finding::KeyInactive,
@@ -167,12 +173,49 @@ impl Findings {
     }
 }
 
+/// How well an account can be read now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sight {
+    /// Every source works, or has not failed for long.
+    Clear,
+    /// A source has failed for two intervals.
+    Impaired,
+    /// Every live source has failed for two intervals, or the report where it is the only source.
+    Blind,
+}
+
+impl Sight {
+    /// How well an account can be read at `now`, polled every `interval`.
+    pub fn of(view: &AccountView, now: Timestamp, interval: Duration) -> Self {
+        let has_failed_long = |source: &SourceView| {
+            let since = source.failing_since;
+            since.is_some_and(|since| now.since(since) >= interval * 2)
+        };
+        let is_live = |source: &&SourceView| source.source != Source::CredentialReport;
+        let mut live = view.sources.iter().filter(is_live).peekable();
+        let is_blind = match live.peek() {
+            Some(_) => live.all(has_failed_long),
+            None => !view.sources.is_empty() && view.sources.iter().all(has_failed_long),
+        };
+        if is_blind {
+            Self::Blind
+        } else if view.sources.iter().any(has_failed_long) {
+            Self::Impaired
+        } else {
+            Self::Clear
+        }
+    }
+}
+
 /// Where the runbooks are: the same address as in the alerting rules.
 pub(crate) const RUNBOOKS: &str =
     "https://github.com/aws-root-exporter/aws-root-exporter/blob/main/deploy/runbooks/";
 
 /// How recent a use of the root user must be for its alert, as in the alerting rules.
 const RECENT: Duration = Duration::from_secs(24 * 3600);
+
+/// How recent other activity of the root user must be for its alert, as in the alerting rules.
+const JUST_NOW: Duration = Duration::from_secs(3600);
 
 /// The alerts about an account, which name its runbooks below [`RUNBOOKS`].
 pub(crate) fn alerts(view: &AccountView, findings: Findings, now: Timestamp) -> Vec<&'static str> {
@@ -184,6 +227,20 @@ pub(crate) fn alerts(view: &AccountView, findings: Findings, now: Timestamp) -> 
     }
     if root.is_some_and(|root| recent(root.password_last_used)) {
         alerts.push("AWSRootConsoleSignIn");
+    }
+    let mut last = view.activities.last();
+    if last.any(|(event, at)| event.gives_a_key() && recent(Some(at))) {
+        alerts.push("AWSRootAccessKeyCreated");
+    }
+    let mut last = view.activities.last();
+    if last.any(|(event, at)| !event.gives_a_key() && now.since(at) < JUST_NOW) {
+        alerts.push("AWSRootActivity");
+    }
+    if recent(view.push.tampered) {
+        alerts.push("AWSRootPushTampered");
+    }
+    if view.push.up == Some(false) {
+        alerts.push("AWSAccountPushDown");
     }
     alerts
 }

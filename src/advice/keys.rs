@@ -17,33 +17,55 @@ pub(crate) struct Count {
     pub active: Option<u8>,
     /// Keys, active or not.
     pub present: Option<u8>,
+    /// Active keys that a source has listed one by one.
+    pub listed: u8,
 }
 
 impl Count {
     /// The keys of an account at `moment`.
     pub fn of(view: &AccountView, moment: Moment) -> Self {
         let value = |metric: Option<Metric>| metric?.at(moment);
+        let listed = view.root_keys().filter(|key| key.active).count();
         Self {
             active: value(view.posture.keys_active),
             present: value(view.posture.keys_present),
+            listed: u8::try_from(listed).unwrap_or(u8::MAX),
         }
+    }
+
+    /// How many of the active keys no source has listed: a summary counts them, and they are assumed
+    /// active until their status is known.
+    pub fn assumed(self) -> u8 {
+        self.active.unwrap_or(0).saturating_sub(self.listed)
+    }
+
+    /// Whether there are active keys, and each of them is only assumed active.
+    pub fn is_assumed(self) -> bool {
+        self.assumed() > 0 && self.active == Some(self.assumed())
     }
 }
 
 impl fmt::Display for Count {
-    /// `1 active, 1 inactive`.
+    /// `1 active, 1 inactive`; `2 active (1 assumed)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inactive = self
-            .present
-            .unwrap_or(0)
-            .saturating_sub(self.active.unwrap_or(0));
-        match (self.active, inactive) {
-            (None, 0) => f.write_str("unknown"),
-            (None, keys) => write!(f, "{keys}, perhaps active"),
-            (Some(0), 0) => f.write_str("none"),
-            (Some(0), inactive) => write!(f, "{inactive} inactive"),
-            (Some(active), 0) => write!(f, "{active} active"),
-            (Some(active), inactive) => write!(f, "{active} active, {inactive} inactive"),
+        let active = self.active.unwrap_or(0);
+        let inactive = self.present.unwrap_or(0).saturating_sub(active);
+        if self.active.is_none() {
+            return match inactive {
+                0 => f.write_str("unknown"),
+                keys => write!(f, "{keys}, perhaps active"),
+            };
+        }
+        let assumed = match self.assumed() {
+            0 => String::new(),
+            all if all == active => " (assumed)".to_owned(),
+            some => format!(" ({some} assumed)"),
+        };
+        match (active, inactive) {
+            (0, 0) => f.write_str("none"),
+            (0, inactive) => write!(f, "{inactive} inactive"),
+            (active, 0) => write!(f, "{active} active{assumed}"),
+            (active, inactive) => write!(f, "{active} active{assumed}, {inactive} inactive"),
         }
     }
 }
@@ -56,22 +78,16 @@ pub(crate) struct Since {
     pub time: Timestamp,
 }
 
-/// How many active keys there are, and how many of them are known one by one.
-fn active(view: &AccountView, moment: Moment) -> (usize, usize) {
-    let active = Count::of(view, moment).active.unwrap_or(0);
-    let known = view.root_keys().filter(|key| key.active).count();
-    (usize::from(active), known)
-}
-
 /// Since when there is a key; `None` where there is none or no time is known.
 pub(crate) fn since(view: &AccountView, moment: Moment) -> Option<Since> {
-    let (active, known) = active(view, moment);
+    let count = Count::of(view, moment);
+    let active = count.active.unwrap_or(0);
     let of = |how| move |time| Since { how, time };
     let first_seen = view.onset.seen.map(of("first seen"));
-    if active > known {
+    if count.assumed() > 0 {
         return first_seen;
     }
-    if Count::of(view, moment).present.unwrap_or(0) == 0 {
+    if count.present.unwrap_or(0) == 0 {
         return None;
     }
     // The oldest of those that matter: of the active ones where there is one.
@@ -83,47 +99,30 @@ pub(crate) fn since(view: &AccountView, moment: Moment) -> Option<Since> {
         .or(first_seen.filter(|_| active > 0))
 }
 
-/// Since when there is a key, in whole sentences.
+/// What is known of the time before the sources list each key, in whole sentences.
 pub(crate) fn history(view: &AccountView, moment: Moment) -> Vec<Sentence> {
-    let (active, known) = active(view, moment);
+    let count = Count::of(view, moment);
     let mut sentences = Vec::new();
-    for key in view.root_keys().filter(|key| active == 0 || key.active) {
-        let state = if key.active { "active" } else { "inactive" };
-        let slot = key.slot.as_str();
-        let (name, source) = match key.id {
-            Some(id) => (format!("{slot} ({id}, {state})"), "root session"),
-            None => (format!("{slot} ({state})"), "credential report"),
-        };
-        sentences.push(match key.last_rotated {
-            Some(time) => sentence![
-                format!("According to the {source}, key {name} was created or last changed "),
-                time,
-                "."
-            ],
-            None => sentence![format!("It is not known when key {name} was created.")],
-        });
-    }
-    if active > known {
-        let keys = if active - known == 1 {
-            "an active key"
+    if count.assumed() > 0 {
+        let keys = if count.assumed() == 1 {
+            "the key"
         } else {
-            "two active keys"
+            "the two keys"
         };
         sentences.push(match view.report.as_deref() {
             Some(report) => sentence![
                 "The credential report of ",
                 report.generated,
-                format!(" does not contain {keys} yet, so the time of creation is not known.")
+                format!(" does not contain {keys} as active yet.")
             ],
             None => sentence![
-                "No credential report has been read yet, so it is not known when the key was \
-                 created."
+                "No credential report, which would say when the key was created, has been read yet."
             ],
         });
     }
-    if let Some(seen) = view.onset.seen.filter(|_| active > 0) {
+    if let Some(seen) = view.onset.seen.filter(|_| count.active > Some(0)) {
         sentences.push(match view.onset.none_at {
-            Some(none_at) if known == 0 || active > known => sentence![
+            Some(none_at) if count.listed == 0 || count.assumed() > 0 => sentence![
                 "First seen ",
                 seen,
                 "; the evidence of ",
@@ -158,20 +157,30 @@ pub(crate) fn last_use(view: &AccountView, moment: Moment) -> LastUse {
     let used = view
         .root_keys()
         .filter_map(|key| Some((key.last_used?, key)));
-    if let Some((time, key)) = used.max_by_key(|(time, _)| *time) {
-        let place = place(&key);
-        return LastUse::Used { time, place };
+    if let Some((_, key)) = used.max_by_key(|(time, _)| *time) {
+        return last_use_of(&key);
     }
-    let (active, known) = active(view, moment);
-    match Count::of(view, moment).present {
+    let count = Count::of(view, moment);
+    match count.present {
         Some(0) => LastUse::NoKey,
-        Some(_) if active <= known && view.root_keys().next().is_some() => LastUse::Never,
+        Some(_) if count.assumed() == 0 && view.root_keys().next().is_some() => LastUse::Never,
         _ => LastUse::Unknown,
     }
 }
 
+/// When and where a listed key was last used.
+pub(super) fn last_use_of(key: &KeyDetail<'_>) -> LastUse {
+    match key.last_used {
+        Some(time) => LastUse::Used {
+            time,
+            place: place(key),
+        },
+        None => LastUse::Never,
+    }
+}
+
 /// Where a key was last used: `s3 in us-east-1`; empty where AWS does not say.
-pub(crate) fn place(key: &KeyDetail<'_>) -> String {
+fn place(key: &KeyDetail<'_>) -> String {
     match (key.last_used_service, key.last_used_region) {
         (Some(service), Some(region)) => format!("{service} in {region}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),

@@ -14,6 +14,8 @@ const DAY: u64 = 24 * HOUR;
 pub(crate) enum Piece {
     /// Plain text.
     Text(String),
+    /// Text from an event, which any client may have chosen.
+    Given(String),
     /// A point in time: exact, and how long ago it was.
     Time(Timestamp),
 }
@@ -44,6 +46,15 @@ macro_rules! sentence {
     ($($piece:expr),+ $(,)?) => { vec![$($crate::advice::words::Piece::from($piece)),+] };
 }
 pub(crate) use sentence;
+
+/// A sentence in plain text.
+pub(crate) fn line(sentence: &Sentence) -> String {
+    let texts = sentence.iter().map(|piece| match piece {
+        Piece::Text(text) | Piece::Given(text) => text.clone(),
+        Piece::Time(time) => minute(*time),
+    });
+    texts.collect()
+}
 
 /// A time to the second: `2026-11-24 13:04:22 UTC`.
 pub(crate) fn exact(time: Timestamp) -> String {

@@ -12,6 +12,7 @@ use super::credentials::last_four;
 use super::current_call::{self, ResponseFacts};
 use super::hint::{self, FailedCall};
 use super::operation::Operation;
+use super::request_id::RequestId;
 use super::slot::Session;
 use crate::clock::{Moment, Timestamp};
 use crate::failure::Failure;
@@ -25,6 +26,8 @@ pub struct Answer<T> {
     pub date: Timestamp,
     /// How far AWS's clock is ahead of the local one, in seconds; `None` without a `Date` header.
     pub skew: Option<i64>,
+    /// The id that AWS gave the request.
+    pub request_id: Option<RequestId>,
     /// When the request was sent. The answer may know nothing later.
     pub requested: Moment,
     /// When it was received.
@@ -38,6 +41,7 @@ impl<T> Answer<T> {
             value: read(self.value),
             date: self.date,
             skew: self.skew,
+            request_id: self.request_id,
             requested: self.requested,
             received: self.received,
         }
@@ -175,6 +179,7 @@ impl Call {
             value,
             date: self.response.date.unwrap_or_else(|| clock.now()),
             skew: self.skew(),
+            request_id: self.response.request_id,
             requested: self.requested,
             received: clock.moment(),
         }

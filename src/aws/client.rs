@@ -25,7 +25,12 @@ use crate::clock::Clock;
 use crate::config;
 use crate::failure::Reason;
 
-/// Counts a call that ended, by its service (`iam`, `sts` or `organizations`), its operation, its
+/// The longest that SQS waits for a message.
+///
+/// Source: SQS API Reference, `ReceiveMessage`, `WaitTimeSeconds`.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Counts a call that ended, by its service (`iam`, `sts`, `organizations` or `sqs`), its operation, its
 /// outcome, and the time it took.
 pub type CallObserver =
     Box<dyn Fn(&'static str, &'static str, Result<(), Reason>, Duration) + Send + Sync>;
@@ -72,6 +77,7 @@ pub(super) struct Clients {
     pub iam: aws_sdk_iam::Client,
     pub sts: aws_sdk_sts::Client,
     pub organizations: aws_sdk_organizations::Client,
+    pub sqs: aws_sdk_sqs::Client,
 }
 
 impl Aws {
@@ -130,10 +136,19 @@ impl Aws {
         let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(FromCurrentCall);
         let organizations =
             aws_sdk_organizations::config::Builder::from(&config).interceptor(FromCurrentCall);
+        // SQS answers late on purpose.
+        let timeouts = config.timeout_config().map(|timeouts| {
+            let timeout = timeouts.operation_timeout().unwrap_or_default();
+            let timeout = timeout + LONGEST_WAIT;
+            timeouts.to_builder().operation_timeout(timeout).build()
+        });
+        let mut sqs = aws_sdk_sqs::config::Builder::from(&config).interceptor(FromCurrentCall);
+        sqs.set_timeout_config(timeouts);
         let clients = Arc::new(Clients {
             iam: aws_sdk_iam::Client::from_conf(iam.build()),
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             organizations: aws_sdk_organizations::Client::from_conf(organizations.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
         });
         regions.insert(region.to_owned(), Arc::clone(&clients));
         clients

@@ -23,6 +23,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 
+use super::request_id::RequestId;
 use crate::clock::Timestamp;
 
 tokio::task_local! {
@@ -39,6 +40,8 @@ struct CurrentCall {
 pub(super) struct ResponseFacts {
     /// Its `Date` header, by AWS's clock.
     pub date: Option<Timestamp>,
+    /// The id that AWS gave the request.
+    pub request_id: Option<RequestId>,
     /// Whether its body ends too soon.
     pub is_cut_off: bool,
 }
@@ -89,11 +92,18 @@ impl Intercept for FromCurrentCall {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date");
+        let headers = context.response().headers();
+        let request_id = headers
+            .get("x-amzn-requestid")
+            .map(|id| RequestId::of(id.as_bytes()));
+        let date = headers.get("date");
         let date = date
             .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
             .map(|date| Timestamp::from_unix(date.secs()));
-        note(|facts| facts.date = date)
+        note(|facts| {
+            facts.date = date;
+            facts.request_id = request_id;
+        })
     }
 
     fn read_after_deserialization(

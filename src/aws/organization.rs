@@ -17,6 +17,9 @@ use crate::failure::Failure;
 const DESCRIBE_ORGANIZATION: Operation = Operation::new("organizations", "DescribeOrganization");
 const LIST_ACCOUNTS: Operation = Operation::new("organizations", "ListAccounts");
 const LIST_TAGS: Operation = Operation::new("organizations", "ListTagsForResource");
+const LIST_ROOTS: Operation = Operation::new("organizations", "ListRoots");
+const LIST_UNITS: Operation = Operation::new("organizations", "ListOrganizationalUnitsForParent");
+const LIST_UNIT_ACCOUNTS: Operation = Operation::new("organizations", "ListAccountsForParent");
 const LIST_FEATURES: Operation = Operation::iam("ListOrganizationsFeatures");
 
 /// An account of an organization.
@@ -26,6 +29,8 @@ pub struct Member {
     pub id: AccountId,
     /// Its name in the organization.
     pub name: String,
+    /// The e-mail address of its root user.
+    pub email: Option<String>,
     /// Whether its credentials work, so that a root key would matter: it is active, or is about to
     /// be closed.
     pub living: bool,
@@ -38,6 +43,37 @@ pub struct Member {
 pub struct AccountPage {
     /// The accounts; an empty page may not be the last.
     pub members: Vec<Member>,
+    /// The token of the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// A question about the tree of the organizational units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnitQuestion {
+    /// Which roots there are.
+    Roots,
+    /// Which units are directly in this root or unit.
+    Units(String),
+    /// Which accounts are.
+    Accounts(String),
+}
+
+/// A root or an organizational unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A page of the answer to a [`UnitQuestion`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitPage {
+    /// The units.
+    pub units: Vec<Unit>,
+    /// The accounts.
+    pub accounts: Vec<AccountId>,
     /// The token of the next page; `None` on the last.
     pub next: Option<String>,
 }
@@ -74,6 +110,61 @@ impl Aws {
         Ok(AccountPage {
             members: members.collect::<Result<_, _>>()?,
             next: output.next_token.filter(|next| !next.is_empty()),
+        })
+    }
+
+    /// organizations:ListRoots, `ListOrganizationalUnitsForParent` or `ListAccountsForParent`: one page of
+    /// the tree of the organizational units.
+    pub async fn organizational_units(
+        &self,
+        question: &UnitQuestion,
+        token: Option<&str>,
+    ) -> Result<UnitPage, Failure> {
+        let signer = Signer::caller(self, Denial::OfTarget);
+        let token = || token.map(str::to_owned);
+        let unit = |id: Option<String>, name: Option<String>| {
+            let (id, name) = (id?, name.unwrap_or_default());
+            Some(Unit { id, name })
+        };
+        let (units, accounts, next) = match question {
+            UnitQuestion::Roots => {
+                let request = |aws: &Clients| {
+                    let request = aws.organizations.list_roots();
+                    request.set_next_token(token()).send()
+                };
+                let answer = self.ask(signer, LIST_ROOTS, request, Sent::finish);
+                let page = answer.await?.value;
+                let roots = page.roots.unwrap_or_default().into_iter();
+                let units: Vec<_> = roots.filter_map(|it| unit(it.id, it.name)).collect();
+                (units, Vec::new(), page.next_token)
+            }
+            UnitQuestion::Units(parent) => {
+                let request = |aws: &Clients| {
+                    let request = aws.organizations.list_organizational_units_for_parent();
+                    request.parent_id(parent).set_next_token(token()).send()
+                };
+                let answer = self.ask(signer, LIST_UNITS, request, Sent::finish);
+                let page = answer.await?.value;
+                let units = page.organizational_units.unwrap_or_default().into_iter();
+                let units: Vec<_> = units.filter_map(|it| unit(it.id, it.name)).collect();
+                (units, Vec::new(), page.next_token)
+            }
+            UnitQuestion::Accounts(parent) => {
+                let request = |aws: &Clients| {
+                    let request = aws.organizations.list_accounts_for_parent();
+                    request.parent_id(parent).set_next_token(token()).send()
+                };
+                let answer = self.ask(signer, LIST_UNIT_ACCOUNTS, request, Sent::finish);
+                let page = answer.await?.value;
+                let accounts = page.accounts.unwrap_or_default().into_iter();
+                let accounts = accounts.filter_map(|it| it.id?.parse().ok()).collect();
+                (Vec::new(), accounts, page.next_token)
+            }
+        };
+        Ok(UnitPage {
+            units,
+            accounts,
+            next: next.filter(|next| !next.is_empty()),
         })
     }
 
@@ -124,6 +215,7 @@ fn member(account: &Account) -> Result<Member, Failure> {
     Ok(Member {
         id,
         name: account.name.clone().unwrap_or_default(),
+        email: account.email.clone(),
         living: is_living(account.state.as_ref(), account.status.as_ref()),
         // arn:aws:organizations::<management account>:account/<organization>/<account>
         management: account.arn.as_deref().and_then(account_of_arn),

@@ -158,6 +158,15 @@ impl Aws {
         }
     }
 
+    /// Whether an access key is that of the root session which is open in an account.
+    #[must_use]
+    pub fn is_own_root_session(&self, account: AccountId, key: &str) -> bool {
+        let sessions = &self.0.sessions;
+        let sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = sessions.get(&(account, SessionKind::Root));
+        slot.is_some_and(|slot| slot.signs_with(key))
+    }
+
     /// Opens the caller's session.
     fn open_caller(self) -> Opening {
         Box::pin(async move {

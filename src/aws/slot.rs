@@ -240,6 +240,13 @@ impl Slot {
         state.held.take_if(|held| held.session.is(refused));
     }
 
+    /// Whether the session that it holds signs with this access key.
+    pub fn signs_with(&self, key: &str) -> bool {
+        let state = self.lock();
+        let held = state.held.as_ref();
+        held.is_some_and(|held| held.session.credentials.access_key_id() == key)
+    }
+
     /// Records that an operation worked.
     pub fn record_success(&self, operation: Operation) {
         let mut state = self.lock();

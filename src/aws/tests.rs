@@ -88,6 +88,8 @@ fn account() -> Account {
         }),
         root_session: true,
         labels: Arc::default(),
+        exceptions: Arc::default(),
+        details: Arc::default(),
     }
 }
 

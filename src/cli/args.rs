@@ -190,6 +190,8 @@ pub enum Command {
     /// without MFA, 3 when something is unknown or a saved report is too old, 2 for wrong usage or
     /// configuration. 1 wins over 3. The worst account is printed first.
     ///
+    /// A key that an exception of the configuration accepts is shown as accepted and is no finding.
+    ///
     /// A saved report shows the state at the time when it was made. A CSV does not contain that time:
     /// then the last change of the file counts; a report from a pipe counts as made now.
     #[command(after_help = examples::CHECK)]
@@ -293,10 +295,14 @@ pub struct CheckArgs {
 pub enum CheckFormat {
     /// A table for people.
     Table,
-    /// The objects of `/api/v1/accounts`.
+    /// The objects of `/api/v1/accounts/{id}`.
     Json,
     /// One line per account.
     Csv,
+    /// OCSF 1.5.0 Compliance Findings, one JSON object a line, for each control on each account.
+    Ocsf,
+    /// A JUnit report with a test for each control on each account.
+    Junit,
 }
 
 /// The findings of `check`, ordered by the severities of their alerts.
@@ -389,6 +395,9 @@ pub struct PrintArgs {
     /// The file.
     #[arg(value_enum)]
     pub file: PrintFile,
+    /// With runbook: the alert [default: a list of all].
+    #[arg(value_name = "ALERT")]
+    pub alert: Option<String>,
     /// With rules: base URL of the runbooks [default: this project's].
     #[arg(long, value_name = "BASE")]
     pub runbook_url: Option<BaseUrl>,
@@ -407,6 +416,8 @@ pub enum PrintFile {
     Dashboard,
     /// A configuration file with every setting and its default.
     Config,
+    /// The runbook of an alert.
+    Runbook,
 }
 
 impl Cli {
@@ -480,6 +491,13 @@ impl PrintArgs {
             return Err(conflict(
                 "'--runbook-url' needs rules; the other files name no runbook",
             ));
+        }
+        if let Some(alert) = &self.alert
+            && self.file != PrintFile::Runbook
+        {
+            return Err(conflict(format!(
+                "'{alert}' needs a runbook; the other files take no name"
+            )));
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod serve;
 mod signals;
 mod supervise;
 mod table;
+mod usage;
 mod wire;
 
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use self::args::{Command, Invocation, reference};
 use self::machine::Here;
 use self::output::{FAILED, USAGE, print};
+use crate::clock::Clock;
 use crate::config::{self, Config, ConfigErrors, Misnamed};
 
 /// Runs the command of the command line.
@@ -156,6 +158,13 @@ fn check_config(config: &Config) -> ExitCode {
         Some(file) => file.display().to_string(),
         None => "no file".to_owned(),
     };
+    for (account, exception) in config.ended_exceptions(Clock::system().now()) {
+        let (key, until) = (&exception.key, exception.until);
+        eprintln!(
+            "warning: the exception for key {key} of account {account} ended with {until}: the key is \
+             reported again; delete the key, then the exception"
+        );
+    }
     let (region, from) = (&config.aws.region, &config.aws.region_from);
     print(&format!(
         "the configuration is good ({file})\nRegion {region} ({from})\n"

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::args::{PrintArgs, PrintFile};
-use super::output::print;
-use crate::advice::RUNBOOKS;
+use super::output::{USAGE, print, shown};
+use crate::advice::{RUNBOOKS, runbooks};
 
 const CONFIG: &str = include_str!("../../config.toml");
 const RULES: &str = include_str!("../../deploy/prometheus/aws-root-exporter.rules.yml");
@@ -16,6 +16,7 @@ const DASHBOARD: &str = include_str!("../../grafana/aws-root-exporter.json");
 pub(super) fn run(args: &PrintArgs) -> ExitCode {
     let file = match args.file {
         PrintFile::Config => CONFIG,
+        PrintFile::Runbook => return runbook(args.alert.as_deref()),
         PrintFile::Rules => RULES,
         PrintFile::IamUsersRules => IAM_USERS_RULES,
         PrintFile::Alertmanager => ALERTMANAGER,
@@ -25,4 +26,21 @@ pub(super) fn run(args: &PrintArgs) -> ExitCode {
         Some(base) => print(&file.replace(RUNBOOKS, &format!("{base}/"))),
         None => print(file),
     }
+}
+
+/// Prints the runbook of an alert, or the names of all.
+fn runbook(alert: Option<&str>) -> ExitCode {
+    let names: Vec<_> = runbooks::ALL.iter().map(|it| it.name).collect();
+    let Some(alert) = alert else {
+        return print(&(names.join("\n") + "\n"));
+    };
+    if let Some(runbook) = runbooks::find(alert) {
+        return print(runbook.text);
+    }
+    eprintln!(
+        "aws-root-exporter: print: there is no runbook {:?} (known: {})",
+        shown(alert),
+        names.join(", ")
+    );
+    ExitCode::from(USAGE)
 }

@@ -129,6 +129,7 @@ impl Reloader {
             let reloaded = web_config.reload().await;
             reloaded.map_err(|error| error.to_string())?;
         }
+        wire::warn_of_ended_exceptions(&config, &self.clock);
         let mut generation = running.generation;
         if config != *running.config {
             generation += 1;

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use exporter_toolkit::{Listeners, Reloads, WebConfig, WebConfigError};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 use super::output::USAGE;
@@ -21,13 +22,22 @@ use crate::build::VERSION;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Discovery;
+use crate::events::Events;
 use crate::schedule::Schedule;
 use crate::state::{Database, Gate, Keeper, State};
-use crate::views::Views;
+use crate::views::{EventStats, Views};
+
+/// What the demo runs the daemon with.
+pub(super) struct StandIn {
+    /// The URL that replaces AWS.
+    pub url: String,
+    /// Called once with the address of the pages when the ports are open.
+    pub opened: Box<dyn FnOnce(SocketAddr) + Send>,
+}
 
 /// Runs the daemon until a signal stops it or one of its tasks ends. `load` reads the configuration
 /// again; `stand_in` replaces AWS, for the demo.
-pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) -> ExitCode {
+pub(super) async fn run(config: Config, load: Load, stand_in: Option<StandIn>) -> ExitCode {
     let ended = try_run(config, load, stand_in).await;
     ended.unwrap_or_else(|code| code)
 }
@@ -36,7 +46,7 @@ pub(super) async fn run(config: Config, load: Load, stand_in: Option<String>) ->
 async fn try_run(
     config: Config,
     load: Load,
-    stand_in: Option<String>,
+    stand_in: Option<StandIn>,
 ) -> Result<ExitCode, ExitCode> {
     // Before anything else, so that no signal is missed from here on.
     let listening = signals::ended().and_then(|ended| Ok((ended, signal(SignalKind::hangup())?)));
@@ -54,6 +64,12 @@ async fn try_run(
         _ = &mut ended => return Ok(ExitCode::SUCCESS),
     };
     let (web_config, listeners) = opened.map_err(cannot("open its ports"))??;
+    let stand_in = stand_in.map(|StandIn { url, opened }| {
+        if let Some(listener) = listeners.everyone.first() {
+            opened(listener.local_addr());
+        }
+        url
+    });
     info!(
         version = VERSION,
         region = config.aws.region,
@@ -62,11 +78,14 @@ async fn try_run(
     );
 
     let clock = Clock::system();
+    wire::warn_of_ended_exceptions(&config, &clock);
     let store = Arc::new(Views::new(clock.clone()));
     let started = clock.now();
     store.exporter.note(|view| {
         view.reload.record(true, started);
         view.shard = (config.shard.index, config.shard.total);
+        // Before the first scrape, whose series must be those of an earlier process.
+        view.events = config.events.queue.as_ref().map(|_| EventStats::default());
     });
     let opened = open_state(&config, &store, &clock);
     let (state, gate, keeper) = opened.map_err(cannot("start"))?;
@@ -87,7 +106,18 @@ async fn try_run(
     tasks.run_until_stopped("discovery", discovery.run());
     let (followed, follows) = watch::channel(0);
     let mut begun = follows.clone();
+    let (notices, from_queue) = mpsc::channel(1);
+    let events = Events {
+        changes: wanted.subscribe(),
+        aws: aws.clone(),
+        clock: clock.clone(),
+        notices,
+        gate: gate.clone(),
+        exporter: Arc::clone(&store.exporter),
+    };
+    tasks.run_until_stopped("events", events.run());
     let schedule = Schedule {
+        from_queue,
         orders,
         follows: followed,
         aws,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use exporter_toolkit::{Reloads, Server, WebConfig, WebConfigError};
 use root_posture::Limits;
+use tracing::warn;
 
 use crate::account::{Access, Account, AccountId};
 use crate::aws::{self, Aws, CallObserver};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::discovery::Desired;
+use crate::schedule::PushSettings;
 use crate::site::Site;
 use crate::views::{CallKey, Views};
 use crate::{metrics, schedule};
@@ -52,6 +54,8 @@ pub(super) fn account(
         access,
         root_session: false,
         labels: Arc::default(),
+        exceptions: config.exceptions.get(&id).cloned().unwrap_or_default(),
+        details: Arc::default(),
     })
 }
 
@@ -64,6 +68,14 @@ pub(super) fn wanted(generation: u64, config: Arc<Config>) -> Desired {
     }
 }
 
+/// Logs a warning for each exception that has ended.
+pub(super) fn warn_of_ended_exceptions(config: &Config, clock: &Clock) {
+    for (account, exception) in config.ended_exceptions(clock.now()) {
+        warn!(%account, key = %exception.key, until = %exception.until,
+            "an exception has ended; its key is reported again");
+    }
+}
+
 /// The settings of the schedule.
 pub(super) fn schedule(config: &Config) -> schedule::Settings {
     schedule::Settings {
@@ -72,6 +84,7 @@ pub(super) fn schedule(config: &Config) -> schedule::Settings {
         report_timeout: config.refresh.report_timeout,
         limits: Limits {
             interval: config.refresh.interval,
+            in_force: config.refresh.interval,
             max_staleness: config.refresh.max_staleness,
             max_live_staleness: config.refresh.max_live_staleness,
         },
@@ -81,6 +94,10 @@ pub(super) fn schedule(config: &Config) -> schedule::Settings {
         },
         user_detail: config.users.detail,
         max_detail_series: config.users.max_detail_series,
+        push: config.events.queue.as_ref().map(|_| PushSettings {
+            relaxed_interval: config.events.relaxed_interval,
+            echo_timeout: config.events.echo_timeout,
+        }),
     }
 }
 

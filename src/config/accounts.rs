@@ -1,6 +1,7 @@
 //! The `[[accounts]]` of the file. Each entry becomes an [`Account`] with the one way to read it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use figment::value::Value;
 
@@ -9,16 +10,22 @@ use super::region::{FoundRegion, Regions};
 use super::settings::ACCOUNTS;
 use super::table::{Merged, Table};
 use super::values;
-use crate::account::{Access, Account, AccountId, Partition};
+use crate::account::{Access, Account, AccountId, Exception, Partition};
 
 /// Reads all entries. One that is wrong is an error, and left out.
-pub(super) fn read(merged: &Merged, aws: &Aws, regions: &dyn Regions) -> Vec<Account> {
+pub(super) fn read(
+    merged: &Merged,
+    aws: &Aws,
+    regions: &dyn Regions,
+    exceptions: &BTreeMap<AccountId, Arc<[Exception]>>,
+) -> Vec<Account> {
     let mut first: BTreeMap<AccountId, usize> = BTreeMap::new();
     let mut accounts = Vec::new();
     for (index, entry) in merged.entries(ACCOUNTS).iter().enumerate() {
-        let Some(account) = account(merged, entry, aws, regions) else {
+        let Some(mut account) = account(merged, entry, aws, regions) else {
             continue;
         };
+        account.exceptions = exceptions.get(&account.id).cloned().unwrap_or_default();
         if let Some(first) = first.get(&account.id) {
             let id = account.id;
             let problem =
@@ -60,6 +67,8 @@ fn account(
         access: Some(access),
         root_session: false,
         labels: labels.into(),
+        exceptions: Arc::default(),
+        details: Arc::default(),
     })
 }
 

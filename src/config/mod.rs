@@ -7,10 +7,13 @@
 mod accounts;
 mod base_url;
 mod error;
+mod exceptions;
 mod load;
 mod misnamed;
 mod model;
+mod queue_url;
 mod region;
+mod region_name;
 mod sections;
 mod settings;
 mod sources;
@@ -22,9 +25,10 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::{DEFAULT_FILE, load, parse};
 pub use misnamed::{Misnamed, misnamed};
 pub use model::{
-    Aws, Config, LOG_FORMATS, LOG_LEVELS, Log, LogFormat, MemberAccess, Organization, Refresh,
-    Reload, Shard, Sources, State, Users, Web,
+    Aws, Config, Detail, Events, LOG_FORMATS, LOG_LEVELS, Log, LogFormat, MemberAccess,
+    Organization, Refresh, Reload, Shard, Sources, State, Users, Web,
 };
+pub use queue_url::QueueUrl;
 pub use region::{FoundRegion, Regions};
 pub use sources::{ENVIRONMENT_PREFIX, Overrides};
 pub use values::parse_duration;

@@ -1,17 +1,20 @@
 //! The settings as the rest of the program uses them, each with its default. Nothing is read or
 //! checked here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smart_default::SmartDefault;
 use tracing::Level;
 
 use super::base_url::BaseUrl;
-use crate::account::{Account, AccountId, Secret};
+use super::queue_url::QueueUrl;
+use crate::account::{Account, AccountId, Exception, Secret};
 use exporter_toolkit::ListenAddress;
+use root_posture::Timestamp;
 
 /// The values of `log.level`, from the quietest.
 pub const LOG_LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -34,18 +37,34 @@ pub struct Config {
     pub sources: Sources,
     /// The schedule and its deadlines.
     pub refresh: Refresh,
+    /// Push: the events of CloudTrail that tell of changes.
+    pub events: Events,
     /// The state that survives a restart.
     pub state: State,
     /// The caller's Region and profile.
     pub aws: Aws,
     /// The accounts in the file. Without any, and without an organization: the caller's own.
     pub accounts: Vec<Account>,
+    /// The root access keys that are accepted, by account. Those of `accounts` are in them, too.
+    pub exceptions: BTreeMap<AccountId, Arc<[Exception]>>,
     /// How the accounts of an organization are found and read.
     pub organization: Organization,
     /// Metrics of IAM users.
     pub users: Users,
     /// The path of the file, as it was given; `None` where none was read.
     pub source_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// The exceptions that have ended, with their accounts: each key is reported again.
+    pub fn ended_exceptions(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (AccountId, &Exception)> {
+        let all = self.exceptions.iter();
+        let all = all.flat_map(|(account, list)| list.iter().map(move |it| (*account, it)));
+        all.filter(move |(_, exception)| !exception.is_in_force(now))
+    }
 }
 
 /// `[web]`
@@ -141,6 +160,20 @@ pub struct Refresh {
     pub max_live_staleness: Duration,
 }
 
+/// `[events]`
+#[derive(Clone, Debug, PartialEq, Eq, SmartDefault)]
+pub struct Events {
+    /// The queue in which this process's events arrive; without one, there is no push.
+    pub queue: Option<QueueUrl>,
+    /// The time between two polls of an account whose push is verified. Not below the interval, at
+    /// most 15 minutes, and below `max_live_staleness`.
+    #[default(Duration::from_secs(15 * 60))]
+    pub relaxed_interval: Duration,
+    /// How long the event of a poll may take to arrive.
+    #[default(Duration::from_secs(5 * 60))]
+    pub echo_timeout: Duration,
+}
+
 /// `[state]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -179,6 +212,8 @@ pub struct Organization {
     pub exclude: BTreeSet<AccountId>,
     /// The keys of the account tags that become labels.
     pub tag_labels: Vec<String>,
+    /// What else is read of each account.
+    pub details: BTreeSet<Detail>,
     /// The time between two readings of the list of accounts.
     #[default(Duration::from_secs(10 * 60))]
     pub interval: Duration,
@@ -190,6 +225,15 @@ impl Organization {
     pub fn uses_root_sessions(&self) -> bool {
         self.enabled && matches!(self.access, MemberAccess::Root | MemberAccess::Both)
     }
+}
+
+/// What AWS Organizations says of an account beyond its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The e-mail address of its root user.
+    Email,
+    /// The path of its organizational units.
+    Ou,
 }
 
 /// How the member accounts of an organization are read.

@@ -1,8 +1,8 @@
 //! The Regions that no setting names. Only their form is checked: new ones appear too often for a
 //! list.
 
+use super::region_name::region_name;
 use super::table::Merged;
-use super::values;
 
 /// What the machine says about Regions. `()` says nothing.
 pub trait Regions {
@@ -32,7 +32,7 @@ pub struct FoundRegion {
 impl FoundRegion {
     /// Whether the name has the form of a Region's. If not, that is an error of the configuration.
     pub(super) fn is_valid(&self, merged: &Merged) -> bool {
-        let checked = values::region_name(&self.name);
+        let checked = region_name(&self.name);
         if let Err(problem) = &checked {
             merged.fail(&self.place, problem);
         }

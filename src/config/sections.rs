@@ -8,16 +8,18 @@ use figment::value::{Dict, Value};
 
 use super::error::ConfigError;
 use super::model::{
-    Aws, Config, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web,
+    Aws, Config, Events, Log, Organization, Refresh, Reload, Shard, Sources, State, Users, Web,
 };
+use super::queue_url::QueueUrl;
 use super::region::{FoundRegion, Regions};
+use super::settings::List;
 use super::sources::Layer;
 use super::table::{Merged, Table};
 use super::values::{
     duration, listen_address, log_format, log_level, member_access, number, role_name, switch,
     tag_key, telemetry_path,
 };
-use super::{accounts, settings, values};
+use super::{accounts, exceptions, settings, values};
 use crate::account::label_name;
 use exporter_toolkit::ListenAddress;
 
@@ -44,19 +46,25 @@ pub(super) fn read(
     regions: &dyn Regions,
 ) -> Config {
     let aws = aws(merged, variables, regions);
+    let exceptions = exceptions::read(merged);
     let organization = organization(&merged.section("organization"));
     let sources = evidence(&merged.section("sources"), &organization);
+    let web = web(&merged.section("web"));
+    let shard = shard(&merged.section("shard"));
+    let refresh = refresh(&merged.section("refresh"), &sources, &organization);
     Config {
-        web: web(&merged.section("web")),
+        events: events(&merged.section("events"), &refresh, shard.index),
+        web,
         log: log(&merged.section("log")),
         reload: reload(&merged.section("reload")),
-        shard: shard(&merged.section("shard")),
-        refresh: refresh(&merged.section("refresh"), &sources, &organization),
+        shard,
+        refresh,
         sources,
         state: State {
             path: merged.section("state").path("path"),
         },
-        accounts: accounts::read(merged, &aws, regions),
+        accounts: accounts::read(merged, &aws, regions, &exceptions),
+        exceptions,
         aws,
         organization,
         users: users(&merged.section("users")),
@@ -74,8 +82,8 @@ pub(super) fn misplaced(file: &Layer) -> Vec<ConfigError> {
     };
     for (name, value) in &file.dict {
         let known = settings::keys_of(name);
-        if name == settings::ACCOUNTS {
-            misplaced_accounts(value, &mut fail);
+        if let Some(list) = settings::LISTS.iter().find(|list| list.name == name) {
+            misplaced_entries(list, value, &mut fail);
         } else if known.is_empty() {
             fail(&[name], unknown_key(name, &settings::sections()));
         } else if let Some(keys) = value.as_dict() {
@@ -90,14 +98,15 @@ pub(super) fn misplaced(file: &Layer) -> Vec<ConfigError> {
     errors
 }
 
-fn misplaced_accounts(accounts: &Value, fail: &mut impl FnMut(&[&str], String)) {
-    let (name, known) = (settings::ACCOUNTS, settings::ACCOUNT_KEYS);
+fn misplaced_entries(list: &List, value: &Value, fail: &mut impl FnMut(&[&str], String)) {
+    let List { name, entry, keys } = *list;
+    let known = keys;
     let no_entry = |value| {
         let kind = values::kind(value);
-        format!("is {kind}; write each account as [[accounts]]")
+        format!("is {kind}; write each {entry} as [[{name}]]")
     };
-    let Some(entries) = accounts.as_array() else {
-        return fail(&[name], no_entry(accounts));
+    let Some(entries) = value.as_array() else {
+        return fail(&[name], no_entry(value));
     };
     for (index, entry) in entries.iter().enumerate() {
         let step = format!("[{index}]");
@@ -282,6 +291,72 @@ fn check_staleness(
     }
 }
 
+/// The longest `events.relaxed_interval`: evidence is judged by what was polled in the last quarter
+/// of an hour.
+const LONGEST_RELAXED: Duration = root_posture::MAX_LAG;
+
+/// The longest `events.echo_timeout`: a missing echo must be noticed.
+const LONGEST_ECHO: Duration = Duration::from_secs(3600);
+
+/// Push. The relaxed interval is checked where there is a queue; without one it has no effect.
+fn events(table: &Table<'_>, refresh: &Refresh, shard: u32) -> Events {
+    const RELAXED: &str = "relaxed_interval";
+    let errors = table.merged.error_count();
+    let mut events = Events::default();
+    events.queue = table.read("queue_url", |value| {
+        QueueUrl::parse(&values::text(value)?, shard).map_err(str::to_owned)
+    });
+    // One that is not set follows a longer interval.
+    events.relaxed_interval = events.relaxed_interval.max(refresh.interval);
+    table.set(
+        RELAXED,
+        &mut events.relaxed_interval,
+        duration(LEAST_INTERVAL),
+    );
+    table.set(
+        "echo_timeout",
+        &mut events.echo_timeout,
+        duration(LEAST_INTERVAL),
+    );
+    if events.echo_timeout > LONGEST_ECHO {
+        let shown = humantime::format_duration(events.echo_timeout);
+        table.fail(
+            "echo_timeout",
+            format!("\"{shown}\" is too long; the most is \"1h\""),
+        );
+    }
+    if table.merged.error_count() != errors || events.queue.is_none() {
+        return events;
+    }
+    let shown = |duration| format!("\"{}\"", humantime::format_duration(duration));
+    let relaxed = shown(events.relaxed_interval);
+    let interval = shown(refresh.interval);
+    let live_staleness = shown(refresh.max_live_staleness);
+    if events.relaxed_interval < refresh.interval {
+        table.fail(
+            RELAXED,
+            format!(
+                "{relaxed} is shorter than the refresh.interval, {interval}; make it at least as long"
+            ),
+        );
+    } else if events.relaxed_interval > LONGEST_RELAXED.max(refresh.interval) {
+        table.fail(
+            RELAXED,
+            format!("{relaxed} is too long; the most is \"15m\""),
+        );
+    } else if events.relaxed_interval >= refresh.max_live_staleness {
+        table.fail(
+            RELAXED,
+            format!(
+                "{relaxed} is not below the refresh.max_live_staleness of {live_staleness}: every \
+                 zero would be withdrawn before the next poll; lower it below {live_staleness}, or \
+                 raise max_live_staleness above {relaxed}"
+            ),
+        );
+    }
+    events
+}
+
 fn aws(merged: &Merged, variables: &[(String, String)], regions: &dyn Regions) -> Aws {
     let table = merged.section("aws");
     let profile = table.read("profile", values::text);
@@ -328,6 +403,9 @@ fn organization(table: &Table<'_>) -> Organization {
             table.fail_at("tag_labels", index, problem);
         }
     }
+    let mut details = Vec::new();
+    table.set_each("details", &mut details, values::detail);
+    it.details = details.into_iter().collect();
     table.set("enabled", &mut it.enabled, switch);
     table.set("access", &mut it.access, member_access);
     table.set("role_name", &mut it.role_name, role_name);

@@ -25,11 +25,38 @@ pub(super) struct Setting {
     pub flag: Option<&'static str>,
 }
 
-/// The list of accounts, the only top-level key that is not a section.
+/// A list of tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    pub name: &'static str,
+    /// What an entry is.
+    pub entry: &'static str,
+    /// The keys of an entry.
+    pub keys: &'static [&'static str],
+}
+
+/// The list of accounts.
 pub(super) const ACCOUNTS: &str = "accounts";
 
+/// The list of accepted keys.
+pub(super) const EXCEPTIONS: &str = "exceptions";
+
+/// The top-level keys that are not sections.
+pub(super) const LISTS: [List; 2] = [
+    List {
+        name: ACCOUNTS,
+        entry: "account",
+        keys: ACCOUNT_KEYS,
+    },
+    List {
+        name: EXCEPTIONS,
+        entry: "exception",
+        keys: &["account", "key", "reason", "until"],
+    },
+];
+
 /// The keys of one `[[accounts]]` entry.
-pub(super) const ACCOUNT_KEYS: &[&str] = &[
+const ACCOUNT_KEYS: &[&str] = &[
     "id",
     "name",
     "role_arn",
@@ -60,6 +87,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("refresh", "report_timeout", Kind::Text),
     setting("refresh", "max_staleness", Kind::Text),
     setting("refresh", "max_live_staleness", Kind::Text),
+    setting("events", "queue_url", Kind::Text),
+    setting("events", "relaxed_interval", Kind::Text),
+    setting("events", "echo_timeout", Kind::Text),
     setting("state", "path", Kind::Text),
     setting("aws", "region", Kind::Text),
     setting("aws", "profile", Kind::Text),
@@ -69,6 +99,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("organization", "external_id", Kind::Text),
     setting("organization", "exclude", Kind::Texts),
     setting("organization", "tag_labels", Kind::Texts),
+    setting("organization", "details", Kind::Texts),
     setting("organization", "interval", Kind::Text),
     setting("users", "aggregate", Kind::Switch),
     setting("users", "detail", Kind::Switch),
@@ -114,7 +145,7 @@ pub(super) fn keys_of(section: &str) -> Vec<&'static str> {
 pub(super) fn sections() -> Vec<&'static str> {
     let mut sections: Vec<_> = SETTINGS.iter().map(|setting| setting.section).collect();
     sections.dedup();
-    sections.push(ACCOUNTS);
+    sections.extend(LISTS.map(|list| list.name));
     sections
 }
 
@@ -153,7 +184,11 @@ mod tests {
         let known = SETTINGS
             .iter()
             .map(|setting| (setting.section, setting.key))
-            .chain(ACCOUNT_KEYS.iter().map(|key| (ACCOUNTS, *key)))
+            .chain(
+                LISTS
+                    .iter()
+                    .flat_map(|list| list.keys.iter().map(|key| (list.name, *key))),
+            )
             .collect::<BTreeSet<_>>();
         assert_eq!(named, known);
     }

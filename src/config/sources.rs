@@ -215,8 +215,10 @@ pub(super) fn variable(section: Option<&str>, key: Option<&str>) -> String {
 }
 
 fn unknown_variable(lower: &str) -> String {
-    if lower == settings::ACCOUNTS || lower.starts_with("accounts__") {
-        return "accounts cannot be listed in the environment; list them in the file".to_owned();
+    let list = lower.split_once("__").map_or(lower, |(section, _)| section);
+    if let Some(list) = settings::LISTS.iter().find(|it| it.name == list) {
+        let name = list.name;
+        return format!("{name} cannot be listed in the environment; list them in the file");
     }
     let known = settings::SETTINGS.iter();
     let known = known.map(|setting| format!("{}__{}", setting.section, setting.key));

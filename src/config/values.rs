@@ -8,7 +8,8 @@ use figment::value::Value;
 use tracing::Level;
 
 use super::base_url::BaseUrl;
-use super::model::{LOG_FORMATS, LOG_LEVELS, LogFormat, MemberAccess};
+use super::model::{Detail, LOG_FORMATS, LOG_LEVELS, LogFormat, MemberAccess};
+use super::region_name::region_name;
 use crate::account::{AccountId, Secret};
 use exporter_toolkit::{ListenAddress, ListenAddressError};
 
@@ -164,7 +165,7 @@ pub(super) fn telemetry_path(value: &Value) -> Parsed<String> {
         ));
     }
     match rest.split('/').next() {
-        Some("" | "-" | "api" | "accounts") | None => Err(format!(
+        Some("" | "-" | "api" | "accounts" | "runbooks") | None => Err(format!(
             "{path:?} belongs to another page; write it like \"/metrics\""
         )),
         Some(_) => Ok(path),
@@ -194,6 +195,10 @@ pub(super) fn log_format(value: &Value) -> Parsed<LogFormat> {
 pub(super) fn member_access(value: &Value) -> Parsed<MemberAccess> {
     let ways = [MemberAccess::Role, MemberAccess::Root, MemberAccess::Both];
     one_of(value, ["role", "root", "both"], ways)
+}
+
+pub(super) fn detail(value: &Value) -> Parsed<Detail> {
+    one_of(value, ["email", "ou"], [Detail::Email, Detail::Ou])
 }
 
 fn one_of<T, const N: usize>(value: &Value, names: [&str; N], meanings: [T; N]) -> Parsed<T> {
@@ -226,19 +231,6 @@ pub(super) fn region(value: &Value) -> Parsed<String> {
     let text = text(value)?;
     region_name(&text)?;
     Ok(text)
-}
-
-pub(super) fn region_name(text: &str) -> Parsed<()> {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_part = |part: &str| !part.is_empty() && part.bytes().all(allowed);
-    let number = text.rsplit('-').next().unwrap_or_default();
-    let is_numbered = number.bytes().all(|byte| byte.is_ascii_digit());
-    if text.split('-').all(is_part) && text.split('-').count() >= 3 && is_numbered {
-        return Ok(());
-    }
-    Err(format!(
-        "{text:?} is not an AWS Region; write it like \"eu-central-1\""
-    ))
 }
 
 /// An external id. No error shows it.

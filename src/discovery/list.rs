@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::shard;
-use crate::account::{Access, Account, AccountId, Partition};
-use crate::config::{Config, MemberAccess};
+use crate::account::{Access, Account, AccountId, Details, Partition};
+use crate::config::{Config, Detail, MemberAccess};
 use crate::schedule::{Absent, AccountList};
 use crate::views::{KnownMember, KnownOrganization};
 
@@ -36,11 +36,13 @@ pub(super) fn assemble(config: &Config, known: &Known) -> Option<AccountList> {
     };
     for account in &config.accounts {
         let mut account = account.clone();
-        if account.name.is_empty()
-            && let Some((organization, _)) = organization
+        if let Some((organization, _)) = organization
             && let Some(member) = organization.members.get(&account.id)
         {
-            account.name.clone_from(&member.name);
+            if account.name.is_empty() {
+                account.name.clone_from(&member.name);
+            }
+            account.details = details(config, member);
         }
         take(account.id, Ok(account));
     }
@@ -125,10 +127,48 @@ fn account(
         id,
         name: member.name.clone(),
         labels,
+        exceptions: config.exceptions.get(&id).cloned().unwrap_or_default(),
+        details: details(config, member),
         region,
         access,
         root_session,
     }
+}
+
+/// What the configuration asks for of what is known of a member.
+fn details(config: &Config, member: &KnownMember) -> Arc<Details> {
+    let wanted = &config.organization.details;
+    let Details { email, ou } = &*member.details;
+    let is_extra = |detail, known: &Option<String>| known.is_some() && !wanted.contains(&detail);
+    if !is_extra(Detail::Email, email) && !is_extra(Detail::Ou, ou) {
+        return Arc::clone(&member.details);
+    }
+    let kept = |detail, known: &Option<String>| known.clone().filter(|_| wanted.contains(&detail));
+    Arc::new(Details {
+        email: kept(Detail::Email, email),
+        ou: kept(Detail::Ou, ou),
+    })
+}
+
+/// The accounts of exceptions that this shard would monitor and does not: their exceptions have no
+/// effect. `None` while the list is not complete.
+pub(super) fn unused_exceptions(
+    config: &Config,
+    list: &AccountList,
+) -> Option<BTreeSet<AccountId>> {
+    if !list.complete || !list.confirmed {
+        return None;
+    }
+    let of_exceptions = config.exceptions.keys().copied();
+    let mut unused: BTreeSet<_> = of_exceptions
+        .filter(|id| shard::holds(&config.shard, *id))
+        .collect();
+    if !unused.is_empty() {
+        for account in &list.accounts {
+            unused.remove(&account.id);
+        }
+    }
+    Some(unused)
 }
 
 #[cfg(test)]
@@ -224,12 +264,38 @@ mod tests {
             access: Some(Access::Profile("legacy".to_owned())),
             root_session: false,
             labels: Arc::default(),
+            exceptions: Arc::default(),
+            details: Arc::default(),
         });
         let list = assemble(&config, &known(3)).unwrap();
         let three: Vec<_> = list.accounts.iter().filter(|one| one.id == id(3)).collect();
         assert_eq!(three.len(), 1);
         assert_eq!(three[0].region, "eu-central-1");
         assert_eq!(three[0].name, "account 3");
+    }
+
+    #[test]
+    fn an_account_has_the_details_that_the_configuration_asks_for_and_no_others() {
+        let mut known = known(3);
+        let organization = Arc::make_mut(known.organization.as_mut().unwrap());
+        let member = organization.members.get_mut(&id(3)).unwrap();
+        member.details = Arc::new(Details {
+            email: Some("aws@example.com".to_owned()),
+            ou: Some("Root/A".to_owned()),
+        });
+        for wanted in [
+            &[][..],
+            &[Detail::Email],
+            &[Detail::Ou],
+            &[Detail::Email, Detail::Ou],
+        ] {
+            let mut config = config(MemberAccess::Role);
+            config.organization.details = wanted.iter().copied().collect();
+            let list = assemble(&config, &known).unwrap();
+            let details = &list.accounts[2].details;
+            assert_eq!(details.email.is_some(), wanted.contains(&Detail::Email));
+            assert_eq!(details.ou.is_some(), wanted.contains(&Detail::Ou));
+        }
     }
 
     #[test]
@@ -243,6 +309,29 @@ mod tests {
         assert_eq!(list.accounts.len(), 3);
         assert_eq!(list.absent[&id(4)], Absent::Inactive);
         assert_eq!(list.absent[&id(5)], Absent::Excluded);
+    }
+
+    #[test]
+    fn exceptions_of_accounts_that_are_not_monitored_are_named_by_one_shard() {
+        let mut unused = BTreeSet::new();
+        for index in 0..3 {
+            let mut config = config(MemberAccess::Role);
+            config.shard = Shard { index, total: 3 };
+            config.organization.exclude.insert(id(5));
+            for number in [1, 5, 7, 8] {
+                config.exceptions.insert(id(number), Arc::default());
+            }
+            let list = assemble(&config, &known(5)).unwrap();
+            for id in unused_exceptions(&config, &list).unwrap() {
+                assert!(unused.insert(id), "{id} twice");
+            }
+            let unconfirmed = AccountList {
+                confirmed: false,
+                ..list
+            };
+            assert_eq!(unused_exceptions(&config, &unconfirmed), None);
+        }
+        assert_eq!(unused, BTreeSet::from([5, 7, 8].map(id)));
     }
 
     #[test]
@@ -272,6 +361,8 @@ mod tests {
             access: Some(Access::Caller),
             root_session: false,
             labels: Arc::default(),
+            exceptions: Arc::default(),
+            details: Arc::default(),
         });
         let list = assemble(&config, &Known::default()).unwrap();
         assert_eq!(list.accounts.len(), 1);

@@ -4,7 +4,8 @@
 //! One task has all the state, and asks AWS one question of each kind at a time. A change of the
 //! configuration assembles the list again from what is known. It cancels no question, no pause and no
 //! pending loss, except that `organization.enabled` makes the task read the list again, and
-//! `organization.tag_labels` the tags. A list that cannot be read changes nothing.
+//! `organization.tag_labels` the tags, and `organization.details` the organizational units. A list that cannot
+//! be read changes nothing.
 
 mod list;
 mod organization;
@@ -12,8 +13,9 @@ mod shard;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,17 +25,18 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use crate::account::{AccountId, RootFeatures};
-use crate::aws::{AccountPage, Aws, Identity, Member};
+use crate::aws::{AccountPage, Aws, Identity, Member, UnitPage, UnitQuestion};
 use crate::backoff::Backoff;
-use crate::clock::{Clock, Moment};
-use crate::config::Config;
+use crate::clock::{Clock, Moment, Timestamp};
+use crate::config::{Config, Detail, Organization};
 use crate::failure::{Failure, Reason};
 use crate::schedule::{AccountList, Orders, Settings};
 use crate::views::{Exporter, KnownOrganization};
 
-use list::{Known, assemble};
+use list::{Known, assemble, unused_exceptions};
 use organization::{ListReader, PendingLoss, Step};
-use tags::Tags;
+use tags::{SharedTags, Tags};
+use units::{UnitReader, UnitStep};
 
 /// How long the tags of an account are used before they are read again.
 const TAGS_LAST: Duration = Duration::from_secs(24 * 3600);
@@ -68,6 +71,9 @@ pub struct Discovery {
     caller: Plan,
     progress: Progress,
     asking: JoinSet<Answered>,
+    shared_tags: SharedTags,
+    /// The accounts for which a warning says that their exceptions have no effect.
+    unused_exceptions: BTreeSet<AccountId>,
     aws: Aws,
     clock: Clock,
     exporter: Arc<Exporter>,
@@ -87,6 +93,10 @@ struct Progress {
     pending_loss: Option<PendingLoss>,
     features: Plan,
     tags: Tags,
+    /// The next page of the tree of the organizational units.
+    units: Plan,
+    /// The tree that is being read.
+    unit_reader: Option<UnitReader>,
     /// When labels were last published.
     labelled: Moment,
 }
@@ -124,6 +134,8 @@ enum Answered {
     Page(Result<AccountPage, Failure>),
     Features(Result<RootFeatures, Failure>),
     Tags(AccountId, Result<BTreeMap<String, String>, Failure>),
+    /// With the question and the token of the page.
+    Units((UnitQuestion, Option<String>), Result<UnitPage, Failure>),
 }
 
 impl Discovery {
@@ -132,19 +144,26 @@ impl Discovery {
     pub fn new(
         mut changes: watch::Receiver<Desired>,
         caller: Option<AccountId>,
-        organization: Option<Arc<KnownOrganization>>,
+        mut organization: Option<Arc<KnownOrganization>>,
         aws: Aws,
         clock: Clock,
         exporter: Arc<Exporter>,
     ) -> (Self, watch::Receiver<Orders>) {
         let desired = changes.borrow_and_update().clone();
+        let mut shared_tags = SharedTags::default();
+        if let Some(organization) = &mut organization {
+            for member in Arc::make_mut(organization).members.values_mut() {
+                member.tags = shared_tags.share(Arc::clone(&member.tags));
+            }
+        }
         let known = Known {
             caller,
             organization,
             ..Known::default()
         };
-        let (sender, orders) = watch::channel(orders(&desired, &known));
-        let discovery = Self {
+        let first = orders(&desired, &known);
+        let (sender, orders) = watch::channel(first.clone());
+        let mut discovery = Self {
             changes,
             desired,
             orders: sender,
@@ -152,10 +171,13 @@ impl Discovery {
             caller: Plan::default(),
             progress: Progress::default(),
             asking: JoinSet::new(),
+            shared_tags,
+            unused_exceptions: BTreeSet::new(),
             aws,
             clock,
             exporter,
         };
+        discovery.tell(&first);
         (discovery, orders)
     }
 
@@ -177,6 +199,7 @@ impl Discovery {
                     Ok(Answered::Page(answer)) => self.take_page(answer),
                     Ok(Answered::Features(answer)) => self.take_features(answer),
                     Ok(Answered::Tags(id, answer)) => self.take_tags(id, answer),
+                    Ok(Answered::Units(asked, answer)) => self.take_units(&asked, answer),
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 () = self.clock.sleep_until(wake.unwrap_or_default()), if wake.is_some() => {}
@@ -222,8 +245,23 @@ impl Discovery {
             let aws = self.aws.clone();
             asking.spawn(async move { Answered::Tags(id, aws.account_tags(id).await) });
         }
+        if let Some(reader) = &progress.unit_reader
+            && progress.units.take_due(now)
+        {
+            let aws = self.aws.clone();
+            let asked = reader.question();
+            asking.spawn(async move {
+                let (question, token) = &asked;
+                let answer = aws.organizational_units(question, token.as_deref()).await;
+                Answered::Units(asked, answer)
+            });
+        }
+        let units_due = progress
+            .units
+            .due
+            .filter(|_| progress.unit_reader.is_some());
         let list_due = progress.list.due.map(|due| due.max(list_due));
-        let due = [self.caller.due, list_due, progress.features.due];
+        let due = [self.caller.due, list_due, progress.features.due, units_due];
         let due = due.into_iter().chain([progress.tags.due()]);
         due.flatten().min()
     }
@@ -250,11 +288,30 @@ impl Discovery {
         self.publish();
         if is_organization_changed {
             self.begin_tags();
+            self.begin_units();
         }
     }
 
-    fn publish(&self) {
-        self.orders.send_replace(orders(&self.desired, &self.known));
+    fn publish(&mut self) {
+        let orders = orders(&self.desired, &self.known);
+        self.tell(&orders);
+        self.orders.send_replace(orders);
+    }
+
+    /// Tells people what is in orders beside the accounts.
+    fn tell(&mut self, orders: &Orders) {
+        let config = &self.desired.config;
+        let known = self.known.organization.as_ref();
+        let known = known.filter(|_| config.organization.enabled);
+        let management = known.and_then(|it| it.management);
+        self.exporter.note(|view| view.management = management);
+        let list = orders.list.as_ref();
+        if let Some(unused) = list.and_then(|it| unused_exceptions(config, it)) {
+            for account in unused.difference(&self.unused_exceptions) {
+                warn!(%account, "the exceptions of an account have no effect: it is not monitored");
+            }
+            self.unused_exceptions = unused;
+        }
     }
 
     fn take_caller(&mut self, answer: Result<Identity, Failure>) {
@@ -270,6 +327,7 @@ impl Discovery {
                         self.note_discovery(true);
                     }
                     self.begin_tags();
+                    self.begin_units();
                 }
             }
             Err(failure) => {
@@ -316,9 +374,11 @@ impl Discovery {
         }
     }
 
-    fn take_list(&mut self, members: Vec<Member>) {
+    fn take_list(&mut self, mut members: Vec<Member>) {
         let now = self.clock.moment();
-        let interval = self.desired.config.organization.interval;
+        let settings = &self.desired.config.organization;
+        let interval = settings.interval;
+        forget_addresses(settings, &mut members);
         let count = members.len();
         let known = self.known.organization.as_deref();
         let progress = &mut self.progress;
@@ -350,6 +410,7 @@ impl Discovery {
             self.note_discovery(true);
         }
         self.begin_tags();
+        self.begin_units();
     }
 
     fn report_list(&mut self, failure: &Failure) {
@@ -420,6 +481,76 @@ impl Discovery {
             (!is_fresh).then_some((read, account.id))
         });
         self.progress.tags.begin(due);
+        self.shared_tags.forget_unused();
+    }
+
+    /// Starts to read the organizational units, where an account is new or a day has passed.
+    fn begin_units(&mut self) {
+        let config = &self.desired.config;
+        if !config.organization.details.contains(&Detail::Ou) {
+            self.progress.unit_reader = None;
+            return;
+        }
+        let list = assemble(config, &self.known).unwrap_or_default();
+        let now = self.clock.now();
+        let is_due = list.accounts.iter().any(|account| {
+            let organization = list.organization.as_ref();
+            let member = organization.and_then(|it| it.members.get(&account.id));
+            member.is_some_and(|member| {
+                let read = member.units_at;
+                !read.is_some_and(|at| at <= now && now.since(at) < TAGS_LAST)
+            })
+        });
+        if is_due && self.progress.unit_reader.is_none() {
+            self.progress.unit_reader = Some(UnitReader::default());
+        }
+    }
+
+    fn take_units(
+        &mut self,
+        asked: &(UnitQuestion, Option<String>),
+        answer: Result<UnitPage, Failure>,
+    ) {
+        let now = self.clock.moment();
+        let interval = self.desired.config.organization.interval;
+        let Progress {
+            units, unit_reader, ..
+        } = &mut self.progress;
+        // The setting may have been removed meanwhile, and set again.
+        let Some(reader) = unit_reader.as_mut().filter(|it| it.question() == *asked) else {
+            units.worked(now);
+            return;
+        };
+        match reader.take(answer, fastrand::f64()) {
+            UnitStep::Next => units.due = Some(now),
+            UnitStep::Retry(pause) => units.due = Some(now + pause),
+            UnitStep::Complete(paths) => {
+                *unit_reader = None;
+                units.worked(now);
+                if let Some(organization) = &mut self.known.organization {
+                    set_units(Arc::make_mut(organization), &paths, self.clock.now());
+                }
+                self.publish();
+                // An account that joined meanwhile.
+                self.begin_units();
+            }
+            UnitStep::Failed(failure) => {
+                // From the root again.
+                *reader = UnitReader::default();
+                units.failed(Backoff::slow(interval), now);
+                if units.failures == 1 {
+                    let hint = match failure.reason {
+                        Reason::AccessDenied => {
+                            "; allow the caller what `aws-root-exporter policy hub` prints"
+                        }
+                        _ => "",
+                    };
+                    warn!(reason = %failure.reason, error = failure.message,
+                        "the organizational units cannot be read; the accounts keep the paths that \
+                         they had{hint}");
+                }
+            }
+        }
     }
 
     fn take_tags(&mut self, id: AccountId, answer: Result<BTreeMap<String, String>, Failure>) {
@@ -438,7 +569,7 @@ impl Discovery {
             && let Some(member) = Arc::make_mut(organization).members.get_mut(&id)
         {
             tags.retain(|key, _| keys.contains(key));
-            member.tags = Arc::new(tags);
+            member.tags = self.shared_tags.share(Arc::new(tags));
             member.tags_at = Some(self.clock.now());
         }
         if progress.tags.is_over() || now.since(progress.labelled) >= TAGS_TOGETHER {
@@ -448,11 +579,72 @@ impl Discovery {
     }
 }
 
-/// Finds the accounts to monitor once, for a command. With a failure, the list is not complete.
-pub async fn once(config: &Config, aws: &Aws, clock: &Clock) -> (AccountList, Option<Failure>) {
+/// The accounts to monitor, for a command.
+#[derive(Debug)]
+pub struct Found {
+    /// The accounts.
+    pub list: AccountList,
+    /// Why the list is not complete.
+    pub failure: Option<Failure>,
+    /// Why the organizational units of the accounts are not known.
+    pub units_failure: Option<Failure>,
+}
+
+/// Finds the accounts to monitor once, for a command.
+pub async fn once(config: &Config, aws: &Aws, clock: &Clock) -> Found {
     let mut known = Known::default();
     let failure = find(config, aws, clock, &mut known).await.err();
-    (assemble(config, &known).unwrap_or_default(), failure)
+    let mut units_failure = None;
+    if config.organization.details.contains(&Detail::Ou)
+        && let Some(organization) = &mut known.organization
+    {
+        match find_units(aws, clock).await {
+            Ok(paths) => set_units(Arc::make_mut(organization), &paths, clock.now()),
+            Err(failure) => units_failure = Some(failure),
+        }
+    }
+    Found {
+        list: assemble(config, &known).unwrap_or_default(),
+        failure,
+        units_failure,
+    }
+}
+
+async fn find_units(aws: &Aws, clock: &Clock) -> Result<BTreeMap<AccountId, String>, Failure> {
+    let mut reader = UnitReader::default();
+    loop {
+        let (question, token) = reader.question();
+        let answer = aws.organizational_units(&question, token.as_deref()).await;
+        match reader.take(answer, fastrand::f64()) {
+            UnitStep::Next => {}
+            UnitStep::Retry(pause) => clock.sleep_until(clock.moment() + pause).await,
+            UnitStep::Complete(paths) => return Ok(paths),
+            UnitStep::Failed(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Takes the paths of a complete tree. A member that is not in it has none.
+fn set_units(
+    organization: &mut KnownOrganization,
+    paths: &BTreeMap<AccountId, String>,
+    now: Timestamp,
+) {
+    for (id, member) in &mut organization.members {
+        member.units_at = Some(now);
+        if member.details.ou.as_ref() != paths.get(id) {
+            Arc::make_mut(&mut member.details).ou = paths.get(id).cloned();
+        }
+    }
+}
+
+/// Forgets the e-mail addresses, unless the configuration asks for them.
+fn forget_addresses(settings: &Organization, members: &mut [Member]) {
+    if !settings.details.contains(&Detail::Email) {
+        for member in members {
+            member.email = None;
+        }
+    }
 }
 
 async fn find(config: &Config, aws: &Aws, clock: &Clock, known: &mut Known) -> Result<(), Failure> {
@@ -482,7 +674,8 @@ async fn find(config: &Config, aws: &Aws, clock: &Clock, known: &mut Known) -> R
             Step::Next => {}
             Step::Retry { pause, .. } => clock.sleep_until(clock.moment() + pause).await,
             Step::Failed(failure) => return Err(failure),
-            Step::Complete(members) => {
+            Step::Complete(mut members) => {
+                forget_addresses(organization, &mut members);
                 let (now, interval) = (clock.moment(), organization.interval);
                 let (merged, _) = organization::merge(None, members, None, now, interval);
                 known.organization = Some(Arc::new(merged));

@@ -4,6 +4,7 @@
 //! confirms it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::AccountId;
@@ -59,13 +60,11 @@ impl ListReader {
             Ok(page) => page,
             Err(failure) => {
                 self.failures += 1;
-                let is_permanent =
-                    matches!(failure.reason, Reason::AccessDenied | Reason::Unsupported);
-                if self.failures > MAX_RETRIES || is_permanent {
+                let Some(pause) = retry(&failure, self.failures, draw) else {
                     return Step::Failed(failure);
-                }
+                };
                 return Step::Retry {
-                    pause: page_backoff().pause(self.failures, draw),
+                    pause,
                     failures: self.failures,
                     failure,
                 };
@@ -92,6 +91,13 @@ impl ListReader {
         }
         Step::Complete(std::mem::take(&mut self.members).into_values().collect())
     }
+}
+
+/// How long to wait before a page is requested again that has failed so many times in a row; `None` to give
+/// up. `draw` is a random number from 0 to 1.
+pub(super) fn retry(failure: &Failure, failures: u32, draw: f64) -> Option<Duration> {
+    let is_permanent = matches!(failure.reason, Reason::AccessDenied | Reason::Unsupported);
+    (failures <= MAX_RETRIES && !is_permanent).then(|| page_backoff().pause(failures, draw))
 }
 
 /// The pauses after a failed page or tag: Organizations allows all callers of an organization
@@ -137,6 +143,9 @@ pub(super) fn merge(
         let mut known = before.members.get(&member.id).cloned().unwrap_or_default();
         known.name = member.name;
         known.living = member.living;
+        if known.details.email != member.email {
+            Arc::make_mut(&mut known.details).email = member.email;
+        }
         (member.id, known)
     });
     let mut members: BTreeMap<AccountId, KnownMember> = members.collect();
@@ -182,6 +191,7 @@ mod tests {
         Member {
             id: id(number),
             name: format!("account {number}"),
+            email: None,
             living,
             management: Some(id(1)),
         }
@@ -368,8 +378,7 @@ mod tests {
     fn a_renamed_account_keeps_its_tags() {
         let mut lists = Lists::default();
         lists.merge(list(1..=3));
-        let tags =
-            std::sync::Arc::new(BTreeMap::from([("team".to_owned(), "payments".to_owned())]));
+        let tags = Arc::new(BTreeMap::from([("team".to_owned(), "payments".to_owned())]));
         let known = lists.known.as_mut().unwrap();
         known
             .members

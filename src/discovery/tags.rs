@@ -1,8 +1,9 @@
-//! Decides which account's tags are read next.
+//! The tags of accounts: which account's are read next, and equal ones once in memory.
 //!
 //! An account whose tags cannot be read does not delay the others.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use crate::account::AccountId;
 use crate::clock::{Moment, Timestamp};
@@ -15,6 +16,26 @@ const AT_ONCE: usize = 4;
 
 /// A round ends after this many failures in a row: the permission is missing, or AWS is down.
 const MAX_FAILURES: u32 = 10;
+
+/// Tags of accounts, where equal ones are the same: most accounts have those of another.
+#[derive(Debug, Default)]
+pub(super) struct SharedTags(HashSet<Arc<BTreeMap<String, String>>>);
+
+impl SharedTags {
+    /// The tags that are equal to these and were shared before; else these.
+    pub fn share(&mut self, tags: Arc<BTreeMap<String, String>>) -> Arc<BTreeMap<String, String>> {
+        if let Some(equal) = self.0.get(&tags) {
+            return Arc::clone(equal);
+        }
+        self.0.insert(Arc::clone(&tags));
+        tags
+    }
+
+    /// Forgets those that no account has any more.
+    pub fn forget_unused(&mut self) {
+        self.0.retain(|tags| Arc::strong_count(tags) > 1);
+    }
+}
 
 /// The accounts whose tags are to be read, in rounds that begin with each list.
 #[derive(Debug, Default)]
@@ -110,6 +131,17 @@ mod tests {
 
     fn id(number: u64) -> AccountId {
         format!("{number:012}").parse().unwrap()
+    }
+
+    #[test]
+    fn equal_tags_are_shared_and_forgotten_with_their_last_account() {
+        let tags = |team: &str| Arc::new(BTreeMap::from([("team".to_owned(), team.to_owned())]));
+        let mut shared = SharedTags::default();
+        let [one, two, other] = ["a", "a", "b"].map(|team| shared.share(tags(team)));
+        assert!(Arc::ptr_eq(&one, &two) && !Arc::ptr_eq(&one, &other));
+        drop(other);
+        shared.forget_unused();
+        assert_eq!(shared.0.len(), 1);
     }
 
     /// Reads the tags of 200 accounts in rounds ten minutes apart. Returns the accounts with labels,

@@ -8,7 +8,7 @@ use aws_simulator::{Fault, FaultKind, Simulator, World};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::account::{Access, Account};
+use crate::account::{Access, Account, Details};
 use crate::clock::{Hand, Timestamp};
 use crate::config::Organization;
 use crate::schedule::{Settings, Sources};
@@ -157,6 +157,7 @@ fn desired(generation: u64, config: Config) -> Desired {
         report_timeout: SECOND,
         limits: Limits {
             interval: SECOND,
+            in_force: SECOND,
             max_staleness: SECOND,
             max_live_staleness: SECOND,
         },
@@ -166,6 +167,7 @@ fn desired(generation: u64, config: Config) -> Desired {
         },
         user_detail: false,
         max_detail_series: 0,
+        push: None,
     };
     Desired {
         generation,
@@ -301,6 +303,111 @@ async fn one_account_whose_tags_always_fail_costs_no_other_its_labels() {
             bench.hand.advance(SECOND);
             let list = &bench.orders.borrow().list;
             list.as_ref().is_some_and(|list| labelled(list) == 199)
+        })
+        .await;
+}
+
+/// A configuration that asks for the details.
+fn detailed(details: &[Detail]) -> Config {
+    let mut config = config();
+    config.organization.details = details.iter().copied().collect();
+    config
+}
+
+/// The paths of the accounts, in the order of their ids.
+fn paths(list: &AccountList) -> Vec<Option<&str>> {
+    let accounts = list.accounts.iter();
+    accounts.map(|it| it.details.ou.as_deref()).collect()
+}
+
+/// A world of three accounts, two of them in units.
+fn with_units() -> World {
+    let world = World::generate(3, 1, NOW);
+    let [one, two, _] = world.ids()[..] else {
+        panic!("{:?}", world.ids());
+    };
+    let units = |units: &[&str]| units.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let (deep, flat) = (units(&["Workloads", "Production"]), units(&["Security"]));
+    world.edit(one, |account| account.units = deep);
+    world.edit(two, |account| account.units = flat);
+    world
+}
+
+const PATHS: [Option<&str>; 3] = [
+    Some("Root/Workloads/Production"),
+    Some("Root/Security"),
+    Some("Root"),
+];
+
+#[tokio::test]
+async fn the_details_are_read_once_a_day_and_only_if_the_configuration_asks_for_them() {
+    let mut bench = Bench::start(with_units(), detailed(&[Detail::Email, Detail::Ou])).await;
+    let is_read = |orders: &Orders| {
+        let list = orders.list.as_ref();
+        list.is_some_and(|list| paths(list) == PATHS)
+    };
+    let list = bench.until(is_read).await;
+    assert!(list.accounts.iter().all(|it| it.details.email.is_some()));
+    // Three units and the root.
+    let asked = |bench: &Bench| {
+        [
+            "ListRoots",
+            "ListOrganizationalUnitsForParent",
+            "ListAccountsForParent",
+        ]
+        .map(|operation| bench.world.total(operation))
+    };
+    assert_eq!(asked(&bench), [1, 4, 4]);
+    for _ in 0..3 {
+        bench.hand.advance(INTERVAL);
+        bench.until_listed().await;
+        bench.settle().await;
+    }
+    assert_eq!(asked(&bench), [1, 4, 4], "within a day");
+    let generation = bench.reload(|config| config.organization.details.clear());
+    let list = bench.until(|orders| orders.generation == generation).await;
+    assert!(
+        list.accounts
+            .iter()
+            .all(|it| *it.details == Details::default())
+    );
+    // Known units are shown at once.
+    bench.reload(|config| config.organization.details = [Detail::Ou].into());
+    bench.until(is_read).await;
+    bench.reload(|config| config.organization.details = [Detail::Ou].into());
+    bench.hand.advance(TAGS_LAST);
+    bench
+        .until_so("the units again", |bench| asked(bench) == [2, 8, 8])
+        .await;
+}
+
+#[tokio::test]
+async fn units_that_cannot_be_read_cost_no_account_and_are_read_again() {
+    let world = with_units();
+    world.fault(Fault::new(FaultKind::AccessDenied).on("ListAccountsForParent"));
+    let mut bench = Bench::start(world, detailed(&[Detail::Email, Detail::Ou])).await;
+    let list = bench.until_confirmed().await;
+    assert_eq!(list.accounts.len(), 3);
+    bench.until_called("ListAccountsForParent", 1).await;
+    let Found {
+        list,
+        failure,
+        units_failure,
+    } = once(
+        &bench.desired.borrow().config.clone(),
+        &bench.aws,
+        &bench.clock,
+    )
+    .await;
+    assert_eq!((paths(&list), failure), (vec![None; 3], None));
+    assert!(list.accounts.iter().all(|it| it.details.email.is_some()));
+    assert_eq!(units_failure.unwrap().reason, Reason::AccessDenied);
+    bench.world.clear_faults();
+    bench
+        .until_so("the units", |bench| {
+            bench.hand.advance(SECOND);
+            let list = &bench.orders.borrow().list;
+            list.as_ref().is_some_and(|list| paths(list) == PATHS)
         })
         .await;
 }
@@ -470,12 +577,12 @@ async fn a_list_that_cannot_be_read_is_reported_and_changes_nothing() {
 #[tokio::test]
 async fn a_command_gets_the_accounts_or_the_failure() {
     let bench = Bench::start(World::generate(30, 1, NOW), Config::default()).await;
-    let (list, failure) = once(&config(), &bench.aws, &bench.clock).await;
+    let Found { list, failure, .. } = once(&config(), &bench.aws, &bench.clock).await;
     assert_eq!((list.accounts.len(), failure), (30, None));
     bench
         .world
         .fault(Fault::new(FaultKind::AccessDenied).on("ListAccounts"));
-    let (list, failure) = once(&config(), &bench.aws, &bench.clock).await;
+    let Found { list, failure, .. } = once(&config(), &bench.aws, &bench.clock).await;
     assert!(list.accounts.is_empty() && !list.complete);
     assert_eq!(failure.unwrap().reason, Reason::AccessDenied);
 }

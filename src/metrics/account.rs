@@ -71,6 +71,26 @@ pub(super) const FAMILIES: &[Family] = &[
         ..Family::PER_ACCOUNT
     },
     Family {
+        name: "aws_account_poll_interval_seconds",
+        help: "How often the account is polled now: refresh.interval, or events.relaxed_interval while the push of its events is verified.",
+        samples: Samples::PerAccount(|of, out| {
+            out.gauge([of.id], of.view.push.interval.as_secs_f64())
+        }),
+        ..Family::PER_ACCOUNT
+    },
+    Family {
+        name: "aws_account_push_up",
+        help: "Whether the event of the last due poll arrived (1), or did not or has not since the start (0). Absent where none ever arrived, and without a queue.",
+        samples: Samples::Value(|of| of.push()?.up.map(i64::from)),
+        ..Family::PER_ACCOUNT
+    },
+    Family {
+        name: "aws_account_push_tampered_timestamp_seconds",
+        help: "When a trail or a rule that carries events was last changed in the account, as a Unix timestamp by CloudTrail. Absent where no event says so, and without a queue.",
+        samples: Samples::Value(|of| Some(of.push()?.tampered?.unix())),
+        ..Family::PER_ACCOUNT
+    },
+    Family {
         name: "aws_account_left",
         help: "Always 1. Names an account that is no longer monitored, by the configuration or the organization's list, and why: closed, excluded or removed. Exported for 24 hours.",
         labels: &["account", "reason"],

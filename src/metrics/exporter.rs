@@ -7,7 +7,7 @@ use prometheus_client::metrics::MetricType;
 use super::family::{Family, Samples};
 use crate::build::{RUSTC, VERSION, revision};
 use crate::failure::Reason;
-use crate::views::CALL_BUCKETS;
+use crate::views::{CALL_BUCKETS, DELAY_BUCKETS, MessageKind};
 
 pub(super) const FAMILIES: &[Family] = &[
     Family {
@@ -155,6 +155,45 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "When the state was last saved, as a Unix timestamp by the exporter's clock.",
         samples: Samples::Once(|data, out| {
             out.time([], data.exporter().state.and_then(|it| it.last_success))
+        }),
+        ..Family::ONCE
+    },
+    Family {
+        name: "aws_root_exporter_events_up",
+        help: "Whether the queue of events can be read (1) or not (0). Absent without a queue, and before the first attempt has ended.",
+        samples: Samples::Once(|data, out| {
+            let up = data.exporter().events.as_ref().and_then(|it| it.up);
+            out.known([], up.map(u32::from))
+        }),
+        ..Family::ONCE
+    },
+    Family {
+        name: "aws_root_exporter_events_total",
+        kind: MetricType::Counter,
+        help: "Messages of the queue that were handled since the exporter started, by kind: what root did, the echo of a poll, tampering with a trail or rule, ignored, malformed. Duplicates count. Absent without a queue.",
+        labels: &["kind"],
+        samples: Samples::Once(|data, out| {
+            let Some(events) = &data.exporter().events else {
+                return Ok(());
+            };
+            MessageKind::ALL.iter().try_for_each(|kind| {
+                let count = events.messages.get(kind).copied();
+                out.counter([kind.as_str()], count.unwrap_or_default())
+            })
+        }),
+        ..Family::ONCE
+    },
+    Family {
+        name: "aws_root_exporter_event_delay_seconds",
+        kind: MetricType::Histogram,
+        help: "How long the events of the exporter's own polls took since it started, from the poll to their arrival. Absent without a queue.",
+        samples: Samples::Once(|data, out| {
+            let Some(events) = &data.exporter().events else {
+                return Ok(());
+            };
+            let buckets: [_; DELAY_BUCKETS.len()] =
+                array::from_fn(|i| (DELAY_BUCKETS[i], events.delays[i]));
+            out.histogram([], events.seconds, &buckets)
         }),
         ..Family::ONCE
     },

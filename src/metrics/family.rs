@@ -3,11 +3,12 @@
 //! No family is declared here, and nothing here depends on what the value of any of them means.
 
 use std::array;
-use std::fmt;
+use std::fmt::{self, Display};
+use std::io::Write as _;
+use std::ops::Range;
 
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet, MetricEncoder,
-    NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
@@ -15,6 +16,9 @@ use root_posture::Timestamp;
 use root_posture::report::{KeySlot, Slot, UserRow};
 
 use super::data::{AccountData, Data};
+
+/// A byte that is part of no text.
+const NO_TEXT: u8 = 0xff;
 
 /// How far a family can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,32 +85,73 @@ impl Family {
         units.find(|unit| name.ends_with(unit.as_str()))
     }
 
-    /// Writes the family, or nothing when it has no series.
-    pub(super) fn encode(&self, data: &Data, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    /// Whether its series belong to accounts, and are the same while nothing of them changes.
+    pub(super) fn is_per_account(&self) -> bool {
+        !matches!(self.samples, Samples::Once(_))
+    }
+
+    /// Writes the series of some accounts, and all others; or nothing when there are none.
+    pub(super) fn encode(
+        &self,
+        data: &Data,
+        accounts: Range<usize>,
+        encoder: &mut DescriptorEncoder<'_>,
+    ) -> fmt::Result {
         let unit = self.unit();
         let mut series = Series {
             family: self,
-            unit: unit.as_ref(),
-            descriptor: Some(encoder),
-            metric: None,
+            output: Output::Text {
+                unit: unit.as_ref(),
+                descriptor: Some(encoder),
+                metric: None,
+            },
         };
-        let mut accounts = data.accounts();
         match self.samples {
-            Samples::Value(read) => accounts.try_for_each(|of| series.known([of.id], read(&of))),
-            Samples::PerAccount(write) => accounts.try_for_each(|of| write(&of, &mut series)),
-            Samples::PerUser(read) => accounts.try_for_each(|of| {
+            Samples::Once(write) => write(data, &mut series),
+            _ => data
+                .accounts(accounts)
+                .try_for_each(|of| self.write(&of, &mut series)),
+        }
+    }
+
+    /// Whether the series of an account differ between two snapshots. The memory of `records` is
+    /// used again.
+    pub(super) fn differs(
+        &self,
+        old: &AccountData<'_>,
+        new: &AccountData<'_>,
+        records: &mut [Vec<u8>; 2],
+    ) -> Result<bool, fmt::Error> {
+        if let Samples::Value(read) = self.samples {
+            return Ok(read(old) != read(new));
+        }
+        for (of, record) in [old, new].into_iter().zip(&mut *records) {
+            record.clear();
+            let mut series = Series {
+                family: self,
+                output: Output::Record(record),
+            };
+            self.write(of, &mut series)?;
+        }
+        Ok(records[0] != records[1])
+    }
+
+    /// Writes the series of an account.
+    fn write(&self, of: &AccountData<'_>, series: &mut Series<'_, '_>) -> fmt::Result {
+        match self.samples {
+            Samples::Value(read) => series.known([of.id], read(of)),
+            Samples::PerAccount(write) => write(of, series),
+            Samples::PerUser(read) => {
                 let mut users = of.user_rows().iter();
                 users.try_for_each(|user| series.known([of.id, &user.name], read(user)))
-            }),
-            Samples::PerUserKey(read) => accounts.try_for_each(|of| {
-                of.user_rows().iter().try_for_each(|user| {
-                    let mut keys = Slot::ALL.into_iter().zip(&user.access_keys);
-                    keys.try_for_each(|(slot, key)| {
-                        series.known([of.id, &user.name, slot.as_str()], read(key))
-                    })
+            }
+            Samples::PerUserKey(read) => of.user_rows().iter().try_for_each(|user| {
+                let mut keys = Slot::ALL.into_iter().zip(&user.access_keys);
+                keys.try_for_each(|(slot, key)| {
+                    series.known([of.id, &user.name, slot.as_str()], read(key))
                 })
             }),
-            Samples::Once(write) => write(data, &mut series),
+            Samples::Once(_) => Ok(()),
         }
     }
 
@@ -116,32 +161,50 @@ impl Family {
             _ => self.name,
         }
     }
+
+    /// The name as the encoder takes it, which appends the unit and `_total`.
+    fn stem(&self, unit: Option<&Unit>) -> &'static str {
+        let name = self.without_total();
+        match unit {
+            Some(unit) => name.trim_end_matches(unit.as_str()).trim_end_matches('_'),
+            None => name,
+        }
+    }
 }
 
-/// Writes the series of one family. The family's head is written with the first of them.
+/// Writes the series of one family.
 pub(super) struct Series<'a, 'b> {
     family: &'a Family,
-    unit: Option<&'a Unit>,
-    /// Taken with the first series.
-    descriptor: Option<&'a mut DescriptorEncoder<'b>>,
-    metric: Option<MetricEncoder<'a>>,
+    output: Output<'a, 'b>,
 }
 
-impl<'a> Series<'a, '_> {
+enum Output<'a, 'b> {
+    /// OpenMetrics. The family's head is written with the first series.
+    Text {
+        unit: Option<&'a Unit>,
+        /// Taken with the first series.
+        descriptor: Option<&'a mut DescriptorEncoder<'b>>,
+        metric: Option<MetricEncoder<'a>>,
+    },
+    /// The label values and the value of each series, each followed by a byte that is in no text.
+    Record(&'a mut Vec<u8>),
+}
+
+impl Series<'_, '_> {
     /// One series of a gauge. The label values stand in the order of [`Family::labels`].
     pub fn gauge<const N: usize>(
         &mut self,
         values: [&str; N],
-        value: impl EncodeGaugeValue + Copy,
+        value: impl EncodeGaugeValue + Display + Copy,
     ) -> fmt::Result {
-        self.write(values, |metric| metric.encode_gauge(&value))
+        self.write(values, value, |metric| metric.encode_gauge(&value))
     }
 
     /// Like [`Series::gauge`], where the value is known.
     pub fn known<const N: usize>(
         &mut self,
         values: [&str; N],
-        value: Option<impl EncodeGaugeValue + Copy>,
+        value: Option<impl EncodeGaugeValue + Display + Copy>,
     ) -> fmt::Result {
         value.map_or(Ok(()), |value| self.gauge(values, value))
     }
@@ -157,16 +220,16 @@ impl<'a> Series<'a, '_> {
 
     /// A gauge that is always 1, with labels of its own beyond those of the family.
     pub fn info(&mut self, labels: &[(&str, &str)]) -> fmt::Result {
-        self.labelled(&labels, |metric| metric.encode_gauge(&1))
+        self.labelled(labels, 1, |metric| metric.encode_gauge(&1))
     }
 
     /// One series of a counter.
     pub fn counter<const N: usize>(
         &mut self,
         values: [&str; N],
-        value: impl EncodeCounterValue + Copy,
+        value: impl EncodeCounterValue + Display + Copy,
     ) -> fmt::Result {
-        self.write(values, |metric| {
+        self.write(values, value, |metric| {
             metric.encode_counter::<NoLabelSet, _, f64>(&value, None)
         })
     }
@@ -180,7 +243,7 @@ impl<'a> Series<'a, '_> {
         buckets: &[(f64, u64)],
     ) -> fmt::Result {
         let count = buckets.iter().map(|(_, count)| count).sum();
-        self.write(values, |metric| {
+        self.write(values, format_args!("{sum} {buckets:?}"), |metric| {
             metric.encode_histogram::<NoLabelSet>(sum, count, buckets, None)
         })
     }
@@ -188,36 +251,51 @@ impl<'a> Series<'a, '_> {
     fn write<const N: usize>(
         &mut self,
         values: [&str; N],
-        write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+        value: impl Display,
+        encode: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
     ) -> fmt::Result {
         let names = self.family.labels;
         debug_assert_eq!(names.len(), N, "{}", self.family.name);
-        if N == 0 {
-            return write(self.metric()?);
-        }
-        self.labelled(&array::from_fn::<_, N, _>(|n| (names[n], values[n])), write)
+        self.labelled(
+            &array::from_fn::<_, N, _>(|n| (names[n], values[n])),
+            value,
+            encode,
+        )
     }
 
     fn labelled(
         &mut self,
-        labels: &impl EncodeLabelSet,
-        write: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
+        labels: &[(&str, &str)],
+        value: impl Display,
+        encode: impl FnOnce(&mut MetricEncoder<'_>) -> fmt::Result,
     ) -> fmt::Result {
-        write(&mut self.metric()?.encode_family(labels)?)
-    }
-
-    fn metric(&mut self) -> Result<&mut MetricEncoder<'a>, fmt::Error> {
-        if let Some(descriptor) = self.descriptor.take() {
-            // The encoder appends the unit and `_total`.
-            let name = self.family.without_total();
-            let stem = match self.unit {
-                Some(unit) => name.trim_end_matches(unit.as_str()).trim_end_matches('_'),
-                None => name,
-            };
-            let (help, kind) = (self.family.help, self.family.kind);
-            self.metric = Some(descriptor.encode_descriptor(stem, help, self.unit, kind)?);
+        match &mut self.output {
+            Output::Record(record) => {
+                for (_, text) in labels {
+                    record.extend_from_slice(text.as_bytes());
+                    record.push(NO_TEXT);
+                }
+                write!(record, "{value}").map_err(|_| fmt::Error)?;
+                record.push(NO_TEXT);
+                Ok(())
+            }
+            Output::Text {
+                unit,
+                descriptor,
+                metric,
+            } => {
+                if let Some(descriptor) = descriptor.take() {
+                    let (stem, help, kind) =
+                        (self.family.stem(*unit), self.family.help, self.family.kind);
+                    *metric = Some(descriptor.encode_descriptor(stem, help, *unit, kind)?);
+                }
+                // Missing only where the head could not be written, which ended the rendering.
+                let metric = metric.as_mut().ok_or(fmt::Error)?;
+                match labels {
+                    [] => encode(metric),
+                    _ => encode(&mut metric.encode_family(&labels)?),
+                }
+            }
         }
-        // Missing only where the head could not be written, which ended the rendering.
-        self.metric.as_mut().ok_or(fmt::Error)
     }
 }

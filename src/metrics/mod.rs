@@ -6,6 +6,7 @@
 //! * `family` defines a family: its name, its meaning and how its series are written, in one value.
 //!   `root`, `account`, `users` and `exporter` declare them.
 //! * `data` is what the families read: a snapshot, with its texts prepared once for each rendering.
+//! * `renderer` writes a snapshot, and renders of the accounts only what has changed since the last.
 //!
 //! Rules: a value that was never learned is absent; points in time are Unix timestamps, never ages;
 //! the order of the series is that of the catalogue, and within a family that of the account ids.
@@ -15,23 +16,14 @@ mod data;
 mod exporter;
 mod family;
 mod process;
+mod renderer;
 mod root;
 mod users;
-
-use std::fmt;
-
-use exporter_toolkit::MetricsWriter;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, text};
-use prometheus_client::registry::Registry;
-
-use crate::views::Snapshot;
 
 pub use data::Options;
 pub use family::{Family, Stability};
 pub use prometheus_client::metrics::MetricType;
-
-use data::Data;
+pub use renderer::Renderer;
 
 /// All families by section, in the order in which they are exposed: the root user, accounts, IAM
 /// users in numbers, IAM users by name, the exporter, its process.
@@ -47,24 +39,6 @@ pub const SECTIONS: [&[Family]; 6] = [
 /// All families, in the order in which they are exposed.
 pub fn catalogue() -> impl Iterator<Item = &'static Family> {
     SECTIONS.into_iter().flatten()
-}
-
-/// Writes all metrics of a snapshot as OpenMetrics.
-///
-/// # Errors
-///
-/// What `out` fails with. The text written until then is cut off.
-pub fn write(snapshot: &Snapshot, options: &Options, out: &mut MetricsWriter<'_>) -> fmt::Result {
-    // A collector must own its data. The copy is of a list of pointers and of a few counters.
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Data::new(snapshot.clone(), options)));
-    text::encode(out, &registry)
-}
-
-impl Collector for Data {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        catalogue().try_for_each(|family| family.encode(self, &mut encoder))
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,12 @@ pub(super) const FAMILIES: &[Family] = &[
         ..Family::PER_ACCOUNT
     },
     Family {
+        name: "aws_root_access_keys_accepted",
+        help: "Active root access keys that an exception in force in the configuration accepts (0, 1 or 2). Absent without such an exception, and where aws_root_access_keys_active is. Without a root session the only key counts as the accepted one, and of two keys none.",
+        samples: Samples::Value(|of| of.keys_accepted().map(i64::from)),
+        ..Family::PER_ACCOUNT
+    },
+    Family {
         name: "aws_root_access_key_slot_active",
         help: "Whether the root access key in this slot is active (1), or inactive or missing (0), by the credential report, which AWS renews at most once in 4 hours.",
         samples: Samples::PerAccount(|of, out| {
@@ -110,6 +116,16 @@ pub(super) const FAMILIES: &[Family] = &[
         samples: Samples::PerAccount(|of, out| match of.keys_active() {
             Some(metric) => out.gauge([of.id, metric.source.as_str()], 1),
             None => Ok(()),
+        }),
+        ..Family::PER_ACCOUNT
+    },
+    Family {
+        name: "aws_root_activity_last_timestamp_seconds",
+        help: "When root last did this, as a Unix timestamp by CloudTrail, for a fixed list of events and other. Failed calls and calls about IAM users are other. Absent where no event says so.",
+        labels: &["account", "event"],
+        samples: Samples::PerAccount(|of, out| {
+            let mut last = of.view.activities.last();
+            last.try_for_each(|(event, at)| out.time([of.id, event.as_str()], Some(at)))
         }),
         ..Family::PER_ACCOUNT
     },

@@ -1,13 +1,7 @@
 //! The families of IAM users: counts for each account, and single users where the configuration asks
 //! for them.
 
-use std::fmt;
-
-use root_posture::Timestamp;
-use root_posture::report::UserCounts;
-
-use super::data::AccountData;
-use super::family::{Family, Samples, Series, Stability};
+use super::family::{Family, Samples, Stability};
 use crate::views::UserDetail;
 
 /// What the families of each IAM user have in common.
@@ -53,7 +47,8 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Active access keys of IAM users that were last rotated at least that many days before now, by the credential report, which AWS renews at most once in 4 hours.",
         labels: &["account", "days"],
         samples: Samples::PerAccount(|of, out| {
-            by_days(of, out, &of.all.key_age_days, UserCounts::keys_older_than)
+            let mut counts = of.keys_by_age();
+            counts.try_for_each(|(days, count)| out.gauge([of.id, days], count))
         }),
         ..Family::PER_ACCOUNT
     },
@@ -62,12 +57,8 @@ pub(super) const FAMILIES: &[Family] = &[
         help: "Enabled passwords and active access keys of IAM users that were not used for at least that many days before now (never used counts from creation), by the credential report, which AWS renews at most once in 4 hours.",
         labels: &["account", "days"],
         samples: Samples::PerAccount(|of, out| {
-            by_days(
-                of,
-                out,
-                &of.all.unused_days,
-                UserCounts::credentials_unused_for,
-            )
+            let mut counts = of.unused_credentials();
+            counts.try_for_each(|(days, count)| out.gauge([of.id, days], count))
         }),
         ..Family::PER_ACCOUNT
     },
@@ -128,18 +119,3 @@ pub(super) const DETAIL_FAMILIES: &[Family] = &[
         ..USER
     },
 ];
-
-/// One series for each number of days.
-fn by_days(
-    of: &AccountData<'_>,
-    out: &mut Series<'_, '_>,
-    all_days: &[(u32, String)],
-    count: fn(&UserCounts, u32, Timestamp) -> u32,
-) -> fmt::Result {
-    let Some(users) = of.users() else {
-        return Ok(());
-    };
-    let now = of.all.now();
-    let mut all_days = all_days.iter();
-    all_days.try_for_each(|(days, text)| out.gauge([of.id, text], count(users, *days, now)))
-}

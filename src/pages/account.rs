@@ -6,40 +6,73 @@ use askama::Template;
 use bytes::Bytes;
 use exporter_toolkit::hyper::{Response, StatusCode};
 
-use super::html;
+use super::query::Reload;
+use super::{html, problem};
 use crate::account::AccountId;
+use crate::activity::Activity;
+use crate::advice::accepted::{self, Accepted};
+use crate::advice::keys::LastUse;
+use crate::advice::origin::{self, KeyState, KnownKey};
 use crate::advice::words::{self, Sentence, sentence};
-use crate::advice::{Finding, Findings, Level, Procedure, RUNBOOKS, alerts, keys, procedure};
-use crate::views::{AccountView, Snapshot};
+use crate::advice::{Finding, Findings, Level, Procedure, activity, alerts, keys, procedure};
+use crate::views::{AccountView, PushView, Snapshot};
 use root_posture::{Metric, Moment, Source, Timestamp};
 
-/// The page as a response; status 404 when the account is not monitored here.
-pub(super) fn response(snapshot: &Snapshot, id: AccountId) -> io::Result<Response<Bytes>> {
-    match snapshot.account(id) {
-        Some(view) => html::response(StatusCode::OK, &Page::of(view, snapshot)),
-        None => html::response(StatusCode::NOT_FOUND, &Missing),
+/// How many activities are shown before the reader asks for more.
+const SHOWN: usize = 10;
+
+/// The page as a response; status 404 when `id` is no id of an account that is monitored here.
+pub(super) fn response(
+    snapshot: &Snapshot,
+    id: &str,
+    reload: Reload,
+) -> io::Result<Response<Bytes>> {
+    let missing = |title, text: &str| {
+        let home = "../".repeat(1 + id.matches('/').count());
+        problem::response(StatusCode::NOT_FOUND, &home, title, text)
+    };
+    let Ok(account) = id.parse::<AccountId>() else {
+        return missing(
+            "There is no such account",
+            "An account id has 12 digits, without dashes.",
+        );
+    };
+    match snapshot.account(account) {
+        Some(view) => html::reloading(StatusCode::OK, &Page::of(view, snapshot, reload), reload),
+        None => missing(
+            "This account is not monitored here",
+            "It may belong to another shard, have been removed, or be excluded.",
+        ),
     }
 }
-
-/// The page for an account that is not monitored here.
-#[derive(Template)]
-#[template(path = "missing.html")]
-struct Missing;
 
 #[derive(Template)]
 #[template(path = "account.html")]
 struct Page<'a> {
     now: Timestamp,
     view: &'a AccountView,
+    reload: Reload,
     title: String,
     findings: Findings,
     headline: &'static str,
+    /// Each key that matters in a line.
+    lines: Vec<Sentence>,
     history: Vec<Sentence>,
+    keys: Vec<KnownKey<'a>>,
+    accepted: Option<Accepted<'a>>,
     procedures: Vec<Procedure>,
     alerts: Vec<&'static str>,
+    /// Whether accounts of this partition have root credentials.
+    has_root: bool,
     values: Vec<Value>,
     listed_by: Sentence,
+    /// Of CloudTrail, in the Region of global services.
+    event_history: Option<String>,
     password: Vec<Sentence>,
+    /// What root did, newest first: the first few, and the rest.
+    activities: (Vec<&'a Activity>, Vec<&'a Activity>),
+    /// `None` without a queue of events.
+    push: Option<&'a PushView>,
 }
 
 /// A value with its evidence.
@@ -51,28 +84,70 @@ struct Value {
 }
 
 impl<'a> Page<'a> {
-    fn of(view: &'a AccountView, snapshot: &Snapshot) -> Self {
+    fn of(view: &'a AccountView, snapshot: &Snapshot, reload: Reload) -> Self {
         let Snapshot { moment, now, .. } = *snapshot;
-        let findings = Findings::of(view, moment);
+        let findings = Findings::of(view, moment, now);
         let account = &view.account;
         Self {
             now,
             view,
+            reload,
             title: match account.name.as_str() {
                 "" => account.id.to_string(),
                 name => name.to_owned(),
             },
             findings,
             headline: headline(view, findings, moment),
+            lines: accepted::sentences(view, moment, now)
+                .into_iter()
+                .chain(origin::lines(view, moment))
+                .collect(),
             history: evidence(view, moment)
                 .into_iter()
                 .chain(keys::history(view, moment))
                 .collect(),
-            procedures: procedure::procedures(view, findings, snapshot.exporter.interval),
+            keys: origin::known_keys(view, moment),
+            accepted: Accepted::of(view, moment, now),
+            procedures: procedure::procedures(view, findings, &snapshot.exporter),
             alerts: alerts(view, findings, now),
+            has_root: account.partition().has_root_credentials(),
             values: values(view, findings, moment),
             listed_by: listed_by(view),
+            event_history: activity::history_url(account.partition(), "Username", "root"),
             password: password(view),
+            activities: newest(view),
+            push: snapshot.exporter.events.as_ref().map(|_| &view.push),
+        }
+    }
+
+    /// How urgent a key is, and its state in a word.
+    fn state_of(&self, key: &KnownKey<'_>) -> (Level, &'static str) {
+        let state = key.state.as_str();
+        match key.state {
+            KeyState::Inactive => (Level::Warning, state),
+            _ if self.accepts(key) => (Level::Fine, "accepted"),
+            KeyState::Active | KeyState::Assumed => (Level::Critical, state),
+        }
+    }
+
+    fn accepts(&self, key: &KnownKey<'_>) -> bool {
+        self.accepted.as_ref().is_some_and(|accepted| {
+            let mut by = accepted.by.iter();
+            by.any(|it| !accepted.is_verified || key.id == Some(it.key.as_str()))
+        })
+    }
+
+    /// The time of the evidence for the number of active keys.
+    fn oldest(&self) -> Option<Timestamp> {
+        self.view.posture.keys_active.map(|keys| keys.observed)
+    }
+
+    /// The link to this page, reloaded or not.
+    fn link(&self, reload: Reload) -> String {
+        let id = self.view.account.id;
+        match reload.slug() {
+            "" => format!("./{id}"),
+            slug => format!("./{id}?reload={slug}"),
         }
     }
 
@@ -107,10 +182,19 @@ impl<'a> Page<'a> {
 
 fn headline(view: &AccountView, findings: Findings, moment: Moment) -> &'static str {
     match findings.worst() {
-        Some(Finding::KeyActive) => match keys::Count::of(view, moment).active {
-            Some(2) => "The root user has two active access keys",
-            _ => "The root user has an active access key",
-        },
+        Some(Finding::KeyActive) => {
+            let count = keys::Count::of(view, moment);
+            match (count.is_assumed(), count.active) {
+                (true, Some(2)) => {
+                    "AWS reports two root access keys, assumed active until their status is known"
+                }
+                (true, _) => {
+                    "AWS reports a root access key, assumed active until its status is known"
+                }
+                (false, Some(2)) => "The root user has two active access keys",
+                (false, _) => "The root user has an active access key",
+            }
+        }
         Some(Finding::Unreadable) => {
             "This account can no longer be read: somebody may have removed our access"
         }
@@ -119,21 +203,34 @@ fn headline(view: &AccountView, findings: Findings, moment: Moment) -> &'static 
         Some(Finding::Certificate) => "The root user has an active signing certificate",
         Some(Finding::Unknown) => "It is not known whether the root user has an access key",
         Some(Finding::Failing) => "A source of this account fails",
-        None if view.account.partition().has_root_credentials() => {
-            "The root user has no access key"
+        None if !view.account.partition().has_root_credentials() => {
+            "Accounts in China have no root credentials"
         }
-        None => "Accounts in China have no root credentials",
+        None if keys::Count::of(view, moment).active > Some(0) => {
+            "The root user's access key is accepted by the configuration"
+        }
+        None => "The root user has no access key",
     }
+}
+
+/// What root did, newest first: what is shown at once, and what is shown on request.
+fn newest(view: &AccountView) -> (Vec<&Activity>, Vec<&Activity>) {
+    let mut newest: Vec<_> = view.activities.recent().collect();
+    let rest = newest.split_off(newest.len().min(SHOWN));
+    (newest, rest)
 }
 
 /// The evidence for the number of active keys.
 fn evidence(view: &AccountView, moment: Moment) -> Option<Sentence> {
     let keys = view.posture.keys_active?;
     let source = words::source(keys.source);
+    let assumed = keys::Count::of(view, moment).is_assumed();
     let text = match (keys.at(moment), keys.value) {
         (None, _) => "no active key. It is too old to show the current state.",
         (_, 0) => "no active key.",
+        (_, 1) if assumed => "a key, without its status.",
         (_, 1) => "an active key.",
+        _ if assumed => "two keys, without their status.",
         _ => "two active keys.",
     };
     Some(sentence![

@@ -9,7 +9,9 @@ mod account;
 mod api;
 mod html;
 mod overview;
+mod problem;
 mod query;
+mod runbook;
 
 use std::io;
 use std::sync::Arc;
@@ -20,7 +22,10 @@ use exporter_toolkit::hyper::Response;
 
 use crate::views::{Snapshot, Views};
 
+use query::{Query, Reload};
+
 pub(crate) use api::account_json;
+pub(crate) use problem::not_found;
 
 /// The page of `views` at a path, with a link to the metrics at `telemetry_path`.
 pub(crate) fn at(
@@ -30,27 +35,48 @@ pub(crate) fn at(
     query: &str,
 ) -> Option<Page> {
     if path == "/" {
-        let query = query::Query::parse(query);
+        let query = Query::parse(query);
         let telemetry_path = Arc::clone(telemetry_path);
-        return Some(page(views, "overview", move |snapshot| {
-            overview::response(snapshot, &query, &telemetry_path)
+        return Some(page(views, "overview", move |snapshot| match &query {
+            Ok(query) => overview::response(snapshot, query, &telemetry_path),
+            Err(error) => overview::refusal(error),
         }));
+    }
+    if path == "/runbooks" {
+        return Some(Page::new("runbooks", runbook::list));
+    }
+    if path == "/runbooks/" {
+        return Some(Page::new("runbooks", || html::moved("../runbooks")));
+    }
+    if let Some(name) = path.strip_prefix("/runbooks/") {
+        let name = name.to_owned();
+        return Some(Page::new("runbooks", move || runbook::response(&name)));
     }
     if let Some(id) = path.strip_prefix("/accounts/") {
-        let id = id.parse().ok()?;
+        let reload = Query::parse(query).map_or(Reload::On, |query| query.reload);
+        let id = id.to_owned();
         return Some(page(views, "account", move |snapshot| {
-            account::response(snapshot, id)
+            account::response(snapshot, &id, reload)
         }));
     }
-    match path.strip_prefix("/api/v1/accounts")? {
-        "" => Some(page(views, "api", api::accounts)),
-        id => {
-            let id = id.strip_prefix('/')?.parse().ok()?;
-            Some(page(views, "api", move |snapshot| {
-                api::account(snapshot, id)
-            }))
-        }
+    if let Some(rest) = path.strip_prefix("/api/v1/accounts") {
+        return match rest {
+            "" => {
+                let query = Query::parse(query);
+                Some(page(views, "api", move |snapshot| match &query {
+                    Ok(query) => api::accounts(snapshot, query),
+                    Err(error) => api::refusal(error),
+                }))
+            }
+            id => {
+                let id = id.strip_prefix('/')?.parse().ok()?;
+                Some(page(views, "api", move |snapshot| {
+                    api::account(snapshot, id)
+                }))
+            }
+        };
     }
+    None
 }
 
 /// A page that is counted under `handler`.
@@ -82,9 +108,15 @@ mod tests {
             ("/api/v1/accounts/%300000000012", false),
             ("/api/v1", false),
             ("/accounts/000000000012", true),
-            ("/accounts/12", false),
-            ("/accounts/", false),
+            // An id that is none has a page that says so.
+            ("/accounts/12", true),
+            ("/accounts/", true),
             ("/accounts", false),
+            ("/runbooks", true),
+            ("/runbooks/", true),
+            ("/runbooks/AWSRootAccessKeyActive", true),
+            ("/runbooks/none", true),
+            ("/runbook", false),
             ("//", false),
         ] {
             let page = at(&views, &"/metrics".into(), path, "");

@@ -1,4 +1,5 @@
-//! The page `/`: how many accounts have which findings, and the accounts, worst first.
+//! The page `/`: which accounts have a root key and how many have which findings, then the accounts,
+//! worst first. It is never green while something that it depends on fails.
 
 use std::cmp::Reverse;
 use std::io;
@@ -10,31 +11,38 @@ use exporter_toolkit::hyper::{Response, StatusCode};
 
 use strum::VariantArray as _;
 
-use super::html;
-use super::query::{Filter, PAGE, Query, Sort};
+use super::query::{Filter, PAGE, Query, QueryError, Reload, Sort};
+use super::{html, problem};
+use crate::advice::accepted::Accepted;
 use crate::advice::keys::{self, Count, LastUse};
 use crate::advice::words::{self, Sentence, grouped, sentence};
-use crate::advice::{Finding, Findings, Level};
+use crate::advice::{Finding, Findings, Level, Sight, origin};
 use crate::build::VERSION;
 use crate::views::{AccountView, ExporterView, Snapshot};
 use root_posture::{Moment, Timestamp};
+use time::Date;
 
 /// The numbers at the top, each a link to the accounts that it counts.
-const TILES: [Filter; 5] = [
+const TILES: [Filter; 6] = [
     Filter::With(Finding::KeyActive),
     Filter::With(Finding::KeyInactive),
     Filter::With(Finding::NoMfa),
     Filter::With(Finding::Unknown),
+    Filter::With(Finding::Failing),
     Filter::All,
 ];
 
-/// The columns that the accounts can be sorted by.
-const COLUMNS: [(&str, Sort); 5] = [
-    ("State", Sort::State),
-    ("Account", Sort::Name),
-    ("Root key since", Sort::Since),
-    ("Last used", Sort::Used),
-    ("Evidence", Sort::Evidence),
+/// How many accounts are named at the top.
+const NAMED: usize = 3;
+
+/// The columns before the next step, and the order that each can be sorted in.
+const COLUMNS: [(&str, Option<Sort>); 6] = [
+    ("State", Some(Sort::State)),
+    ("Account", Some(Sort::Name)),
+    ("Root keys", None),
+    ("Created", Some(Sort::Since)),
+    ("Last used", Some(Sort::Used)),
+    ("Evidence", Some(Sort::Evidence)),
 ];
 
 /// The page as a response.
@@ -44,7 +52,17 @@ pub(super) fn response(
     telemetry_path: &str,
 ) -> io::Result<Response<Bytes>> {
     let page = Page::of(snapshot, query, telemetry_path);
-    html::response(StatusCode::OK, &page)
+    html::reloading(StatusCode::OK, &page, query.reload)
+}
+
+/// The page for a query that is not understood.
+pub(super) fn refusal(error: &QueryError) -> io::Result<Response<Bytes>> {
+    problem::response(
+        StatusCode::BAD_REQUEST,
+        "",
+        "This filter is not understood",
+        &format!("{error}."),
+    )
 }
 
 #[derive(Template)]
@@ -58,10 +76,49 @@ struct Page<'a> {
     accounts: Vec<Row<'a>>,
     /// Monitored accounts that have no view yet; they are unknown, too.
     unseen: usize,
+    totals: Totals,
     /// The accounts that match the query, in its order.
     found: Vec<Row<'a>>,
     /// Which page of them is shown, counted from 1.
     nth: usize,
+}
+
+/// What the top of the page says of all accounts, counted once.
+#[derive(Default)]
+struct Totals {
+    /// With an active key.
+    active: usize,
+    /// Of these, with keys that are only assumed active.
+    assumed: usize,
+    /// That cannot be polled.
+    blind: usize,
+    /// Of which a source fails.
+    impaired: usize,
+    /// The time of the oldest evidence of active keys in use.
+    oldest: Option<Timestamp>,
+}
+
+impl Totals {
+    fn of(accounts: &[Row<'_>], snapshot: &Snapshot) -> Self {
+        let Snapshot { moment, now, .. } = *snapshot;
+        let mut totals = Self::default();
+        for row in accounts {
+            let is_active = row.findings.has(Finding::KeyActive);
+            let is_assumed = is_active && Count::of(row.view, moment).is_assumed();
+            totals.active += usize::from(is_active);
+            totals.assumed += usize::from(is_assumed);
+            match Sight::of(row.view, now, snapshot.exporter.interval) {
+                Sight::Clear => {}
+                Sight::Impaired => totals.impaired += 1,
+                Sight::Blind => totals.blind += 1,
+            }
+            let keys = row.view.posture.keys_active;
+            let current = keys.filter(|keys| keys.at(moment).is_some());
+            let observed = current.map(|keys| keys.observed);
+            totals.oldest = totals.oldest.into_iter().chain(observed).min();
+        }
+        totals
+    }
 }
 
 /// One account.
@@ -69,6 +126,8 @@ struct Page<'a> {
 struct Row<'a> {
     view: &'a AccountView,
     findings: Findings,
+    /// The last day on which an active key of it is accepted.
+    accepted: Option<Date>,
 }
 
 impl<'a> Page<'a> {
@@ -76,14 +135,14 @@ impl<'a> Page<'a> {
         let Snapshot { moment, now, .. } = *snapshot;
         let row = |view: &'a std::sync::Arc<AccountView>| Row {
             view,
-            findings: Findings::of(view, moment),
+            findings: Findings::of(view, moment, now),
+            accepted: Accepted::of(view, moment, now).and_then(|accepted| accepted.until()),
         };
         let accounts: Vec<_> = snapshot.accounts.iter().map(row).collect();
         let counts = snapshot.exporter.accounts;
         let monitored = counts.map_or(0, |counts| counts.monitored);
         let matcher = query.matcher();
-        let is_found =
-            |row: &&Row<'_>| query.filter.lets_through(row.findings) && matcher(row.view);
+        let is_found = |row: &&Row<'_>| row.is_in(query.filter) && matcher(row.view);
         let mut found: Vec<_> = accounts.iter().filter(is_found).copied().collect();
         sort(&mut found, query, moment);
         Self {
@@ -93,6 +152,7 @@ impl<'a> Page<'a> {
             exporter: &snapshot.exporter,
             telemetry_path: telemetry_path.trim_start_matches('/'),
             unseen: monitored.saturating_sub(accounts.len()),
+            totals: Totals::of(&accounts, snapshot),
             accounts,
             nth: query.page.min(found.len().div_ceil(PAGE).max(1)),
             found,
@@ -101,10 +161,7 @@ impl<'a> Page<'a> {
 
     /// How many accounts a filter shows.
     fn number(&self, filter: Filter) -> usize {
-        let shown = self
-            .accounts
-            .iter()
-            .filter(|row| filter.lets_through(row.findings));
+        let shown = self.accounts.iter().filter(|row| row.is_in(filter));
         let unseen = match filter {
             Filter::All | Filter::With(Finding::Unknown) => self.unseen,
             _ => 0,
@@ -112,24 +169,50 @@ impl<'a> Page<'a> {
         shown.count() + unseen
     }
 
-    /// The level of a number; `None` for one that is neither good nor bad.
+    /// The level of a number; `None` for one that is neither good nor bad. None is good news while
+    /// something is not known.
     fn level_of(&self, filter: Filter) -> Option<Level> {
         match filter {
-            Filter::All => None,
             Filter::With(finding) if self.number(filter) > 0 => Some(finding.level()),
-            Filter::With(_) | Filter::WithoutAny => Some(Level::Fine),
+            Filter::With(_) if self.is_clear() => Some(Level::Fine),
+            Filter::With(_) | Filter::All | Filter::Accepted | Filter::WithoutAny => None,
         }
+    }
+
+    /// Whether every account is known and polled.
+    fn is_clear(&self) -> bool {
+        self.exporter.accounts.is_some()
+            && self.number(Filter::With(Finding::Unknown)) == 0
+            && self.number(Filter::With(Finding::Failing)) == 0
+            && !self.is_late()
+    }
+
+    /// Whether polls are so late that the values may be of another time.
+    fn is_late(&self) -> bool {
+        let exporter = self.exporter;
+        exporter.lag > (exporter.interval * 5).max(Duration::from_secs(60))
     }
 
     /// What the page says first.
     fn headline(&self) -> (Level, String) {
-        let active = self.number(Filter::With(Finding::KeyActive));
+        let Totals {
+            active, assumed, ..
+        } = self.totals;
+        let accounts = words::accounts(active);
+        let have = if active == 1 { "has" } else { "have" };
         let unknown = self.number(Filter::With(Finding::Unknown));
+        if active > 0 && active == assumed {
+            let text = format!(
+                "AWS reports a root access key in {accounts}, assumed active until its status is known"
+            );
+            return (Level::Critical, text);
+        }
         if active > 0 {
-            let have = if active == 1 { "has" } else { "have" };
-            let accounts = words::accounts(active);
             let text = format!("{accounts} {have} an active root access key");
             return (Level::Critical, text);
+        }
+        if let Some(text) = self.blindness() {
+            return (Level::Unknown, text);
         }
         let text = if self.exporter.accounts.is_none() {
             "The account list is not known yet".to_owned()
@@ -138,21 +221,117 @@ impl<'a> Page<'a> {
             format!("No active root access key is known, but the state of {accounts} is unknown")
         } else if self.accounts.is_empty() {
             "No account is monitored".to_owned()
+        } else if self.is_late() {
+            "No account had an active root access key when it was last polled".to_owned()
         } else {
-            let text = "No account has an active root access key".to_owned();
-            return (Level::Fine, text);
+            let text = match self.number(Filter::Accepted) {
+                0 => "No account has an active root access key",
+                _ => "No account has an active root access key that is not accepted",
+            };
+            let text = text.to_owned();
+            let others = self.accounts.iter().any(|row| !row.findings.is_empty());
+            let level = if others { Level::Warning } else { Level::Fine };
+            return (level, text);
         };
         (Level::Unknown, text)
     }
 
-    /// The time of the oldest evidence of active keys.
-    fn oldest(&self) -> Option<Timestamp> {
-        let keys = self
-            .accounts
-            .iter()
-            .filter_map(|row| row.view.posture.keys_active);
-        let current = keys.filter(|keys| keys.at(self.moment).is_some());
-        current.map(|keys| keys.observed).min()
+    /// What cannot be polled; `None` while all can.
+    fn blindness(&self) -> Option<String> {
+        let Totals {
+            blind, impaired, ..
+        } = self.totals;
+        let of = words::accounts(self.accounts.len() + self.unseen);
+        let oldest = self.totals.oldest.map_or_else(String::new, |oldest| {
+            format!("; oldest data {}", words::span(self.now.since(oldest)))
+        });
+        match (blind, impaired) {
+            (0, 0) => None,
+            (0, impaired) => Some(format!(
+                "A source fails in {} of {of}{oldest}",
+                grouped(impaired)
+            )),
+            (blind, _) => Some(format!("Cannot poll {} of {of}{oldest}", grouped(blind))),
+        }
+    }
+
+    /// What the page says second.
+    fn details(&self) -> Vec<String> {
+        let Totals {
+            active, assumed, ..
+        } = self.totals;
+        let accepted = self.number(Filter::Accepted);
+        let mut details = Vec::new();
+        if accepted > 0 {
+            details.push(format!(
+                "In {} the configuration accepts an active root access key.",
+                words::accounts(accepted)
+            ));
+        }
+        if active > assumed && assumed > 0 {
+            details.push(format!(
+                "In {} AWS reports a key that is assumed active until its status is known.",
+                words::accounts(assumed)
+            ));
+        }
+        if let Some(text) = self.blindness() {
+            let unknown = self.number(Filter::With(Finding::Unknown));
+            details.push(if active > 0 {
+                format!("{text}.")
+            } else if unknown > 0 {
+                format!(
+                    "Whether there is an active root access key is unknown in {}.",
+                    words::accounts(unknown)
+                )
+            } else {
+                let other = if accepted > 0 { "other " } else { "" };
+                format!("No {other}account had an active root access key when it was last polled.")
+            });
+        }
+        details
+    }
+
+    /// The accounts that are not monitored, in words.
+    fn unmonitored(&self) -> Vec<String> {
+        let counts = self.exporter.accounts.unwrap_or_default();
+        let are = |number: usize| if number == 1 { "is" } else { "are" };
+        [
+            (counts.inactive, "suspended, closed or not active yet"),
+            (counts.excluded, "excluded by the configuration"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, why)| {
+            format!(
+                "{} {} {why}, and not monitored.",
+                words::accounts(number),
+                are(number)
+            )
+        })
+        .collect()
+    }
+
+    /// The accounts to name first: those with the newest active keys; without any, the worst.
+    fn named(&self) -> Vec<Row<'a>> {
+        let has_key = |row: &&Row<'_>| row.findings.has(Finding::KeyActive);
+        let mut named: Vec<_> = self.accounts.iter().filter(has_key).copied().collect();
+        if named.is_empty() {
+            let is_urgent =
+                |row: &&Row<'_>| matches!(row.findings.level(), Level::Critical | Level::Warning);
+            named = self.accounts.iter().filter(is_urgent).copied().collect();
+            sort(&mut named, &Query::default(), self.moment);
+        } else {
+            by_time(&mut named, true, |row| {
+                origin::newest(row.view, self.moment)
+            });
+        }
+        named.truncate(NAMED);
+        named
+    }
+
+    /// How many accounts with active keys are not named.
+    fn unnamed(&self) -> usize {
+        self.totals.active.saturating_sub(NAMED)
     }
 
     fn rows(&self) -> &[Row<'a>] {
@@ -228,7 +407,13 @@ impl<'a> Page<'a> {
                  evidence from before."
             ]);
         }
-        if exporter.lag > (exporter.interval * 5).max(Duration::from_secs(60)) {
+        if exporter.events.as_ref().and_then(|events| events.up) == Some(false) {
+            notices.push(sentence![
+                "The queue of events cannot be read: a new key is found by polls alone, every \
+                 refresh.interval, and it is not known who creates it. The log contains the reason."
+            ]);
+        }
+        if self.is_late() {
             notices.push(sentence![format!(
                 "Polls are late by {}: this process is overloaded.",
                 words::span(exporter.lag)
@@ -251,6 +436,38 @@ impl<'a> Page<'a> {
             )]);
         }
         notices
+    }
+}
+
+/// The answer to a query, for the JSON list: what the page says first, and the accounts on it.
+pub(super) struct Selection<'a> {
+    pub level: Level,
+    pub headline: String,
+    /// How many accounts each filter shows.
+    pub counts: Vec<(Filter, usize)>,
+    /// How many accounts match the query.
+    pub found: usize,
+    /// Which page of them this is, counted from 1.
+    pub page: usize,
+    pub shown: Vec<&'a AccountView>,
+}
+
+/// Answers a query as the page does.
+pub(super) fn select<'a>(snapshot: &'a Snapshot, query: &'a Query) -> Selection<'a> {
+    let page = Page::of(snapshot, query, "");
+    let (level, headline) = page.headline();
+    Selection {
+        level,
+        headline,
+        counts: Filter::all().map(|it| (it, page.number(it))).collect(),
+        found: page.found.len(),
+        page: query.page,
+        // A program that reads page after page ends at an empty one.
+        shown: if page.nth == query.page {
+            page.rows().iter().map(|row| row.view).collect()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -302,6 +519,25 @@ fn by_time(
 }
 
 impl Row<'_> {
+    fn is_in(&self, filter: Filter) -> bool {
+        filter.lets_through(self.findings, self.accepted.is_some())
+    }
+
+    /// What to say of it at the top: each key in a line, or what is wrong with it.
+    fn lines(&self, moment: Moment) -> Vec<Sentence> {
+        if self.findings.has(Finding::KeyActive) {
+            return origin::lines(self.view, moment);
+        }
+        let labels: Vec<_> = self.findings.iter().map(Finding::label).collect();
+        vec![sentence![labels.join(", ")]]
+    }
+
+    /// Whether a key may exist.
+    fn has_key(&self, moment: Moment) -> bool {
+        self.view.account.partition().has_root_credentials()
+            && Count::of(self.view, moment).present != Some(0)
+    }
+
     /// `1 active, 1 inactive`.
     fn keys(&self, moment: Moment) -> String {
         if self.view.account.partition().has_root_credentials() {

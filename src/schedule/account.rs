@@ -8,24 +8,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use root_posture::{
-    Answer, Evidence, ListedKeys, LiveSource, Moment, Onset, Posture, Record, RootKey, Source,
-    Timestamp, Topic, Topics, judge,
+    Answer, Evidence, Limits, ListedKeys, LiveSource, Moment, Onset, Posture, Record, RootKey,
+    Source, Timestamp, Topic, Topics, judge,
 };
 use tracing::warn;
 
-use super::agenda::Plan;
-use super::log::log_changes;
+use super::agenda::{Plan, RunId};
+use super::log::{LogQuota, log_activity, log_changes, log_tampering};
+use super::notices::Notice;
 use super::orders::Settings;
 use super::phase::Phase;
 use super::probe::{Finding, Observation, Probe, Question, ReadReport};
+use super::push::{ExtraPolls, Push, PushSettings};
 use super::report::{Report, until_next};
 use super::sources::SourceHealth;
 use crate::account::Account;
+use crate::activity::{Activities, RootEvent};
 use crate::aws::SessionKind;
 use crate::backoff::Backoff;
 use crate::failure::{Failure, Reason};
 use crate::state::SavedAccount;
-use crate::views::AccountView;
+use crate::views::{AccountView, MessageKind, PushView};
+
+/// From this interval on polls are rare.
+const RARE: Duration = Duration::from_secs(5 * 60);
+
+/// The milliseconds between the times at which rare polls begin.
+const TOGETHER: i64 = 5_000;
 
 /// How often the details of a root session, which change rarely, are polled.
 const DETAIL_PERIOD: Duration = Duration::from_secs(10 * 60);
@@ -54,7 +63,8 @@ pub(super) struct Monitored {
     plans: [Option<Plan>; Probe::COUNT],
     /// How many accounts joined before this one: its place in the interval.
     nth: u32,
-    phase: Phase,
+    /// The interval of its polls in force.
+    interval: Duration,
     pub record: Record,
     onset: Onset,
     pub posture: Posture,
@@ -62,6 +72,10 @@ pub(super) struct Monitored {
     /// The newest list of keys of a root session.
     pub listed: Option<Arc<ListedKeys>>,
     pub sources: SourceHealth,
+    activities: Arc<Activities>,
+    push: Push,
+    extra: ExtraPolls,
+    logged: LogQuota,
 }
 
 impl Monitored {
@@ -79,13 +93,17 @@ impl Monitored {
         let mut monitored = Self {
             plans: Probe::ALL.map(|probe| probe.is_used(in_use).then(|| Plan::new(first))),
             nth,
-            phase: Phase::of(nth, settings.interval()),
+            interval: settings.interval(),
             record: Record::new(in_use),
             onset: Onset::default(),
             posture: Posture::default(),
             report: Report::default(),
             listed: None,
             sources: SourceHealth::new(&account, settings.sources, &BTreeMap::new()),
+            activities: Arc::default(),
+            push: Push::default(),
+            extra: ExtraPolls::default(),
+            logged: LogQuota::default(),
             account,
         };
         if let Some(plan) = monitored.plan_mut(Probe::RootDetail) {
@@ -102,11 +120,14 @@ impl Monitored {
     fn restore(&mut self, saved: SavedAccount, first: Moment, now: Moment, settings: &Settings) {
         let in_use = settings.sources.of(&self.account);
         self.record = saved.record;
-        self.record.use_sources(in_use, now, &settings.limits);
+        self.record.use_sources(in_use, now, &self.limits(settings));
         self.onset = saved.onset;
         self.listed = saved.listed.filter(|_| in_use.list);
         self.sources = SourceHealth::new(&self.account, settings.sources, &saved.last_success);
         self.report.view = saved.report;
+        self.activities = saved.activities;
+        self.push.was_up = saved.push_was_up;
+        self.push.tampered = saved.push_tampered;
         let is_needed_for_users = self.report.adapt(settings);
         if let Some(plan) = self.plan_mut(Probe::Report)
             && let Some(due) = saved.report_due
@@ -118,7 +139,7 @@ impl Monitored {
                 plan.due = first;
             }
         }
-        self.posture = judge(&self.record, now, &settings.limits);
+        self.posture = judge(&self.record, now, &self.limits(settings));
     }
 
     /// Continues under other settings, or with an account that is reached in another way. The
@@ -126,9 +147,8 @@ impl Monitored {
     pub fn adapt(&mut self, account: Arc<Account>, now: Moment, settings: &Settings) {
         let is_read_anew = !self.account.is_read_like(&account);
         self.account = account;
-        self.phase = Phase::of(self.nth, settings.interval());
         let in_use = settings.sources.of(&self.account);
-        let next_poll = self.phase.next(now, settings.interval());
+        let next_poll = self.next_poll(now, self.interval.max(settings.interval()));
         for probe in Probe::ALL {
             let plan = &mut self.plans[probe as usize];
             if !probe.is_used(in_use) {
@@ -151,7 +171,7 @@ impl Monitored {
         if !in_use.list {
             self.listed = None;
         }
-        self.record.use_sources(in_use, now, &settings.limits);
+        self.record.use_sources(in_use, now, &self.limits(settings));
         if self.report.adapt(settings)
             && let Some(plan) = self.plan_mut(Probe::Report)
             && !plan.is_failing()
@@ -175,6 +195,16 @@ impl Monitored {
         self.plans[probe as usize].as_mut()
     }
 
+    /// Whether the push of its events is verified.
+    pub fn is_verified(&self) -> bool {
+        self.push.is_verified()
+    }
+
+    /// Another queue is read from now on, or none.
+    pub fn reset_push(&mut self) {
+        self.push.reset();
+    }
+
     /// Whether each probe has been attempted since the start, well or not, or need not be.
     pub fn is_attempted(&self) -> bool {
         self.plans().all(|(_, plan)| plan.attempted)
@@ -183,7 +213,10 @@ impl Monitored {
     /// When the account has to be judged again without a new observation.
     pub fn review_at(&self, settings: &Settings) -> Option<Moment> {
         let awaited = self.awaited().map(|(_, plan)| plan.due + settings.timeout);
-        self.posture.review_at.into_iter().chain(awaited).min()
+        let echo = settings.push.as_ref();
+        let echo = echo.and_then(|push| self.push.review_at(push));
+        let reviews = self.posture.review_at.into_iter().chain(echo);
+        reviews.chain(awaited).min()
     }
 
     /// Judges the evidence again because time has passed. A first start stops waiting for a probe
@@ -203,7 +236,10 @@ impl Monitored {
             Probe::Report => Evidence::NoReportYet(now),
         });
         for evidence in given_up.collect::<Vec<_>>() {
-            self.record.take(evidence, &settings.limits);
+            self.take(evidence, settings);
+        }
+        if let Some(push) = &settings.push {
+            self.push.review(now, push);
         }
         self.judge(now, settings);
     }
@@ -243,27 +279,34 @@ impl Monitored {
             question,
             asked,
             outcome,
+            request,
             ..
         } = observation;
         let Context { now, settings, .. } = *context;
+        if let (Some(request), Some(push)) = (request, &settings.push) {
+            self.push.polled(request, asked, push);
+        }
         match outcome {
             Ok(Finding::Live(answer)) => {
                 if question == Question::Summary(SessionKind::Own) {
                     self.sources.worked(Source::AccountSummary, now.wall);
                 }
-                let is_change = self.changes_summary(&answer);
-                self.record.take(Evidence::Answer(answer), &settings.limits);
+                let is_change = Topic::ALL.iter().any(|topic| self.is_news(&answer, *topic));
+                let shows_keys = self.is_news(&answer, Topic::Keys);
+                self.take(Evidence::Answer(answer), settings);
                 if is_change {
-                    let half = settings.interval() / 2;
-                    let next_poll = self.phase.next(now.moment + half, settings.interval());
-                    self.bring_detail_forward(next_poll);
+                    self.bring_detail_forward(self.next_regular_poll(now, settings));
+                    if shows_keys && self.plan(Probe::RootKeys).is_none() {
+                        self.extra.end();
+                    }
                 }
             }
             Ok(Finding::Keys(answer, keys)) => {
                 self.sources.worked(Source::RootSession, now.wall);
-                self.record.take(Evidence::Answer(answer), &settings.limits);
+                self.take(Evidence::Answer(answer), settings);
                 if self.list(answer.date, keys) {
                     self.bring_detail_forward(now.moment);
+                    self.extra.end();
                 }
             }
             Ok(Finding::LastUse(id, used)) => {
@@ -278,6 +321,10 @@ impl Monitored {
             Err(failure) => self.question_failed(&question, asked, failure, context),
         }
         self.judge(now.moment, settings);
+        if self.posture.review_at.is_some() {
+            // A report that the details contradict is held for a few intervals only.
+            self.bring_detail_forward(self.next_regular_poll(now, settings));
+        }
     }
 
     fn question_failed(
@@ -294,7 +341,7 @@ impl Monitored {
                 topics,
                 asked,
             };
-            self.record.take(evidence, &settings.limits);
+            self.take(evidence, settings);
         }
         let probe = match question {
             Question::Summary(SessionKind::Own) => {
@@ -322,7 +369,7 @@ impl Monitored {
         match self.report.wait(now.moment, settings) {
             Ok((since, pause)) => {
                 let evidence = Evidence::NoReportYet(since);
-                self.record.take(evidence, &settings.limits);
+                self.take(evidence, settings);
                 if let Some(plan) = self.plan_mut(Probe::Report) {
                     plan.due = now.moment + pause;
                 }
@@ -342,7 +389,7 @@ impl Monitored {
         let date = |record: &Record| record.report().map(|report| report.date);
         let before = date(&self.record);
         self.report.pending = None;
-        self.record.take(Evidence::Report(claim), &settings.limits);
+        self.take(Evidence::Report(claim), settings);
         let is_new = date(&self.record) != before;
         if date(&self.record) == Some(claim.date) {
             let id = self.account.id;
@@ -384,7 +431,7 @@ impl Monitored {
         self.sources
             .failed(Source::CredentialReport, failure, now.wall);
         let evidence = Evidence::NoReportYet(now.moment);
-        self.record.take(evidence, &settings.limits);
+        self.take(evidence, settings);
     }
 
     /// Makes the report due when AWS refuses a summary that worked before: the report may be refused
@@ -400,37 +447,242 @@ impl Monitored {
         }
     }
 
+    /// Whether a notice says anything about this account.
+    pub fn is_concerned(&self, notice: &Notice) -> bool {
+        notice.activity.is_some()
+            || notice.tampered.is_some()
+            || notice.rule_put.is_some()
+            || notice.summary.is_some_and(|request| {
+                self.push.awaits(request) || self.is_in_flight(Probe::Summary)
+            })
+    }
+
+    fn is_in_flight(&self, probe: Probe) -> bool {
+        self.plan(probe)
+            .is_some_and(|plan| plan.in_flight.is_some())
+    }
+
+    /// Takes what an event says. Returns the kind of its message, and for an echo its delay.
+    pub fn notice(
+        &mut self,
+        notice: &Notice,
+        now: Moment,
+        settings: &PushSettings,
+    ) -> (MessageKind, Option<Duration>) {
+        let echoed = notice.summary.map(|request| self.push.echoed(request, now));
+        if let Some(delay) = echoed.flatten() {
+            return (MessageKind::Echo, Some(delay));
+        }
+        if let Some(request) = notice.summary
+            && self.is_in_flight(Probe::Summary)
+        {
+            self.push.keep(request, now);
+        }
+        let mut kind = MessageKind::Ignored;
+        if let Some(activity) = &notice.activity {
+            kind = MessageKind::Root;
+            if !self.activities.has(&activity.id) {
+                let is_change = activity.event != RootEvent::Other;
+                // Calls of other kinds can be thousands a day.
+                let is_quiet = !is_change || self.logged.is_full(now);
+                log_activity(&self.account, activity, is_quiet);
+                self.extra.follow(now, is_change);
+                if activity.event.gives_a_key() {
+                    self.extra.expect_key(now);
+                }
+                Arc::make_mut(&mut self.activities).add(activity.clone());
+            }
+        }
+        let rule_put = notice.rule_put.filter(|_| self.push.was_up);
+        if let Some(at) = notice.tampered.or(rule_put) {
+            kind = MessageKind::Tampering;
+            // Not a duplicate, nor one that a later change hides.
+            if Some(at) > self.push.tampered {
+                if !self.logged.is_full(now) {
+                    log_tampering(&self.account, at);
+                }
+                self.push.tampered(at, now, settings);
+                self.extra.follow(now, true);
+            }
+        }
+        (kind, None)
+    }
+
+    /// Adopts the interval that follows from what is known, and plans the extra polls after an event.
+    /// To be called after each change.
+    pub fn plan_polls(&mut self, now: Moment, settings: &Settings, queue_is_up: bool) {
+        let relaxed = settings.push.filter(|_| {
+            let is_verified = queue_is_up && self.push.is_verified();
+            is_verified
+                && self.posture.is_calm(now)
+                && self.is_confirmed()
+                && !self.extra.expects_key(now)
+        });
+        let interval = relaxed.map_or(settings.interval(), |push| push.relaxed_interval);
+        if interval < self.interval {
+            let next_poll = self.next_poll(now, interval);
+            self.bring_polls_forward(next_poll);
+        }
+        self.interval = interval;
+        while let Some(due) = self.extra.due() {
+            // A failing probe waits for the end of its pause, and the others do not wait for it.
+            let live = Probe::LIVE.into_iter();
+            let plans = live.filter_map(|probe| self.plan(probe));
+            let mut working = plans.filter(|plan| !plan.is_failing()).peekable();
+            let is_made = |plan: &Plan| plan.in_flight.is_none() && plan.begun >= Some(due);
+            if working.peek().is_none() {
+                return;
+            }
+            if !working.all(is_made) {
+                return self.insert_poll(due);
+            }
+            self.extra.advance();
+        }
+    }
+
+    /// Whether the live probes work, and two answers agree on everything that alarms.
+    fn is_confirmed(&self) -> bool {
+        let live = Probe::LIVE.into_iter();
+        let fails = |probe| self.plan(probe).is_some_and(Plan::is_failing);
+        let mut alarming = [Topic::Keys, Topic::Certificates, Topic::MfaOff].into_iter();
+        !live.clone().any(fails)
+            && alarming.all(|topic| {
+                LiveSource::ALL.into_iter().all(|source| {
+                    let newest = self.record.history(source, topic).newest();
+                    newest.is_none_or(|run| run.prior.is_some())
+                })
+            })
+    }
+
+    /// Makes the live probes due at `due` at the latest. One that is failing keeps its time.
+    fn bring_polls_forward(&mut self, due: Moment) {
+        for probe in Probe::LIVE {
+            let Some(plan) = self.plan_mut(probe) else {
+                continue;
+            };
+            plan.regular = plan.regular.map(|regular| regular.min(due));
+            if plan.in_flight.is_none() && !plan.is_failing() {
+                plan.due = plan.due.min(due);
+            }
+        }
+    }
+
+    /// Inserts an extra poll by the live probes that have not run since `due`. The regular ones keep
+    /// their times: no message may make a value appear later.
+    fn insert_poll(&mut self, due: Moment) {
+        for probe in Probe::LIVE {
+            if let Some(plan) = self.plan_mut(probe)
+                && plan.in_flight.is_none()
+                && !plan.is_failing()
+                && plan.begun < Some(due)
+                && plan.due > due
+            {
+                plan.regular.get_or_insert(plan.due);
+                plan.due = due;
+            }
+        }
+    }
+
+    /// Whether a probe that is due is an extra poll, and has to wait for its turn.
+    pub fn needs_admission(&self, probe: Probe) -> bool {
+        let due = self.plan(probe).map(|plan| plan.due);
+        Probe::LIVE.contains(&probe) && self.extra.due() == due && self.extra.needs_admission()
+    }
+
+    /// Lets the extra poll that is due begin at `at`.
+    pub fn admit(&mut self, at: Moment) {
+        let before = self.extra.due();
+        self.extra.admit(at);
+        for probe in Probe::LIVE {
+            if let Some(plan) = self.plan_mut(probe)
+                && plan.in_flight.is_none()
+                && Some(plan.due) == before
+            {
+                // A regular poll does not wait for the turn.
+                let regular = plan.regular.take_if(|regular| *regular <= at);
+                plan.due = regular.unwrap_or(plan.due.max(at));
+            }
+        }
+    }
+
+    /// A run of a probe begins.
+    pub fn begin(&mut self, probe: Probe, run: RunId, now: Moment) {
+        let extra = self.extra.due();
+        if let Some(plan) = self.plan_mut(probe) {
+            plan.in_flight = Some(run);
+            plan.begun = Some(now);
+            if extra == Some(plan.due) {
+                self.extra.begin(now);
+            }
+        }
+    }
+
+    /// The limits of the judgement, with the interval in force.
+    fn limits(&self, settings: &Settings) -> Limits {
+        Limits {
+            in_force: self.interval,
+            ..settings.limits
+        }
+    }
+
+    fn take(&mut self, evidence: Evidence, settings: &Settings) {
+        let limits = self.limits(settings);
+        self.record.take(evidence, &limits);
+    }
+
+    /// The next time to poll at or after `from`.
+    fn next_poll(&self, from: Moment, interval: Duration) -> Moment {
+        next_poll(self.nth, from, interval)
+    }
+
+    /// The next time to poll at the regular interval.
+    fn next_regular_poll(&self, now: Now, settings: &Settings) -> Moment {
+        let interval = settings.interval();
+        self.next_poll(now.moment + interval / 2, interval)
+    }
+
     /// Plans the next run of a probe, all of whose questions have ended; `failed` says whether any
     /// of them did not succeed. The next step of a report is planned when its answer is read.
     pub fn ended(&mut self, probe: Probe, failed: bool, now: Now, settings: &Settings) {
         let interval = settings.interval();
         let needs_detail = self.needs_detail();
-        let phase = self.phase;
+        let (nth, in_force) = (self.nth, self.interval);
         let Some(plan) = self.plan_mut(probe) else {
             return;
         };
         plan.in_flight = None;
         plan.attempted = true;
+        // An extra poll that began before the regular one was due does not replace it.
+        let regular = plan.regular.take().filter(|at| Some(*at) > plan.begun);
         match probe {
             Probe::Report => {}
             Probe::RootDetail if failed => {
                 plan.back_off(Backoff::slow(interval), now.moment, now.draw);
             }
-            _ if failed => plan.back_off(Backoff::live(interval), now.moment, now.draw),
+            _ if failed => {
+                plan.back_off(Backoff::live(interval), now.moment, now.draw);
+                plan.regular = regular.filter(|at| *at > plan.due);
+                plan.due = regular.map_or(plan.due, |regular| regular.min(plan.due));
+            }
             _ => {
                 plan.failures = 0;
                 let earliest = now.moment.max(plan.due + interval / 2);
-                plan.due = if probe == Probe::RootDetail && !needs_detail {
-                    now.moment + detail_period(settings)
+                plan.due = if let Some(regular) = regular {
+                    regular
+                } else if probe == Probe::RootDetail && !needs_detail {
+                    now.moment + detail_period(settings).max(in_force)
                 } else {
-                    phase.next(earliest, interval)
+                    next_poll(nth, earliest, in_force)
                 };
             }
         }
     }
 
-    /// Whether an answer of the details still needs a second one that agrees.
+    /// Whether an answer of the details still needs a second one that agrees, or contradicts a report.
     fn needs_detail(&self) -> bool {
+        if self.posture.review_at.is_some() {
+            return true;
+        }
         let mut topics = [Topic::Certificates, Topic::MfaOff].into_iter();
         topics.any(|topic| {
             let newest = self.record.history(LiveSource::List, topic).newest();
@@ -438,13 +690,11 @@ impl Monitored {
         })
     }
 
-    /// Whether a summary differs from the one before it.
-    fn changes_summary(&self, answer: &Answer) -> bool {
-        answer.source == LiveSource::Summary
-            && answer.values.iter().any(|(topic, value)| {
-                let newest = self.record.history(LiveSource::Summary, topic).newest();
-                newest.is_some_and(|run| run.value != value)
-            })
+    /// Whether a summary differs from the one before it in a topic.
+    fn is_news(&self, answer: &Answer, topic: Topic) -> bool {
+        let newest = self.record.history(LiveSource::Summary, topic).newest();
+        let differs = |value| newest.is_some_and(|run| run.value != value);
+        answer.source == LiveSource::Summary && answer.values.get(topic).is_some_and(differs)
     }
 
     /// Keeps the keys that a root session listed. Returns whether they differ from those before.
@@ -472,10 +722,12 @@ impl Monitored {
 
     /// Judges the evidence and logs what changed.
     fn judge(&mut self, now: Moment, settings: &Settings) {
-        let posture = judge(&self.record, now, &settings.limits);
+        let posture = judge(&self.record, now, &self.limits(settings));
         let before = std::mem::replace(&mut self.posture, posture);
         self.onset.follow(&self.posture);
-        log_changes(&self.account, &before, &self.posture);
+        if !self.posture.has_values_of(&before) {
+            log_changes(&self.view(), &before);
+        }
     }
 
     /// The view of the account.
@@ -486,7 +738,13 @@ impl Monitored {
             onset: self.onset,
             report: self.report.view.clone(),
             listed: self.listed.clone(),
-            sources: self.sources.views.clone(),
+            sources: Arc::clone(&self.sources.views),
+            activities: Arc::clone(&self.activities),
+            push: PushView {
+                up: self.push.up(),
+                tampered: self.push.tampered,
+                interval: self.interval,
+            },
         }
     }
 
@@ -501,6 +759,9 @@ impl Monitored {
             listed: self.listed.clone(),
             report_due: report_due.map(|plan| plan.due),
             last_success: self.sources.last_success(),
+            activities: Arc::clone(&self.activities),
+            push_was_up: self.push.was_up,
+            push_tampered: self.push.tampered,
         }
     }
 
@@ -509,6 +770,16 @@ impl Monitored {
         self.record.end_first_start();
         self.judge(now, settings);
     }
+}
+
+/// The next time to poll the `nth` account at or after `from`. Rare polls begin together, every few
+/// seconds: a call that comes alone costs three times as much.
+fn next_poll(nth: u32, from: Moment, interval: Duration) -> Moment {
+    let next = Phase::of(nth, interval).next(from, interval);
+    if interval < RARE {
+        return next;
+    }
+    next.shifted((-next.millis()).rem_euclid(TOGETHER))
 }
 
 /// How often the details are polled: every ten minutes, and at least three times before a fine value

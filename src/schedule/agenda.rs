@@ -17,10 +17,14 @@ use crate::backoff::Backoff;
 pub(super) struct Plan {
     /// When it is, or was, due.
     pub due: Moment,
+    /// Where an extra poll comes first: when it is due after that.
+    pub regular: Option<Moment>,
     /// Failures in a row; for reports also those that were older than they should be.
     pub failures: u32,
     /// The run that is in flight.
     pub in_flight: Option<RunId>,
+    /// When the newest run began.
+    pub begun: Option<Moment>,
     /// Whether a run has ended, or saved evidence makes one unnecessary.
     pub attempted: bool,
 }
@@ -29,8 +33,10 @@ impl Plan {
     pub fn new(due: Moment) -> Self {
         Self {
             due,
+            regular: None,
             failures: 0,
             in_flight: None,
+            begun: None,
             attempted: false,
         }
     }

@@ -12,13 +12,15 @@ use tracing::info;
 
 use super::account::{Context, Monitored, Now};
 use super::agenda::{Agenda, RunId};
+use super::notices::{FromQueue, Notice};
 use super::orders::{Absent, AccountList, Orders, Settings};
 use super::phase::{self, Beat};
 use super::probe::{Observation, Probe, Question};
+use super::push::Admission;
 use crate::account::Account;
 use crate::clock::Clock;
 use crate::state::{Gate, Meta, SavedAccount, State};
-use crate::views::{AccountCounts, Left, LeftReason, Views};
+use crate::views::{AccountCounts, Left, LeftReason, MessageKind, Views};
 
 /// How long an account that left is exported as such.
 const LEFT_IS_EXPORTED: Duration = Duration::from_secs(24 * 3600);
@@ -55,6 +57,11 @@ pub(super) struct Core {
     views: Arc<Views>,
     clock: Clock,
     gate: Gate,
+    /// Whether the queue of events can be read.
+    queue_is_up: bool,
+    /// Whether it is known which accounts are monitored.
+    is_listed: bool,
+    admission: Admission,
 }
 
 /// What is derived from all accounts. An account is removed before it changes and inserted after.
@@ -131,6 +138,9 @@ impl Core {
             views,
             clock,
             gate,
+            queue_is_up: false,
+            is_listed: false,
+            admission: Admission::default(),
         }
     }
 
@@ -189,16 +199,28 @@ impl Core {
         };
         self.index.remove(account, &self.settings);
         write(account, &self.settings);
+        let now = self.clock.moment();
+        account.plan_polls(now, &self.settings, self.queue_is_up);
         self.index.insert(account, &self.settings);
         self.gate.publish(account.saved(), account.view());
     }
 
     fn start(&mut self, id: AccountId, probe: Probe) {
+        let now = self.clock.moment();
         let Some(account) = self.accounts.get_mut(&id) else {
             return;
         };
+        if account.needs_admission(probe) {
+            let at = self.admission.next(now);
+            self.index.remove(account, &self.settings);
+            account.admit(at);
+            self.index.insert(account, &self.settings);
+            if at > now {
+                return;
+            }
+        }
         let questions = account.questions(probe);
-        let Some(plan) = account.plan_mut(probe) else {
+        let Some(plan) = account.plan(probe) else {
             return;
         };
         let run = RunId(self.next_run);
@@ -206,8 +228,10 @@ impl Core {
         let is_failing = plan.is_failing();
         let agenda = &mut self.index.agenda;
         agenda.remove(id, probe, plan);
-        plan.in_flight = Some(run);
-        agenda.insert(id, probe, plan);
+        account.begin(probe, run, now);
+        if let Some(plan) = account.plan(probe) {
+            agenda.insert(id, probe, plan);
+        }
         agenda.take_slot(probe, is_failing);
         self.runs.insert(
             run,
@@ -269,6 +293,68 @@ impl Core {
         });
     }
 
+    /// Whether it is known which accounts are monitored, so that no event is taken for one of others.
+    pub fn is_listed(&self) -> bool {
+        self.is_listed
+    }
+
+    /// Takes what the reader of the queue says.
+    pub fn take(&mut self, from_queue: FromQueue) {
+        match from_queue {
+            FromQueue::Up(is_up) => self.queue_is(is_up),
+            FromQueue::Another => {
+                self.queue_is_up = false;
+                let ids: Vec<AccountId> = self.accounts.keys().copied().collect();
+                for id in ids {
+                    self.change(id, |account, _| account.reset_push());
+                }
+            }
+            FromQueue::Events(notices, done) => {
+                let kinds = notices.iter().map(|notice| self.notice(notice));
+                // An error means that the reader has gone: SQS delivers the events again.
+                let _ = done.send(kinds.collect());
+            }
+        }
+    }
+
+    fn queue_is(&mut self, is_up: bool) {
+        if self.queue_is_up == is_up {
+            return;
+        }
+        self.queue_is_up = is_up;
+        let verified = self.accounts.values().filter(|it| it.is_verified());
+        let ids: Vec<AccountId> = verified.map(|it| it.account.id).collect();
+        for id in ids {
+            self.change(id, |_, _| ());
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) -> MessageKind {
+        let now = self.clock.moment();
+        let Some(push) = self.settings.push else {
+            return MessageKind::Ignored;
+        };
+        let account = self.accounts.get(&notice.account);
+        // Most events are echoes, and with several processes most of those are of others.
+        if !account.is_some_and(|account| account.is_concerned(notice)) {
+            return MessageKind::Ignored;
+        }
+        let mut taken = (MessageKind::Ignored, None);
+        self.change(notice.account, |account, _| {
+            taken = account.notice(notice, now, &push);
+        });
+        let (kind, delay) = taken;
+        if let Some(delay) = delay {
+            let exporter = &self.views.exporter;
+            exporter.note(|view| {
+                if let Some(events) = &mut view.events {
+                    events.arrived(delay);
+                }
+            });
+        }
+        kind
+    }
+
     /// Applies orders. Returns their generation.
     pub fn take_orders(&mut self, orders: Orders) -> u64 {
         let Orders {
@@ -299,6 +385,7 @@ impl Core {
     /// Makes the monitored accounts those of the list.
     fn take_list(&mut self, list: &AccountList) {
         let now = self.clock.moment();
+        self.is_listed |= list.confirmed || !list.accounts.is_empty();
         self.meta.caller = list.caller.or(self.meta.caller);
         if list.organization.is_some() || list.confirmed {
             self.meta.organization.clone_from(&list.organization);
@@ -369,6 +456,12 @@ impl Core {
         for (id, account) in &self.accounts {
             self.gate.save(*id, account.saved());
         }
+    }
+
+    /// The state of an account that survives a restart.
+    #[cfg(test)]
+    pub fn saved(&self, id: AccountId) -> Option<SavedAccount> {
+        Some(self.accounts.get(&id)?.saved())
     }
 
     /// Stops monitoring an account, and exports that it left unless another shard monitors it.

@@ -9,10 +9,12 @@ mod account;
 mod agenda;
 mod core;
 mod log;
+mod notices;
 mod once;
 mod orders;
 mod phase;
 mod probe;
+mod push;
 mod report;
 mod sources;
 #[cfg(test)]
@@ -21,7 +23,7 @@ mod tests;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::aws::Aws;
@@ -30,9 +32,11 @@ use crate::state::{Gate, State};
 use crate::views::Views;
 
 use self::core::{Core, Request};
+pub use notices::{FromQueue, Notice, Notices};
 pub use once::{once, settings_once, try_sources};
 pub use orders::{Absent, AccountList, Orders, Settings, Sources};
 use probe::ask;
+pub use push::PushSettings;
 
 /// Everything that the schedule needs.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub struct Schedule {
     pub orders: watch::Receiver<Orders>,
     /// Receives the generation of the orders that it follows.
     pub follows: watch::Sender<u64>,
+    /// What the reader of the queue of events says.
+    pub from_queue: mpsc::Receiver<FromQueue>,
     /// AWS.
     pub aws: Aws,
     /// The views, for that of the exporter itself.
@@ -59,6 +65,7 @@ impl Schedule {
         let Self {
             mut orders,
             follows,
+            mut from_queue,
             aws,
             views,
             clock,
@@ -103,6 +110,7 @@ impl Schedule {
                     }
                     Err(_) => orders_end = true,
                 },
+                Some(message) = from_queue.recv(), if core.is_listed() => core.take(message),
                 () = clock.sleep_until(wake) => {}
             }
         }

@@ -39,11 +39,13 @@ pub fn settings_once(settings: &Settings) -> Settings {
     Settings {
         limits: Limits {
             interval: INTERVAL,
+            in_force: INTERVAL,
             ..settings.limits
         },
         report_timeout: settings.report_timeout.min(FIRST_REPORT_WAIT),
         user_detail: false,
         max_detail_series: 0,
+        push: None,
         ..*settings
     }
 }

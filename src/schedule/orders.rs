@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use root_posture::{AccountId, Limits, Source, SourcesInUse};
 
+use super::push::PushSettings;
 use crate::account::Account;
 use crate::views::KnownOrganization;
 
@@ -62,6 +63,8 @@ pub struct Settings {
     pub user_detail: bool,
     /// How many series they may take.
     pub max_detail_series: usize,
+    /// Push; `None` without a queue.
+    pub push: Option<PushSettings>,
 }
 
 impl Settings {

@@ -7,14 +7,23 @@ use root_posture::Moment;
 /// The place of an account in the interval, so that the polls of all accounts spread evenly.
 ///
 /// The n-th account gets the fractional part of n times the golden ratio: however many there are
-/// and whenever they join, no two are close and no gap is wide (a low-discrepancy sequence).
+/// and whenever they join, no two are close and no gap is wide (a low-discrepancy sequence). Of many
+/// accounts, [`TOGETHER`] neighbours share a place: they are also neighbours in the metrics, of which
+/// a scrape renders the parts again in which an account was polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Phase(Duration);
+
+/// So many accounts have places of their own.
+const FEW: u32 = 1024;
+
+/// So many of the others share one.
+const TOGETHER: u32 = 64;
 
 impl Phase {
     pub fn of(nth: u32, interval: Duration) -> Self {
         const GOLDEN: f64 = 0.618_033_988_749_894_9;
-        Self(interval.mul_f64((f64::from(nth) * GOLDEN).fract()))
+        let place = nth.min(FEW) + nth.saturating_sub(FEW) / TOGETHER;
+        Self(interval.mul_f64((f64::from(place) * GOLDEN).fract()))
     }
 
     /// The first of this phase's times at or after `from`.
@@ -68,13 +77,25 @@ mod tests {
 
     #[test]
     fn ten_thousand_accounts_are_polled_evenly() {
-        let mut seconds = [0u32; 60];
+        let mut parts = [0u32; 12];
         for nth in 0..10_000 {
-            seconds[usize::try_from(Phase::of(nth, INTERVAL).0.as_secs()).unwrap()] += 1;
+            let second = usize::try_from(Phase::of(nth, INTERVAL).0.as_secs()).unwrap();
+            parts[second / 5] += 1;
         }
-        for count in seconds {
-            assert!((160..=173).contains(&count), "{count} in one second");
+        for count in parts {
+            assert!((740..=930).contains(&count), "{count} in five seconds");
         }
+    }
+
+    #[test]
+    fn a_few_accounts_have_places_of_their_own_and_neighbours_of_many_share_one() {
+        let places = |accounts: std::ops::Range<u32>| {
+            let phases = accounts.map(|nth| Phase::of(nth, INTERVAL).0);
+            phases.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(places(0..FEW), 1024);
+        assert_eq!(places(FEW..FEW + 128), 2);
+        assert_eq!(places(0..10_000), 1024 + 141);
     }
 
     #[test]

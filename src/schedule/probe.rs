@@ -15,7 +15,7 @@ use root_posture::{
 use tracing::error;
 
 use crate::account::Account;
-use crate::aws::{self, Aws, Fetched, ReportState, SessionKind};
+use crate::aws::{self, Aws, Fetched, ReportState, RequestId, SessionKind};
 use crate::clock::Clock;
 use crate::failure::{Failure, Reason};
 
@@ -40,6 +40,9 @@ impl Probe {
         Self::RootDetail,
         Self::Report,
     ];
+
+    /// Those that show a change at once.
+    pub const LIVE: [Self; 2] = [Self::Summary, Self::RootKeys];
 
     /// Whether it gives evidence that is in use.
     pub fn is_used(self, in_use: SourcesInUse) -> bool {
@@ -87,6 +90,8 @@ pub(super) struct Observation {
     pub asked: Moment,
     /// How far AWS's clock is ahead of the local one, in seconds, where the answer has a date.
     pub skew: Option<i64>,
+    /// The request of a summary, whose event verifies push.
+    pub request: Option<RequestId>,
     pub outcome: Result<Finding, Failure>,
 }
 
@@ -135,14 +140,15 @@ pub(super) async fn ask(
             format!("no answer within refresh.timeout ({timeout:?})"),
         )),
     };
-    let (outcome, skew) = match answered {
-        Ok((finding, skew)) => (Ok(finding), skew),
-        Err(failure) => (Err(failure), None),
+    let (outcome, skew, request) = match answered {
+        Ok(found) => (Ok(found.finding), found.skew, found.request),
+        Err(failure) => (Err(failure), None, None),
     };
     Observation {
         question,
         asked,
         skew,
+        request,
         outcome,
     }
 }
@@ -158,24 +164,45 @@ async fn without_panic<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-type Answered = Result<(Finding, Option<i64>), Failure>;
+/// An answer, as a finding.
+struct Found {
+    finding: Finding,
+    skew: Option<i64>,
+    request: Option<RequestId>,
+}
+
+impl Found {
+    fn new(finding: Finding, skew: Option<i64>) -> Self {
+        Self {
+            finding,
+            skew,
+            request: None,
+        }
+    }
+}
+
+type Answered = Result<Found, Failure>;
 
 async fn answer(aws: &Aws, account: &Account, question: &Question) -> Answered {
     match question {
         Question::Summary(kind) => {
             let answer = aws.account_summary(account, *kind).await?;
             let claim = claim(LiveSource::Summary, &answer, answer.value.into());
-            Ok((Finding::Live(claim), answer.skew))
+            Ok(Found {
+                request: answer.request_id,
+                ..Found::new(Finding::Live(claim), answer.skew)
+            })
         }
         Question::RootKeys => {
             let answer = aws.root_keys(account).await?;
             let values = Values::of_keys(&answer.value);
             let claim = claim(LiveSource::List, &answer, values);
-            Ok((Finding::Keys(claim, answer.value), answer.skew))
+            Ok(Found::new(Finding::Keys(claim, answer.value), answer.skew))
         }
         Question::LastUse(id) => {
             let answer = aws.key_last_used(account, id).await?;
-            Ok((Finding::LastUse(id.clone(), answer.value), answer.skew))
+            let skew = answer.skew;
+            Ok(Found::new(Finding::LastUse(id.clone(), answer.value), skew))
         }
         Question::Certificates => {
             let answer = aws.root_certificates(account).await?;
@@ -195,10 +222,10 @@ async fn answer(aws: &Aws, account: &Account, question: &Question) -> Answered {
 }
 
 /// An answer of a root session about one topic.
-fn listed<T>(answer: &aws::Answer<T>, topic: Topic, counts: Counts) -> (Finding, Option<i64>) {
+fn listed<T>(answer: &aws::Answer<T>, topic: Topic, counts: Counts) -> Found {
     let values = Values::default().with(topic, Some(counts));
     let claim = claim(LiveSource::List, answer, values);
-    (Finding::Live(claim), answer.skew)
+    Found::new(Finding::Live(claim), answer.skew)
 }
 
 fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answer {
@@ -216,7 +243,7 @@ fn claim<T>(source: LiveSource, answer: &aws::Answer<T>, values: Values) -> Answ
 async fn report_step(aws: &Aws, account: &Account) -> Answered {
     let refused = match aws.generate_report(account).await {
         Ok(answer) if answer.value == ReportState::Pending => {
-            return Ok((Finding::ReportPending, answer.skew));
+            return Ok(Found::new(Finding::ReportPending, answer.skew));
         }
         Ok(_) => None,
         Err(failure) => Some(failure),
@@ -230,11 +257,11 @@ async fn report_step(aws: &Aws, account: &Account) -> Answered {
     match (&answer.value, refused) {
         (Fetched::Report { content, generated }, refused) => {
             let read = read(account, content, *generated, &answer, refused)?;
-            Ok((Finding::Report(Box::new(read)), skew))
+            Ok(Found::new(Finding::Report(Box::new(read)), skew))
         }
         (Fetched::Missing, Some(refused)) => Err(refused),
         // It expired between the two calls; the next step requests a new one.
-        (Fetched::Pending | Fetched::Missing, _) => Ok((Finding::ReportPending, skew)),
+        (Fetched::Pending | Fetched::Missing, _) => Ok(Found::new(Finding::ReportPending, skew)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The health of an account's sources: which work, which fail, and what the log says about it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use root_posture::{AccountId, Source, Timestamp};
 use tracing::{debug, info, warn};
@@ -14,7 +15,7 @@ use crate::views::SourceView;
 #[derive(Debug)]
 pub(super) struct SourceHealth {
     account: AccountId,
-    pub views: Vec<SourceView>,
+    pub views: Arc<[SourceView]>,
 }
 
 impl SourceHealth {
@@ -26,10 +27,10 @@ impl SourceHealth {
     ) -> Self {
         let mut health = Self {
             account: account.id,
-            views: Vec::new(),
+            views: Arc::default(),
         };
         health.adapt(account, sources);
-        for view in &mut health.views {
+        for view in Arc::make_mut(&mut health.views) {
             view.last_success = last_success.get(&view.source).copied();
         }
         health
@@ -120,6 +121,8 @@ impl SourceHealth {
     }
 
     fn get_mut(&mut self, source: Source) -> Option<&mut SourceView> {
-        self.views.iter_mut().find(|view| view.source == source)
+        Arc::make_mut(&mut self.views)
+            .iter_mut()
+            .find(|view| view.source == source)
     }
 }

@@ -1,6 +1,8 @@
 //! The core under a simulated clock: thousands of accounts, and an AWS that answers as each test
 //! says. Nothing here waits for real time.
 
+mod push;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use super::core::{Core, Request};
 use super::orders::{AccountList, Orders, Settings, Sources};
 use super::probe::{Finding, Observation, Question, ReadReport};
 use crate::account::{Access, Account};
-use crate::aws::SessionKind;
+use crate::aws::{RequestId, SessionKind};
 use crate::clock::{Clock, Hand};
 use crate::failure::{Failure, Reason};
 use crate::state::{Gate, State};
@@ -35,6 +37,7 @@ fn settings() -> Settings {
         report_timeout: Duration::from_secs(900),
         limits: Limits {
             interval: INTERVAL,
+            in_force: INTERVAL,
             max_staleness: Duration::from_secs(36_000),
             max_live_staleness: Duration::from_secs(1800),
         },
@@ -44,6 +47,7 @@ fn settings() -> Settings {
         },
         user_detail: false,
         max_detail_series: 50_000,
+        push: None,
     }
 }
 
@@ -63,6 +67,8 @@ fn account(number: u64) -> Arc<Account> {
         }),
         root_session: true,
         labels: Arc::default(),
+        exceptions: Arc::default(),
+        details: Arc::default(),
     })
 }
 
@@ -72,6 +78,8 @@ type Script = Box<dyn Fn(AccountId, &Question) -> Reply>;
 enum Reply {
     /// So many keys, of which so many are active.
     Keys(u8, u8),
+    /// A report that was made so long ago, with these values.
+    Report(Duration, Values),
     Refused(Reason),
     /// No answer until the deadline.
     Hangs,
@@ -90,6 +98,8 @@ struct Simulation {
     sequence: u64,
     /// When each account was asked each kind of question.
     asked: HashMap<(AccountId, &'static str), Vec<Moment>>,
+    /// The summaries that were asked for, oldest first.
+    summaries: Vec<(AccountId, RequestId)>,
 }
 
 fn kind(question: &Question) -> &'static str {
@@ -106,17 +116,15 @@ fn kind(question: &Question) -> &'static str {
 
 impl Simulation {
     fn new(accounts: u64, script: Script) -> Self {
+        Self::with(settings(), State::default(), accounts, script)
+    }
+
+    fn with(settings: Settings, state: State, accounts: u64, script: Script) -> Self {
         let (clock, hand) = Clock::manual(START);
         let views = Arc::new(Views::new(clock.clone()));
         let gate = Gate::new(Arc::clone(&views), clock.clone());
-        let mut core = Core::new(
-            settings(),
-            State::default(),
-            Arc::clone(&views),
-            clock.clone(),
-            gate,
-        );
-        core.take_orders(orders(settings(), accounts));
+        let mut core = Core::new(settings, state, Arc::clone(&views), clock.clone(), gate);
+        core.take_orders(orders(settings, accounts));
         Self {
             core,
             views,
@@ -127,6 +135,7 @@ impl Simulation {
             observations: HashMap::new(),
             sequence: 0,
             asked: HashMap::new(),
+            summaries: Vec::new(),
         }
     }
 
@@ -172,17 +181,22 @@ impl Simulation {
         let reply = (self.script)(id, &question);
         let latency = match reply {
             Reply::Hangs => TIMEOUT,
-            Reply::Keys(..) | Reply::Refused(_) => QUICK,
+            Reply::Keys(..) | Reply::Report(..) | Reply::Refused(_) => QUICK,
         };
         let outcome = match reply {
             Reply::Hangs => Err(Failure::new(Reason::Timeout, "no answer")),
             Reply::Refused(reason) => Err(Failure::new(reason, "refused")),
             Reply::Keys(present, active) => Ok(self.finding(&question, present, active, now)),
+            Reply::Report(age, values) => Ok(self.report(now, age, values)),
         };
+        let is_summary = matches!(question, Question::Summary(_));
+        let request = is_summary.then(|| RequestId::of(self.sequence.to_string()));
+        self.summaries.extend(request.map(|request| (id, request)));
         let observation = Observation {
             question,
             asked: now,
             skew: None,
+            request,
             outcome,
         };
         self.sequence += 1;
@@ -219,23 +233,30 @@ impl Simulation {
             Question::Certificates => list(Topic::Certificates),
             Question::Mfa => list(Topic::MfaOff),
             Question::LoginProfile => list(Topic::Password),
-            Question::Report => Finding::Report(Box::new(ReadReport {
-                report: CredentialReport {
-                    account: id(1),
-                    partition: Partition::Aws,
-                    root: None,
-                    users: Vec::new(),
-                    rows_skipped: 0,
-                },
-                claim: ReportClaim {
-                    received: asked + QUICK,
-                    generated: asked,
-                    date: self.clock.now(),
-                    values: Values::default().with(Topic::Keys, Some(keys)),
-                },
-                refused: None,
-            })),
+            Question::Report => {
+                let values = Values::default().with(Topic::Keys, Some(keys));
+                self.report(asked, Duration::ZERO, values)
+            }
         }
+    }
+
+    fn report(&self, asked: Moment, age: Duration, values: Values) -> Finding {
+        Finding::Report(Box::new(ReadReport {
+            report: CredentialReport {
+                account: id(1),
+                partition: Partition::Aws,
+                root: None,
+                users: Vec::new(),
+                rows_skipped: 0,
+            },
+            claim: ReportClaim {
+                received: asked + QUICK,
+                generated: asked - age,
+                date: self.clock.now().minus(age),
+                values,
+            },
+            refused: None,
+        }))
     }
 
     fn active(&self, account: u64) -> Option<u8> {
@@ -348,6 +369,36 @@ fn details_are_polled_soon_after_a_change_and_then_rarely() {
         1,
         "of the key that came"
     );
+}
+
+#[test]
+fn details_are_polled_while_they_contradict_an_old_report() {
+    let refused = |_, question: &Question| match question {
+        Question::Report | Question::Summary(_) => Reply::Refused(Reason::AssumeRole),
+        _ => Reply::Keys(0, 0),
+    };
+    let mut simulation = Simulation::new(1, Box::new(refused));
+    // The details are confirmed, and polled rarely from now on.
+    simulation.run(INTERVAL * 4);
+    simulation.script = Box::new(|_, question: &Question| match question {
+        Question::Report => {
+            let off = Values::default().with(Topic::MfaOff, Some(Counts::flag(true)));
+            Reply::Report(Duration::from_secs(3600), off)
+        }
+        Question::Summary(_) => Reply::Refused(Reason::AccessDenied),
+        _ => Reply::Keys(0, 0),
+    });
+    let reports = |simulation: &Simulation| simulation.asked[&(id(1), "report")].len();
+    let before = reports(&simulation);
+    for _ in 0..600 {
+        simulation.run(Duration::from_secs(2));
+        let view = simulation.views.get(id(1)).unwrap();
+        let mfa = view.posture.mfa_enabled.map(|mfa| mfa.value);
+        assert_eq!(mfa, Some(1), "it was turned on since the report");
+    }
+    assert!(reports(&simulation) > before, "the report was read");
+    let asked = simulation.asked[&(id(1), "mfa")].len();
+    assert!(asked <= 8, "{asked} polls of the details in 24 minutes");
 }
 
 #[test]

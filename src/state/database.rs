@@ -40,8 +40,8 @@ const META: Table = TableDefinition::new("meta");
 /// The version of the format, which is also the newest that can be read. Version 1 was a JSON file.
 const VERSION: u32 = 2;
 
-/// The size of redb's cache in bytes. Its default is 1 GiB.
-const CACHE_SIZE: usize = 8 << 20;
+/// The size of redb's cache in bytes. Its default is 1 GiB; the system caches the file as well.
+const CACHE_SIZE: usize = 1 << 20;
 
 /// The most bytes of a file that are read into memory, where it cannot be opened in its place: many
 /// times the size for 10,000 accounts.

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use root_posture::{AccountId, Moment};
-use tokio::sync::{Notify, mpsc as async_mpsc};
+use tokio::sync::{Notify, mpsc as async_mpsc, oneshot};
 use tracing::{error, info};
 
 use super::saved::{Changes, Meta, SavedAccount};
@@ -90,6 +90,10 @@ struct Pending {
     begun: Moment,
     /// After a failure: the earliest time of the next attempt.
     retry: Moment,
+    /// Those who wait for the next commit, and for the running one.
+    waiting: Vec<oneshot::Sender<bool>>,
+    /// `None` while no commit runs.
+    carried: Option<Vec<oneshot::Sender<bool>>>,
 }
 
 #[derive(Debug)]
@@ -167,11 +171,17 @@ impl Gate {
         let (id, posture) = (view.account.id, view.posture);
         let now = self.clock.moment();
         let mut pending = queue.lock();
-        let shown = self.views.get(id).map(|view| view.posture);
+        let known = self.views.get(id);
+        let shown = known.as_ref().map(|view| view.posture);
         let shown = shown.unwrap_or_default();
         let changed = pending.changed.get(&id);
         let are_times_due = changed.is_none_or(|at| now >= *at + TIMES_PERIOD);
         let waiting = pending.rises.remove(&id);
+        let is_same = known.is_some_and(|known| {
+            known.push.tampered == view.push.tampered
+                && known.push.up == view.push.up
+                && known.activities == view.activities
+        });
         let gap = if posture.is_worse_than(&shown) {
             // A rise that already waits keeps its deadline.
             let rise = Rise {
@@ -187,7 +197,7 @@ impl Gate {
             RISE_GAP
         } else {
             self.views.put(view);
-            if !posture.has_values_of(&shown) {
+            if !posture.has_values_of(&shown) || !is_same {
                 CHANGE_GAP
             } else if are_times_due {
                 TIMES_GAP
@@ -221,6 +231,30 @@ impl Gate {
             pending.changes.accounts.insert(id, None);
         });
         self.views.remove(id);
+    }
+
+    /// Waits until everything that was published is on disk, 2 seconds at most. Returns whether it is;
+    /// also true where nothing is saved.
+    pub async fn flushed(&self) -> bool {
+        let Some(queue) = &self.queue else {
+            return true;
+        };
+        let now = self.clock.moment();
+        let saved = {
+            let mut pending = queue.lock();
+            if pending.due.is_none() && pending.carried.is_none() {
+                return true;
+            }
+            let (saved, waits) = oneshot::channel();
+            pending.waiting.push(saved);
+            pending.plan(RISE_GAP, now, &queue.wake);
+            waits
+        };
+        tokio::select! {
+            // An error means that the keeper has ended.
+            saved = saved => saved.unwrap_or(false),
+            () = self.clock.sleep_until(now + MAX_WAIT) => false,
+        }
     }
 
     /// Saves the state besides the accounts.
@@ -328,6 +362,8 @@ impl Keeper {
         let changes = std::mem::take(&mut pending.changes);
         pending.due = None;
         pending.begun = now;
+        let waiting = std::mem::take(&mut pending.waiting);
+        pending.carried = Some(waiting);
         for rise in pending.rises.values_mut() {
             rise.is_carried = true;
         }
@@ -342,6 +378,10 @@ impl Keeper {
         let (changes, result) = self.done.recv().await.ok_or_else(thread_ended)?;
         self.running = None;
         let mut pending = self.queue.lock();
+        let carried = pending.carried.take().into_iter().flatten();
+        for waiting in carried {
+            let _ = waiting.send(result.is_ok());
+        }
         match result {
             Ok(()) => {
                 pending.publish_rises(&self.views, |rise| rise.is_carried);

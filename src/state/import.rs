@@ -55,6 +55,9 @@ pub fn read(content: &[u8], clock: &Clock, limits: &Limits) -> Result<State, Str
             listed: old.root_keys,
             report_due: old.report_due,
             last_success: old.last_success,
+            activities: Arc::default(),
+            push_was_up: false,
+            push_tampered: None,
         };
         saved.shift(shift);
         (id, saved)

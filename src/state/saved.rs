@@ -6,6 +6,7 @@ use std::sync::Arc;
 use root_posture::{AccountId, ListedKeys, Moment, Onset, Record, Source, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::activity::Activities;
 use crate::clock::Clock;
 use crate::views::{KnownOrganization, Left, ReportView};
 
@@ -25,6 +26,15 @@ pub struct SavedAccount {
     pub report_due: Option<Moment>,
     /// When each source last worked, by the local clock.
     pub last_success: BTreeMap<Source, Timestamp>,
+    /// What root did.
+    #[serde(default)]
+    pub activities: Arc<Activities>,
+    /// Whether the push of its events was ever verified. That it is now does not survive a restart.
+    #[serde(default)]
+    pub push_was_up: bool,
+    /// The newest event that changed a trail or a rule of ours.
+    #[serde(default)]
+    pub push_tampered: Option<Timestamp>,
 }
 
 /// The saved state besides the accounts.

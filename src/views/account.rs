@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use root_posture::report::{RootRow, UserCounts, UserRow};
 use root_posture::{KeyDetail, ListedKeys, Onset, Posture, Source, Timestamp, key_details};
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
+use crate::activity::Activities;
 use crate::failure::{Failure, Reason};
 
 /// The current view of one account.
@@ -25,10 +27,29 @@ pub struct AccountView {
     /// The newest list of keys of a root session.
     pub listed: Option<Arc<ListedKeys>>,
     /// The sources in use, in the order of [`Source::ALL`].
-    pub sources: Vec<SourceView>,
+    pub sources: Arc<[SourceView]>,
+    /// What root did, as events say.
+    pub activities: Arc<Activities>,
+    /// The push of its events.
+    pub push: PushView,
 }
 
 impl AccountView {
+    /// An account of which nothing is known.
+    #[must_use]
+    pub fn unknown(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            posture: Posture::default(),
+            onset: Onset::default(),
+            report: None,
+            listed: None,
+            sources: Arc::default(),
+            activities: Arc::default(),
+            push: PushView::default(),
+        }
+    }
+
     /// Each access key of the root user, from the source that the judgement names.
     pub fn root_keys(&self) -> impl Iterator<Item = KeyDetail<'_>> {
         let root = self
@@ -37,6 +58,17 @@ impl AccountView {
             .and_then(|report| report.root.as_ref());
         key_details(&self.posture, root, self.listed.as_deref())
     }
+}
+
+/// The push of an account's events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PushView {
+    /// Whether the last due echo arrived; `None` where none ever did, and without push.
+    pub up: Option<bool>,
+    /// The newest event that changed the trail or a rule of ours; `None` without push.
+    pub tampered: Option<Timestamp>,
+    /// The interval at which the account is polled.
+    pub interval: Duration,
 }
 
 /// The current view of a credential report.
@@ -98,6 +130,8 @@ pub struct SourceView {
     pub failures: BTreeMap<Reason, u64>,
     /// The last failure, for display, with its time by the local clock.
     pub last_failure: Option<(Timestamp, Failure)>,
+    /// Since when every refresh has failed, by the local clock; `None` while it works.
+    pub failing_since: Option<Timestamp>,
 }
 
 impl SourceView {
@@ -110,6 +144,7 @@ impl SourceView {
             last_success: None,
             failures: BTreeMap::new(),
             last_failure: None,
+            failing_since: None,
         }
     }
 
@@ -117,11 +152,13 @@ impl SourceView {
     pub fn worked(&mut self, now: Timestamp) {
         self.up = Some(true);
         self.last_success = Some(now);
+        self.failing_since = None;
     }
 
     /// Records a refresh that failed.
     pub fn failed(&mut self, now: Timestamp, failure: Failure) {
         self.up = Some(false);
+        self.failing_since.get_or_insert(now);
         *self.failures.entry(failure.reason).or_default() += 1;
         self.last_failure = Some((now, failure));
     }

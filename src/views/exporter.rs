@@ -26,10 +26,85 @@ pub const CALL_BUCKETS: [f64; 11] = [
     f64::INFINITY,
 ];
 
+/// The upper bounds of the histogram of event delays, in seconds.
+pub const DELAY_BUCKETS: [f64; 11] = [
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    900.0,
+    f64::INFINITY,
+];
+
+/// A kind of message of the queue. These are the values of the label `kind`.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "lowercase")]
+pub enum MessageKind {
+    /// Something that root did.
+    Root,
+    /// A poll of this process.
+    Echo,
+    /// A change of a trail or of a rule of ours.
+    Tampering,
+    /// An event that is none of these, or is about an account that this process does not monitor.
+    Ignored,
+    /// Not an event of CloudTrail.
+    Malformed,
+}
+
+impl MessageKind {
+    /// All of them.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The value of the label `kind`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The queue of events, and the messages since the process started.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventStats {
+    /// Whether the queue can be read; `None` before the first attempt has ended.
+    pub up: Option<bool>,
+    /// The messages that were handled, by kind.
+    pub messages: BTreeMap<MessageKind, u64>,
+    /// How many echoes arrived within [`DELAY_BUCKETS`]`[i]` of their poll but after the bound before.
+    pub delays: [u64; DELAY_BUCKETS.len()],
+    /// The sum of their delays, in seconds.
+    pub seconds: f64,
+}
+
+impl EventStats {
+    /// Counts an echo by its delay.
+    pub fn arrived(&mut self, delay: Duration) {
+        let seconds = delay.as_secs_f64();
+        self.delays[DELAY_BUCKETS.partition_point(|bound| *bound < seconds)] += 1;
+        self.seconds += seconds;
+    }
+}
+
 /// An AWS operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallKey {
-    /// `iam`, `sts` or `organizations`.
+    /// `iam`, `sts`, `organizations` or `sqs`.
     pub service: &'static str,
     /// The operation's name, as AWS writes it.
     pub operation: &'static str,
@@ -131,6 +206,8 @@ pub struct ExporterView {
     /// Which features of centralized root access the organization has enabled; `None` while that
     /// is unknown.
     pub features: Option<RootFeatures>,
+    /// The organization's management account, where it is known.
+    pub management: Option<AccountId>,
     /// The last save of the state; `None` without a state file or before the first save.
     pub state: Option<LastAttempt>,
     /// How many accounts are known; `None` before the account list is.
@@ -139,6 +216,8 @@ pub struct ExporterView {
     pub attempted: usize,
     /// Accounts that left in the last 24 hours.
     pub left: BTreeMap<AccountId, Left>,
+    /// The events; `None` without a queue.
+    pub events: Option<EventStats>,
     /// HTTP requests served, by handler and status code.
     pub requests: BTreeMap<(&'static str, u16), u64>,
     /// Connections that were closed to make room for others.

@@ -15,10 +15,10 @@ use root_posture::{AccountId, Moment, Timestamp};
 
 use crate::clock::Clock;
 
-pub use account::{AccountView, ReportView, SourceView, UserDetail};
+pub use account::{AccountView, PushView, ReportView, SourceView, UserDetail};
 pub use exporter::{
-    AccountCounts, CALL_BUCKETS, CallKey, CallStats, Exporter, ExporterView, LastAttempt, Left,
-    LeftReason,
+    AccountCounts, CALL_BUCKETS, CallKey, CallStats, DELAY_BUCKETS, EventStats, Exporter,
+    ExporterView, LastAttempt, Left, LeftReason, MessageKind,
 };
 pub use organization::{KnownMember, KnownOrganization};
 
@@ -144,7 +144,7 @@ impl Views {
 
 #[cfg(test)]
 mod tests {
-    use root_posture::{Metric, Onset, Posture, Source};
+    use root_posture::{Metric, Posture, Source};
 
     use super::*;
     use crate::account::{Access, Account};
@@ -157,23 +157,21 @@ mod tests {
             fine_until: None,
         };
         AccountView {
-            account: Arc::new(Account {
+            posture: Posture {
+                keys_active: keys.map(metric),
+                mfa_enabled: mfa.map(metric),
+                ..Posture::default()
+            },
+            ..AccountView::unknown(Arc::new(Account {
                 id: "000000000012".parse().unwrap(),
                 name: String::new(),
                 region: "us-east-1".to_owned(),
                 access: Some(Access::Caller),
                 root_session: false,
                 labels: Arc::default(),
-            }),
-            posture: Posture {
-                keys_active: keys.map(metric),
-                mfa_enabled: mfa.map(metric),
-                ..Posture::default()
-            },
-            onset: Onset::default(),
-            report: None,
-            listed: None,
-            sources: Vec::new(),
+                exceptions: Arc::default(),
+                details: Arc::default(),
+            }))
         }
     }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use root_posture::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::account::Details;
+
 /// The last complete account list of an organization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownOrganization {
@@ -30,4 +32,10 @@ pub struct KnownMember {
     pub tags: Arc<BTreeMap<String, String>>,
     /// When its tags were read, by the local clock; `None` for never.
     pub tags_at: Option<Timestamp>,
+    /// What else is known of it, where the configuration asks for it.
+    #[serde(default)]
+    pub details: Arc<Details>,
+    /// When its organizational units were read, by the local clock; `None` for never.
+    #[serde(default)]
+    pub units_at: Option<Timestamp>,
 }

@@ -11,9 +11,11 @@ const shots = [
   { name: 'overview-dark', path: '', width: 1280, height: 800, scheme: 'dark' },
   { name: 'overview-phone', path: '', width: 390, height: 844, scheme: 'light' },
   { name: 'account-light', path: 'accounts/000000000002', width: 1280, height: 1000, scheme: 'light' },
+  { name: 'account-phone', path: 'accounts/000000000002', width: 390, height: 844, scheme: 'dark' },
 ];
 
-const demo = await startDemo(300);
+// The demo of the README.
+const demo = await startDemo(12);
 const browser = await startBrowser();
 try {
   await mkdir(folder, { recursive: true });

@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 // Milliseconds until a wait fails; long enough for a slow and busy machine.
-export const PATIENCE = 120_000;
+export const PATIENCE = 60_000;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const binary = process.env.AWS_ROOT_EXPORTER ?? `${root}target/debug/aws-root-exporter`;
+const binary = `${root}target/debug/aws-root-exporter`;
 
 /** Starts the demo on a free port and waits until it has polled every account. */
 export async function startDemo(accounts) {

@@ -198,3 +198,51 @@ fn a_wrong_configuration_is_wrong_usage() {
         .exits(2)
         .complains("gone.toml");
 }
+
+#[test]
+fn an_account_with_only_an_accepted_key_is_no_finding_and_a_second_key_is_one() {
+    let simulated = simulated::with([12]);
+    simulated.world.edit(id(12), |account| {
+        account.root.mfa = true;
+        account.root.create_key(now() - 100 * DAY);
+    });
+    let config = format!(
+        "{}[[exceptions]]\naccount = \"000000000012\"\nkey = \"AKIAIOSFODNN7EXAMPLE\"\n\
+         reason = \"the old backup\"\nuntil = \"2999-12-31\"\n",
+        listed([12])
+    );
+    check(&simulated, &config, "")
+        .exits(0)
+        .says("1 active, accepted")
+        .says("its id cannot be verified. Reason: the old backup.")
+        .says("1 account: 0 with root access keys, 0 without, 1 with accepted keys only.");
+    check(&simulated, &config, "--format csv")
+        .exits(0)
+        .says("000000000012,,accepted,1,1,1,1,");
+    let json = check(&simulated, &config, "--format json").exits(0).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["accounts"][0]["root"]["access_keys_accepted"], 1);
+    let ended = config.replace("2999-12-31", "2020-01-01");
+    check(&simulated, &ended, "")
+        .exits(1)
+        .says("The exception for key AKIAIOSFODNN7EXAMPLE ended with 2020-01-01");
+    simulated.world.edit(id(12), |account| {
+        account.root.create_key(now() - 50 * DAY);
+    });
+    check(&simulated, &config, "").exits(1).says("2 active");
+}
+
+#[test]
+fn an_exception_that_has_ended_is_a_warning_of_the_configuration() {
+    let simulated = simulated::with([]);
+    let bench = simulated.bench();
+    bench.file(
+        "config.toml",
+        "[[exceptions]]\naccount = \"000000000012\"\nkey = \"AKIAIOSFODNN7EXAMPLE\"\n\
+         reason = \"the old backup\"\nuntil = \"2020-01-01\"\n",
+    );
+    bench
+        .run("--config.check")
+        .exits(0)
+        .complains("warning: the exception for key AKIAIOSFODNN7EXAMPLE of account 000000000012 ended with 2020-01-01");
+}

@@ -36,6 +36,28 @@ fn the_other_files_are_those_of_the_repository() {
 }
 
 #[test]
+fn each_runbook_is_printed_by_its_name_and_without_one_the_names() {
+    let bench = Bench::new();
+    let names = bench.run("print runbook").exits(0).out;
+    assert!(names.lines().count() > 20, "{names}");
+    for name in names.lines() {
+        let printed = bench.run(&format!("print runbook {name}")).exits(0).out;
+        assert!(
+            printed == content(&format!("deploy/runbooks/{name}.md")),
+            "{name}"
+        );
+    }
+    bench
+        .run("print runbook AWSRootAccessKey")
+        .exits(2)
+        .complains("there is no runbook \"AWSRootAccessKey\" (known: AWS");
+    bench
+        .run("print rules AWSRootAccessKeyActive")
+        .exits(2)
+        .complains("needs a runbook");
+}
+
+#[test]
 fn the_rules_are_printed_with_another_url_of_runbooks() {
     for file in ["rules", "iam-users-rules"] {
         let bench = Bench::new();

@@ -14,6 +14,9 @@ use super::support::walk;
 const HUB: &str = "deploy/aws/hub.yaml";
 const MEMBER: &str = "deploy/aws/member-role.stackset.yaml";
 const REMEDIATION: &str = "deploy/aws/remediation.yaml";
+const EVENTS_HUB: &str = "deploy/aws/events-hub.yaml";
+const EVENTS_MEMBER: &str = "deploy/aws/events-member.stackset.yaml";
+const TEMPLATES: [&str; 5] = [HUB, MEMBER, REMEDIATION, EVENTS_HUB, EVENTS_MEMBER];
 
 fn template(path: &str) -> Value {
     let mut documents = yaml([repository(path)]);
@@ -56,7 +59,7 @@ fn cfn_lint_finds_nothing() {
     succeed_silently(
         Command::new(venv("cfn-lint"))
             .args(["--include-checks", "I", "--"])
-            .args([HUB, MEMBER, REMEDIATION].map(repository)),
+            .args(TEMPLATES.map(repository)),
     );
 }
 
@@ -71,7 +74,13 @@ fn only_the_remediation_role_can_change_anything() {
         "iam:ListOrganizationsFeatures",
         "organizations:DescribeOrganization",
         "organizations:ListAccounts",
+        "organizations:ListAccountsForParent",
+        "organizations:ListOrganizationalUnitsForParent",
+        "organizations:ListRoots",
         "organizations:ListTagsForResource",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
         "sts:AssumeRole",
         "sts:AssumeRoot",
     ];
@@ -150,7 +159,7 @@ fn the_hub_assumes_one_role_and_the_member_trusts_one() {
 
 #[test]
 fn no_arn_names_a_partition() {
-    for path in [HUB, MEMBER, REMEDIATION] {
+    for path in TEMPLATES {
         let template = template(path);
         walk(&template["Resources"], &mut |value| {
             if let Value::String(text) = value {

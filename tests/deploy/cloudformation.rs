@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-/// A template with its parameters.
-pub struct Stack<'a> {
-    template: &'a Value,
+/// A template with its parameters, and its loops expanded.
+pub struct Stack {
+    template: Value,
     parameters: BTreeMap<String, String>,
 }
 
-impl<'a> Stack<'a> {
+impl Stack {
     /// The template with these parameters, and its defaults for the rest.
-    pub fn new<const N: usize>(template: &'a Value, given: [(&str, &str); N]) -> Self {
+    pub fn new<const N: usize>(template: &Value, given: [(&str, &str); N]) -> Self {
         let mut parameters: BTreeMap<String, String> = template["Parameters"]
             .as_object()
             .unwrap()
@@ -24,17 +24,78 @@ impl<'a> Stack<'a> {
             assert!(template["Parameters"].get(name).is_some(), "no {name}");
             parameters.insert(name.to_owned(), value.to_owned());
         }
-        parameters.insert("AWS::Partition".to_owned(), "aws".to_owned());
-        Self {
-            template,
-            parameters,
+        for (name, value) in [
+            ("AWS::AccountId", "999988887777"),
+            ("AWS::Partition", "aws"),
+            ("AWS::Region", "us-east-1"),
+            ("AWS::URLSuffix", "amazonaws.com"),
+        ] {
+            parameters.insert(name.to_owned(), value.to_owned());
         }
+        let mut stack = Self {
+            template: template.clone(),
+            parameters,
+        };
+        for section in ["Resources", "Outputs"] {
+            if let Some(content) = template.get(section) {
+                stack.template[section] = stack.expanded(content);
+            }
+        }
+        stack
+    }
+
+    /// The names of the resources of a type that the stack has.
+    pub fn resources(&self, kind: &str) -> Vec<&str> {
+        let resources = self.template["Resources"].as_object().unwrap().iter();
+        resources
+            .filter(|(_, resource)| resource["Type"] == kind)
+            .filter(|(_, resource)| match resource["Condition"].as_str() {
+                Some(name) => self.holds(&self.template["Conditions"][name]),
+                None => true,
+            })
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     /// A property of a resource.
     pub fn property(&self, resource: &str, name: &str) -> Value {
         self.resolve(&self.template["Resources"][resource]["Properties"][name])
             .unwrap()
+    }
+
+    /// The value of an output.
+    pub fn output(&self, name: &str) -> Value {
+        self.resolve(&self.template["Outputs"][name]["Value"])
+            .unwrap()
+    }
+
+    /// A section of the template in which each loop has become what it makes.
+    fn expanded(&self, section: &Value) -> Value {
+        let mut made = Map::new();
+        for (name, content) in section.as_object().unwrap() {
+            if !name.starts_with("Fn::ForEach::") {
+                made.insert(name.clone(), content.clone());
+                continue;
+            }
+            let [Value::String(variable), collection, body] = &content.as_array().unwrap()[..]
+            else {
+                panic!("expected a variable, a collection and a body: {content}");
+            };
+            for item in self.resolve(collection).unwrap().as_array().unwrap() {
+                let item = item.as_str().unwrap();
+                let bare: String = item.chars().filter(char::is_ascii_alphanumeric).collect();
+                let body = body
+                    .to_string()
+                    .replace(&format!("${{{variable}}}"), item)
+                    .replace(&format!("&{{{variable}}}"), &bare);
+                let body: Map<String, Value> = serde_json::from_str(&body).unwrap();
+                for (name, content) in body {
+                    let previous = made.insert(name.clone(), content);
+                    assert!(previous.is_none(), "{name} exists twice");
+                }
+            }
+        }
+        made.into()
     }
 
     /// The value, or `None` for `AWS::NoValue`.
@@ -61,7 +122,22 @@ impl<'a> Stack<'a> {
     fn call(&self, function: &str, arguments: &Value) -> Option<Value> {
         match (function, arguments) {
             ("Ref", Value::String(name)) if name == "AWS::NoValue" => None,
-            ("Ref", Value::String(name)) => Some(self.parameters[name].clone().into()),
+            // What refers to a resource stays as it is.
+            ("Ref", Value::String(name)) if self.template["Resources"].get(name).is_some() => {
+                Some(json!({ "Ref": name }))
+            }
+            ("Ref", Value::String(name)) => Some(self.parameter(name)),
+            ("Fn::GetAtt", Value::String(both)) => {
+                let (resource, attribute) = both.split_once('.').unwrap();
+                Some(json!({ "Fn::GetAtt": [resource, attribute] }))
+            }
+            ("Fn::GetAtt", both) => Some(json!({ "Fn::GetAtt": self.resolve(both)? })),
+            ("Fn::Join", Value::Array(it)) => {
+                let items = self.resolve(&it[1])?;
+                let items = items.as_array().unwrap().iter();
+                let items: Vec<&str> = items.map(|item| item.as_str().unwrap()).collect();
+                Some(items.join(it[0].as_str().unwrap()).into())
+            }
             ("Fn::If", Value::Array(it)) => {
                 let holds = self.holds(&self.template["Conditions"][it[0].as_str().unwrap()]);
                 self.resolve(&it[if holds { 1 } else { 2 }])
@@ -83,6 +159,14 @@ impl<'a> Stack<'a> {
             }
             _ => panic!("{function} is not implemented here: {arguments}"),
         }
+    }
+
+    fn parameter(&self, name: &str) -> Value {
+        let value = &self.parameters[name];
+        if self.template["Parameters"][name]["Type"] == "CommaDelimitedList" {
+            return value.split(',').collect();
+        }
+        value.clone().into()
     }
 
     fn substitute(&self, text: &str, names: &Map<String, Value>) -> String {

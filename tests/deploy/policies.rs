@@ -36,7 +36,7 @@ fn printed(config: &str, line: &str) -> Value {
 }
 
 /// The statements of a role's only policy.
-fn statements(stack: &Stack<'_>, role: &str) -> Value {
+fn statements(stack: &Stack, role: &str) -> Value {
     stack.property(role, "Policies")[0]["PolicyDocument"]["Statement"].clone()
 }
 
@@ -91,7 +91,8 @@ fn the_hub_policy_is_that_of_the_template() {
     );
     for access in ["role", "root", "both"] {
         let config = format!(
-            "[organization]\nenabled = true\naccess = \"{access}\"\ntag_labels = [\"team\"]\n"
+            "[organization]\nenabled = true\naccess = \"{access}\"\ntag_labels = [\"team\"]\n\
+             details = [\"ou\"]\n"
         );
         let stack = Stack::new(
             &template,
@@ -102,6 +103,25 @@ fn the_hub_policy_is_that_of_the_template() {
             statements(&stack, "HubRole")
         );
     }
+}
+
+#[test]
+fn the_permissions_on_the_queue_of_events_are_those_of_the_template() {
+    const QUEUE: &str = "arn:aws:sqs:us-east-1:999988887777:aws-root-exporter-0";
+    let template = template(HUB);
+    let given = [
+        ("Access", "none"),
+        ("Discovery", "false"),
+        ("EventQueueArns", QUEUE),
+    ];
+    let mut made = statements(&Stack::new(&template, given), "HubRole");
+    // A list with one item means the same as the item.
+    let queues = made[1]["Resource"].take();
+    assert_eq!(queues, serde_json::json!([QUEUE]));
+    made[1]["Resource"] = queues[0].clone();
+    let url = "https://sqs.us-east-1.amazonaws.com/999988887777/aws-root-exporter-{shard}";
+    let config = format!("[events]\nqueue_url = \"{url}\"\n");
+    assert_eq!(printed(&config, "hub")["Statement"], made);
 }
 
 #[test]

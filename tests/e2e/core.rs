@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use aws_simulator::{Account, Fault, FaultKind};
+use aws_simulator::{Account, Fault, FaultKind, QueueSettings};
 
 use test_support::daemon::{Daemon, Launch};
 use test_support::exposition::Exposition;
@@ -368,9 +368,13 @@ fn a_revoked_session_is_replaced_at_the_first_refusal() {
 }
 
 fn online_check(aws: &Simulated) -> (i32, String) {
+    online_check_of(aws, &by_role())
+}
+
+fn online_check_of(aws: &Simulated, config: &str) -> (i32, String) {
     let finished = Launch::new(&["--config.check", "--online"])
         .environment(aws.environment())
-        .config(&by_role())
+        .config(config)
         .finish();
     (finished.code, finished.output().join("\n"))
 }
@@ -393,6 +397,51 @@ fn the_online_check_names_a_report_that_aws_would_not_make() {
     let (code, out) = online_check(&aws);
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("access_denied"), "{out}");
+}
+
+#[test]
+fn the_online_check_says_that_the_units_cannot_be_read() {
+    let aws = Simulated::with([account(101, "member")]);
+    let config = format!(
+        "[organization]\nenabled = true\ndetails = [\"ou\"]\nexternal_id = \"{EXTERNAL_ID}\"\n"
+    );
+    let (code, out) = online_check_of(&aws, &config);
+    assert_eq!(code, 0, "{out}");
+    let denied = Fault::new(FaultKind::AccessDenied).on("ListRoots");
+    aws.world.fault(denied);
+    let (code, out) = online_check_of(&aws, &config);
+    assert_eq!(code, 1, "{out}");
+    let line = "units     the organizational units cannot be read (organization.details): ";
+    assert!(
+        out.contains(line) && out.contains("2 of 2 accounts"),
+        "{out}"
+    );
+}
+
+#[test]
+fn the_online_check_asks_about_the_queue_of_events_and_takes_no_message() {
+    let aws = Simulated::with([reported(HOUR, |_| {})]);
+    let queue = aws
+        .world
+        .create_queue("aws-root-exporter-0", QueueSettings::default());
+    queue.send_all(["one", "two"]);
+    let check = |name: &str| {
+        let url = format!("https://sqs.us-east-1.amazonaws.com/999000000001/{name}-{{shard}}");
+        let config = format!("{}[events]\nqueue_url = \"{url}\"\n", by_role());
+        online_check_of(&aws, &config)
+    };
+    let (code, out) = check("aws-root-exporter");
+    assert_eq!(code, 0, "{out}");
+    let readable = "aws-root-exporter-0: readable, about 2 messages";
+    assert!(out.contains(readable), "{out}");
+    assert!(out.contains("USD a month"), "{out}");
+    assert_eq!(queue.counts().received, 0);
+
+    let (code, out) = check("absent");
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("absent-0 cannot be read: "), "{out}");
+    assert!(out.contains("there is no such queue"), "{out}");
+    assert!(out.contains("1 of 1 accounts can be read"), "{out}");
 }
 
 #[test]

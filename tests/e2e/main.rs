@@ -11,10 +11,13 @@
 mod core;
 mod crashes;
 mod credentials;
+mod demo;
 mod evidence;
+mod exceptions;
 mod files;
 mod organizations;
 mod probes;
+mod push;
 mod reloads;
 mod reports;
 mod schedule;

@@ -61,6 +61,12 @@ fn every_important_metric_is_on_the_dashboard() {
         "aws_account_up",
         "aws_account_refresh_failures_total",
         "aws_credential_report_generated_timestamp_seconds",
+        "aws_root_activity_last_timestamp_seconds",
+        "aws_account_push_up",
+        "aws_account_poll_interval_seconds",
+        "aws_root_exporter_events_up",
+        "aws_root_exporter_events_total",
+        "aws_root_exporter_event_delay_seconds_bucket",
         "aws_root_exporter_aws_requests_total",
         "aws_root_exporter_refresh_lag_seconds",
     ] {

@@ -115,6 +115,12 @@ impl Dashboard {
             .unwrap_or_else(|| panic!("no panel has the title {title}"))
     }
 
+    pub fn row(&self, title: &str) -> &Panel {
+        let mut rows = self.panels.iter().filter(|panel| panel.kind == "row");
+        rows.find(|row| row.title == title)
+            .unwrap_or_else(|| panic!("no row has the title {title}"))
+    }
+
     pub fn variable(&self, name: &str) -> &Variable {
         let mut found = self.templating.list.iter().filter(|v| v.name == name);
         found

@@ -9,6 +9,8 @@ use test_support::repository;
 mod accept;
 #[path = "../../fuzz/checks/config.rs"]
 mod config;
+#[path = "../../fuzz/checks/message.rs"]
+mod message;
 #[path = "../../fuzz/checks/state.rs"]
 mod state;
 #[path = "../../fuzz/checks/web_config.rs"]
@@ -56,4 +58,9 @@ fn every_accept_is_answered_as_its_name_says() {
     replay("accept", accept::check, |name| {
         name.starts_with("openmetrics-")
     });
+}
+
+#[test]
+fn every_message_is_read_as_its_name_says() {
+    replay("message", message::check, is_not_refused);
 }

@@ -168,6 +168,18 @@ pub const CASES: &[Case] = &[
             Sample("aws_account_up{source=\"account_summary\"}", Is(1.0)),
         ],
     ),
+    if_any_alarms(
+        "AWSAccountPushDown",
+        30,
+        &[
+            Sample("aws_account_push_up", Is(0.0)),
+            Sample("aws_root_exporter_events_up", Is(1.0)),
+        ],
+        &[
+            Sample("aws_account_push_up", Is(1.0)),
+            Sample("aws_root_exporter_events_up", Is(1.0)),
+        ],
+    ),
     of_exporter(
         "AWSOrganizationDiscoveryFailing",
         30,
@@ -197,6 +209,12 @@ pub const CASES: &[Case] = &[
             "aws_root_exporter_state_last_save_successful",
             Is(1.0),
         )],
+    ),
+    of_exporter(
+        "AWSRootExporterEventsDown",
+        15,
+        &[Sample("aws_root_exporter_events_up", Is(0.0))],
+        &[Sample("aws_root_exporter_events_up", Is(1.0))],
     ),
     of_exporter(
         "AWSRootExporterOverloaded",

@@ -9,6 +9,7 @@
 
 mod cases;
 mod course;
+mod events;
 mod problems;
 mod replicas;
 mod routes;

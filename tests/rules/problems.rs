@@ -20,7 +20,7 @@ struct Problem {
     bad: fn(now: u32, since: u32) -> Vec<(String, f64)>,
 }
 
-const PROBLEMS: [Problem; 7] = [
+const PROBLEMS: [Problem; 9] = [
     Problem {
         alert: "AWSAccountUnreadable",
         after: 10 * MINUTE,
@@ -112,6 +112,34 @@ const PROBLEMS: [Problem; 7] = [
             let mut all = healthy(now, 0.0, now);
             all.retain(|(series, _)| !series.contains("111122223333"));
             all
+        },
+    },
+    Problem {
+        alert: "AWSAccountPushDown",
+        after: 30 * MINUTE,
+        failure: 25 * MINUTE,
+        begin: 20 * MINUTE,
+        bad: |now, _| {
+            with(
+                healthy(now, 0.0, now),
+                &[("aws_account_push_up", Some(0.0))],
+            )
+        },
+    },
+    // No echo returns while the queue cannot be read.
+    Problem {
+        alert: "AWSRootExporterEventsDown",
+        after: 15 * MINUTE,
+        failure: 14 * MINUTE,
+        begin: 20 * MINUTE,
+        bad: |now, _| {
+            with(
+                healthy(now, 0.0, now),
+                &[
+                    ("aws_root_exporter_events_up", Some(0.0)),
+                    ("aws_account_push_up", Some(0.0)),
+                ],
+            )
         },
     },
     // Discovery is stuck: its last attempt succeeded, hours ago.

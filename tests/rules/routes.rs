@@ -87,6 +87,26 @@ fn root_alerts_are_grouped_by_account() {
 }
 
 #[test]
+fn push_that_is_down_everywhere_is_one_ticket() {
+    let example = yaml(CONFIG);
+    let routes = example["route"]["routes"].as_array().unwrap();
+    // The first route that matches is used: this one, before those that group by account.
+    let first = routes
+        .iter()
+        .find(|route| {
+            let matchers = route["matchers"].to_string();
+            matchers.contains("AWSAccountPushDown") || matchers.contains("AWSAccount.+")
+        })
+        .expect("a route");
+    assert_eq!(
+        first["matchers"],
+        json!(["alertname = \"AWSAccountPushDown\""])
+    );
+    assert_eq!(first["group_by"], json!(["alertname"]));
+    assert_eq!(first["receiver"], "ticket");
+}
+
+#[test]
 fn an_alert_inhibits_others_of_its_account_only() {
     let example = yaml(CONFIG);
     let rules = example["inhibit_rules"].as_array().unwrap();

@@ -104,9 +104,9 @@ fn the_runbook_of_an_active_key_has_every_step() {
         .unwrap();
     for step in [
         "Sign in as the root user",
-        "**Security credentials**",
-        "**Deactivate**",
-        "**Delete**",
+        "“Security credentials”",
+        "“Deactivate”",
+        "“Delete”",
         "the second key",
         "every account",
         "aws sts assume-root",

@@ -70,6 +70,9 @@ pub fn healthy(now: u32, keys: f64, observed: u32) -> Vec<(String, f64)> {
         of_account("aws_credential_report_generated_timestamp_seconds", "", {
             seconds_ago(now, HOUR)
         }),
+        of_account("aws_account_push_up", "", 1.0),
+        of_account("aws_account_poll_interval_seconds", "", 900.0),
+        of_exporter("aws_root_exporter_events_up", 1.0),
         of_exporter("aws_root_exporter_discovery_up", 1.0),
         of_exporter(
             "aws_root_exporter_discovery_last_success_timestamp_seconds",

@@ -21,6 +21,9 @@ const ALERTS: &[(&str, &str, &str)] = &[
     ("AWSRootAccessKeyUsed", "0s", "critical"),
     ("AWSRootAccessKeyPresent", "0s", "warning"),
     ("AWSRootConsoleSignIn", "0s", "warning"),
+    ("AWSRootAccessKeyCreated", "0s", "critical"),
+    ("AWSRootActivity", "0s", "warning"),
+    ("AWSRootPushTampered", "0s", "critical"),
     ("AWSRootMFADisabled", "15m", "critical"),
     ("AWSRootSigningCertificateActive", "0s", "warning"),
     ("AWSAccountUnreadable", "10m", "critical"),
@@ -28,12 +31,14 @@ const ALERTS: &[(&str, &str, &str)] = &[
     ("AWSRootEvidenceStale", "15m", "warning"),
     ("AWSCredentialReportStale", "15m", "warning"),
     ("AWSAccountRefreshFailing", "30m", "warning"),
+    ("AWSAccountPushDown", "30m", "warning"),
     ("AWSAccountsMissing", "10m", "warning"),
     ("AWSOrganizationDiscoveryFailing", "30m", "warning"),
     ("AWSRootExporterDown", "5m", "critical"),
     ("AWSRootExporterLabelsOverwritten", "0s", "warning"),
     ("AWSRootExporterReloadFailed", "5m", "warning"),
     ("AWSRootExporterStateNotSaved", "15m", "warning"),
+    ("AWSRootExporterEventsDown", "15m", "warning"),
     ("AWSRootExporterOverloaded", "15m", "warning"),
     ("AWSIAMUserAccessKeyOld", "1h", "info"),
     ("AWSIAMUserCredentialUnused", "1h", "info"),
@@ -151,8 +156,6 @@ fn every_scrape_configuration_honors_the_label_account() {
         let job = jobs.iter().find(|j| j["job_name"] == "aws-root-exporter");
         assert_eq!(job.expect("the job")["honor_labels"], true, "{file}");
     }
-    let monitor = yaml("deploy/kubernetes/base/service-monitor.yaml");
-    assert_eq!(monitor["spec"]["endpoints"][0]["honorLabels"], true);
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
     let job = readme.split("job_name: aws-root-exporter").nth(1).unwrap();
     assert!(job.lines().nth(1).unwrap().contains("honor_labels: true"));

@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws_simulator::{AccountId, Fault, FaultKind, LIFETIME, Operation, Ready, World};
+use aws_simulator::{
+    AccountId, Call, Fault, FaultKind, LIFETIME, Operation, Ready, Service, World,
+};
 use fastrand::Rng;
 use tempfile::TempDir;
 
 use crate::answers::{Answers, Topic};
+use crate::events;
 use crate::plan::{Act, Step, Way};
 use crate::random::random_change;
 use crate::rules::{self, Known, SAVED_WITHIN, SHOWN_WITHIN, STALENESS, Scrape, Shown};
@@ -116,7 +119,11 @@ impl Fleet {
             aws.world.add(member);
         }
         let folder = TempDir::new().expect("a temporary folder");
-        let configs = [0, 1].map(|daemon| config(&members, daemon, &folder));
+        events::begin(&aws.world, seed);
+        let configs = [0, 1].map(|daemon| {
+            let queue_url = aws.queue_url(&events::queue(daemon));
+            config(&members, daemon, &folder) + &events::config(&queue_url)
+        });
         let target = || {
             Mutex::new(Target {
                 address: None,
@@ -127,7 +134,6 @@ impl Fleet {
         };
         Self {
             accounts: members.iter().map(|one| (one.id, one.way)).collect(),
-
             members,
             daemons: [None, None],
             configs,
@@ -183,7 +189,7 @@ impl Fleet {
             // needs some tries.
             driver.until_settled(PATIENCE * 3)?;
             let begun = Instant::now();
-            let mut acts = [0; 4];
+            let mut acts = [0; 5];
             for Step { at, act } in storm {
                 wait_until(begun + at);
                 if let Some(why) = shared.violation.lock().unwrap().take() {
@@ -193,22 +199,27 @@ impl Fleet {
                     Act::Fault(_) => 0,
                     Act::Change(..) => 1,
                     Act::Kill(_) => 2,
-                    _ => 3,
+                    Act::Event(_) => 3,
+                    _ => 4,
                 };
                 acts[kind] += 1;
                 driver.perform(act);
             }
             driver.aws.world.clear_faults();
+            events::calm(&driver.aws.world);
             let settled = driver.until_settled(calm)?;
-            let [faults, changes, kills, _] = acts;
+            let verified = driver.until_verified(calm)?;
+            let [faults, changes, kills, of_events, _] = acts;
             let scrapes = shared.scrapes.load(Ordering::Relaxed);
             let summary = format!(
-                "{faults} faults, {changes} changes, {kills} kills, {scrapes} scrapes; \
-                 all values were right after {:.1} s of calm",
-                settled.as_secs_f64()
+                "{faults} faults, {changes} changes, {kills} kills, {of_events} acts with events, \
+                 {scrapes} scrapes; all values were right after {:.1} s of calm, and push was \
+                 verified {:.1} s later",
+                settled.as_secs_f64(),
+                verified.as_secs_f64()
             );
             assert!(
-                faults > 50 && changes > 20 && kills > 0 && scrapes > 100,
+                faults > 50 && changes > 20 && kills > 0 && of_events > 50 && scrapes > 100,
                 "too little happened: {summary}"
             );
             Ok(summary)
@@ -289,6 +300,12 @@ impl Driver<'_> {
                 world.fault(refused.of(id).times(1));
             }
             Act::Change(id, seed) => self.change(id, seed),
+            Act::Event(act) => {
+                if let Some(id) = act.perform(world) {
+                    let root = world.edit(id, |account| account.root.inventory());
+                    self.note(id, format!("TRUTH {root:?}, with an event"));
+                }
+            }
             Act::Kill(daemon) => {
                 let mut target = self.shared.targets[daemon].lock().unwrap();
                 target.address = None;
@@ -350,6 +367,25 @@ impl Driver<'_> {
             wait_until(Instant::now() + Duration::from_millis(50));
         }
     }
+
+    /// Waits until the queues are read and every account's push is verified, and returns how long that
+    /// took.
+    fn until_verified(&self, bound: Duration) -> Result<Duration, String> {
+        let begun = Instant::now();
+        loop {
+            if let Some(why) = self.shared.violation.lock().unwrap().take() {
+                return Err(why);
+            }
+            let mut daemons = self.daemons.iter().flatten();
+            match daemons.try_for_each(|daemon| events::verified(&daemon.scrape())) {
+                Ok(()) => return Ok(begun.elapsed()),
+                Err(why) if begun.elapsed() > bound => {
+                    return Err(events::report(&self.shared.world, &why));
+                }
+                Err(_) => wait_until(Instant::now() + Duration::from_millis(100)),
+            }
+        }
+    }
 }
 
 /// An account in the memory of its scraper.
@@ -404,7 +440,12 @@ fn scrape_on(daemon: usize, members: &[Member], shared: &Shared) {
         // All that the daemon can have learned by the end of the scrape.
         let new_calls = shared.world.calls_after(calls);
         calls += new_calls.len();
-        for call in &new_calls {
+        // The calls of the queues are calls of the caller's own account, and say nothing about it.
+        let is_sqs = |call: &&Call| {
+            call.operation
+                .is_some_and(|it| it.service() == Service::Sqs)
+        };
+        for call in new_calls.iter().filter(|call| !is_sqs(call)) {
             let about = |one: &&mut Followed| Some(one.member.id) == call.account;
             if let Some(one) = followed.iter_mut().find(about) {
                 one.answers.take(call);

@@ -1,6 +1,7 @@
 //! The storm: thirty accounts with all kinds of faults at once, changes in the midst of them, replicas of
-//! IAM that lag, and the daemon killed and started again and again. Every scrape is checked by rules that
-//! follow from the answers of AWS, and in the calm after it by the real state of the accounts.
+//! IAM that lag, events that are late, lost or forged, and the daemon killed and started again and again.
+//! Every scrape is checked by rules that follow from the answers of AWS, and in the calm after it by the
+//! real state of the accounts. No rule knows of events: no value follows from one.
 //!
 //! `STORM_SEED` decides what happens and in which order, `STORM_MINUTES` for how long; a failure
 //! names the seed. Without one the storm is always the same; `make storm` makes others. The timing
@@ -12,6 +13,7 @@
 )]
 
 mod answers;
+mod events;
 mod fleet;
 mod plan;
 #[path = "../../crates/aws-simulator/examples/simulator/random.rs"]

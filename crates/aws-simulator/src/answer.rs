@@ -1,12 +1,14 @@
-//! Answers in the two protocols: XML for IAM and STS, JSON 1.1 for Organizations.
+//! Answers in their protocols: XML for IAM and STS, JSON 1.1 for Organizations, JSON 1.0 for SQS.
 //!
-//! Sources: the Smithy specifications of the `awsQuery` and `awsJson1_1` protocols.
+//! Sources: the Smithy specifications of the `awsQuery`, `awsJson1_1`, `awsJson1_0` and
+//! `awsQueryCompatible` traits; SQS Developer Guide, "Interpreting Amazon SQS JSON API responses".
 
 use bytes::Bytes;
 use serde_json::json;
 
 use crate::fault::FaultKind;
 use crate::operation::{Operation, Service};
+use crate::queue::Receive;
 
 /// An error of a service, before it has a protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Failure {
         }
     }
 
-    /// The same error by its name in the JSON protocol, where client errors are all 400.
+    /// The same error by its name in the JSON protocol of Organizations, where client errors are all 400.
     fn json(&self) -> (u16, &'static str) {
         let status = if self.status < 500 { 400 } else { self.status };
         let code = match self.code {
@@ -102,6 +104,74 @@ impl Failure {
     }
 }
 
+/// An error of SQS in both of its protocols: the JSON protocol's status and type, and the code that the
+/// query protocol had, which is sent in a header beside it.
+struct SqsError {
+    status: u16,
+    kind: String,
+    code: &'static str,
+}
+
+impl SqsError {
+    fn of(failure: &Failure) -> Self {
+        let of_service = |name: &str| format!("com.amazonaws.sqs#{name}");
+        let of_all = |name: &str| format!("com.amazon.coral.service#{name}");
+        let (kind, code) = match failure.code {
+            "Throttling" => (of_service("RequestThrottled"), "RequestThrottled"),
+            "LimitExceeded" => (of_service("OverLimit"), "OverLimit"),
+            "AccessDenied" => (of_all("AccessDeniedException"), "AccessDenied"),
+            "ExpiredToken" => (of_all("ExpiredTokenException"), "ExpiredToken"),
+            "InvalidClientTokenId" => {
+                let kind = of_all("UnrecognizedClientException");
+                (kind, "InvalidClientTokenId")
+            }
+            "MissingAuthenticationToken" => {
+                let kind = of_all("MissingAuthenticationTokenException");
+                (kind, "MissingAuthenticationToken")
+            }
+            "InternalFailure" => (of_all("InternalFailure"), "InternalFailure"),
+            "InvalidAction" => (of_all("UnknownOperationException"), "InvalidAction"),
+            "InvalidParameterValue" => {
+                let kind = of_all("InvalidParameterValueException");
+                (kind, "InvalidParameterValue")
+            }
+            "QueueDoesNotExist" => {
+                let code = "AWS.SimpleQueueService.NonExistentQueue";
+                (of_service("QueueDoesNotExist"), code)
+            }
+            "EmptyBatchRequest" => {
+                let code = "AWS.SimpleQueueService.EmptyBatchRequest";
+                (of_service("EmptyBatchRequest"), code)
+            }
+            "TooManyEntriesInBatchRequest" => {
+                let code = "AWS.SimpleQueueService.TooManyEntriesInBatchRequest";
+                (of_service("TooManyEntriesInBatchRequest"), code)
+            }
+            "BatchEntryIdsNotDistinct" => {
+                let code = "AWS.SimpleQueueService.BatchEntryIdsNotDistinct";
+                (of_service("BatchEntryIdsNotDistinct"), code)
+            }
+            code => (of_service(code), code),
+        };
+        let status = if failure.status < 500 {
+            400
+        } else {
+            failure.status
+        };
+        Self { status, kind, code }
+    }
+
+    /// The value of `x-amzn-query-error`.
+    fn header(&self) -> String {
+        let side = if self.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        format!("{};{side}", self.code)
+    }
+}
+
 /// What an operation that worked answers.
 #[derive(Debug)]
 pub(crate) enum Reply {
@@ -111,6 +181,8 @@ pub(crate) enum Reply {
     Done,
     /// A JSON object.
     Json(serde_json::Value),
+    /// No message of a queue so far, which is the answer if none comes in time.
+    Wait(Receive),
 }
 
 /// An answer as it goes out.
@@ -119,6 +191,8 @@ pub(crate) struct Wire {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) request_id: String,
+    /// The header `x-amzn-query-error`.
+    pub(crate) query_error: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -130,6 +204,7 @@ impl Wire {
             status: 503,
             content_type: "text/html",
             request_id,
+            query_error: None,
             body: Bytes::from_static(page.as_bytes()),
         }
     }
@@ -142,13 +217,22 @@ impl Wire {
         request_id: String,
     ) -> Self {
         let name = operation.map_or("", Operation::as_str);
-        let is_json = service == Service::Organizations || matches!(result, Ok(Reply::Json(_)));
+        let has_json = matches!(service, Service::Organizations | Service::Sqs);
+        let is_json = has_json || matches!(result, Ok(Reply::Json(_)));
+        let mut query_error = None;
         let (status, body) = match result {
             Ok(Reply::Json(value)) => (200, value.to_string()),
+            Ok(Reply::Wait(_)) => (200, "{}".to_owned()),
             Ok(Reply::Done) => (200, envelope(name, service, &request_id, "")),
             Ok(Reply::Xml(inside)) => {
                 let inside = format!("<{name}Result>{inside}</{name}Result>");
                 (200, envelope(name, service, &request_id, &inside))
+            }
+            Err(failure) if service == Service::Sqs => {
+                let error = SqsError::of(&failure);
+                query_error = Some(error.header());
+                let body = json!({"__type": error.kind, "message": failure.message});
+                (error.status, body.to_string())
             }
             Err(failure) if is_json => {
                 let (status, code) = failure.json();
@@ -159,12 +243,13 @@ impl Wire {
         };
         Self {
             status,
-            content_type: if is_json {
-                "application/x-amz-json-1.1"
-            } else {
-                "text/xml"
+            content_type: match service {
+                Service::Sqs => "application/x-amz-json-1.0",
+                _ if is_json => "application/x-amz-json-1.1",
+                _ => "text/xml",
             },
             request_id,
+            query_error,
             body: Bytes::from(body),
         }
     }
@@ -186,7 +271,9 @@ impl Wire {
 fn namespace(service: Service) -> &'static str {
     match service {
         Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-        Service::Iam | Service::Organizations => "https://iam.amazonaws.com/doc/2010-05-08/",
+        Service::Iam | Service::Organizations | Service::Sqs => {
+            "https://iam.amazonaws.com/doc/2010-05-08/"
+        }
     }
 }
 

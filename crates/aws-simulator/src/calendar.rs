@@ -19,6 +19,24 @@ pub(crate) fn http(unix: i64) -> String {
     httpdate::fmt_http_date(system_time(unix))
 }
 
+/// `Sep 11, 2026 1:14:52 PM`, as CloudTrail writes times among IAM's response elements.
+pub(crate) fn long(unix: i64) -> String {
+    // "Fri, 11 Sep 2026 13:14:52 GMT" has all its parts.
+    let text = http(unix);
+    let mut parts = text.split(' ').skip(1);
+    let mut part = || parts.next().unwrap_or_default();
+    let (day, month, year, time) = (part(), part(), part(), part());
+    let (hour, rest) = time.split_once(':').unwrap_or_default();
+    let hour: u8 = hour.parse().unwrap_or_default();
+    let half = if hour < 12 { "AM" } else { "PM" };
+    let hour = match hour % 12 {
+        0 => 12,
+        hour => hour,
+    };
+    let day = day.trim_start_matches('0');
+    format!("{month} {day}, {year} {hour}:{rest} {half}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +47,8 @@ mod tests {
         assert_eq!(iso(0), "1970-01-01T00:00:00Z");
         assert_eq!(iso(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(http(1_789_132_492), "Fri, 11 Sep 2026 13:14:52 GMT");
+        assert_eq!(long(1_789_132_492), "Sep 11, 2026 1:14:52 PM");
+        assert_eq!(long(951_782_400), "Feb 29, 2000 12:00:00 AM");
+        assert_eq!(long(86_400 * 3 + 43_200), "Jan 4, 1970 12:00:00 PM");
     }
 }

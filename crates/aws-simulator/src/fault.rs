@@ -60,11 +60,13 @@ impl Fault {
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// 400 `Throttling`, "Rate exceeded"; of Organizations `TooManyRequestsException`.
+    /// 400 `Throttling`, "Rate exceeded"; of Organizations `TooManyRequestsException`, of SQS
+    /// `RequestThrottled`.
     Throttling,
-    /// 409 `LimitExceeded`, as `GenerateCredentialReport` answers when AWS has no capacity.
+    /// 409 `LimitExceeded`, as `GenerateCredentialReport` answers when AWS has no capacity; of SQS
+    /// `OverLimit`.
     LimitExceeded,
-    /// 500 `ServiceFailure`; of STS `InternalFailure`, of Organizations `ServiceException`.
+    /// 500 `ServiceFailure`; of STS and SQS `InternalFailure`, of Organizations `ServiceException`.
     ServiceFailure,
     /// 503 with a page of HTML, as a load balancer answers.
     Unavailable,

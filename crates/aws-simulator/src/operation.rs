@@ -11,10 +11,12 @@ pub enum Service {
     Sts,
     /// Organizations, API version 2016-11-28.
     Organizations,
+    /// SQS, API version 2012-11-05.
+    Sqs,
 }
 
 impl Service {
-    const ALL: [Self; 3] = [Self::Iam, Self::Sts, Self::Organizations];
+    const ALL: [Self; 4] = [Self::Iam, Self::Sts, Self::Organizations, Self::Sqs];
 
     /// The service of that signing name.
     pub(crate) fn of_scope(scope: &str) -> Option<Self> {
@@ -29,6 +31,7 @@ impl Service {
             Self::Iam => "iam",
             Self::Sts => "sts",
             Self::Organizations => "organizations",
+            Self::Sqs => "sqs",
         }
     }
 
@@ -38,13 +41,14 @@ impl Service {
             Self::Iam => "2010-05-08",
             Self::Sts => "2011-06-15",
             Self::Organizations => "2016-11-28",
+            Self::Sqs => "2012-11-05",
         }
     }
 }
 
 macro_rules! operations {
     ($($service:ident: $($name:ident),+;)+) => {
-        /// An operation of IAM, STS or Organizations that the simulator answers.
+        /// An operation of IAM, STS, Organizations or SQS that the simulator answers.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[expect(missing_docs, reason = "AWS's names, documented by AWS")]
         pub enum Operation { $($($name),+),+ }
@@ -74,7 +78,10 @@ operations! {
         ListOrganizationsFeatures, DeleteAccessKey, DeleteSigningCertificate, DeleteLoginProfile,
         DeactivateMFADevice;
     Sts: GetCallerIdentity, AssumeRole, AssumeRoot;
-    Organizations: ListAccounts, ListTagsForResource, DescribeOrganization;
+    Organizations: ListAccounts, ListTagsForResource, DescribeOrganization, ListRoots,
+        ListOrganizationalUnitsForParent, ListAccountsForParent;
+    Sqs: ReceiveMessage, DeleteMessage, DeleteMessageBatch, GetQueueAttributes, SendMessage,
+        SendMessageBatch;
 }
 
 impl Operation {

@@ -3,6 +3,7 @@
 //! Sources: Organizations API Reference, version 2016-11-28; IAM API Reference,
 //! `ListOrganizationsFeatures`.
 
+use std::collections::BTreeSet;
 use std::ops::Bound::{Included, Unbounded};
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,12 @@ pub(crate) fn answer(state: &State, context: &Context) -> Result<Reply, Failure>
     }
     if context.operation == Operation::ListTagsForResource {
         return tags(state, context.request);
+    }
+    match context.operation {
+        Operation::ListRoots => return Ok(Reply::Json(json!({"Roots": [describe_root(state)]}))),
+        Operation::ListOrganizationalUnitsForParent => return units(state, context.request),
+        Operation::ListAccountsForParent => return accounts_of_unit(state, context.request),
+        _ => {}
     }
     if context.has(FaultKind::EmptyPageForEver) {
         return Ok(empty_page(&Token::default()));
@@ -89,6 +96,93 @@ fn tags(state: &State, request: &Request) -> Result<Reply, Failure> {
         .map(|(key, value)| json!({"Key": key, "Value": value}))
         .collect();
     Ok(Reply::Json(json!({"Tags": tags})))
+}
+
+/// The root's id.
+const ROOT: &str = "r-sim0";
+
+fn describe_root(state: &State) -> Value {
+    let management = state.organization.management;
+    json!({
+        "Id": ROOT,
+        "Arn": format!("arn:aws:organizations::{management}:root/o-simulated0/{ROOT}"),
+        "Name": "Root",
+        "PolicyTypes": [],
+    })
+}
+
+/// The paths of all units, each below the root.
+fn unit_paths(state: &State) -> BTreeSet<&[String]> {
+    let members = state.accounts.values().filter(|it| it.in_organization);
+    members
+        .flat_map(|account| (1..=account.units.len()).map(|depth| &account.units[..depth]))
+        .collect()
+}
+
+/// The id of a unit: that of the root, or one that only the path decides.
+fn unit_id(path: &[String]) -> String {
+    if path.is_empty() {
+        return ROOT.to_owned();
+    }
+    // FNV-1a, with an end after each name.
+    let bytes = path.iter().flat_map(|name| name.bytes().chain([0]));
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    format!("ou-sim0-{hash:08x}")
+}
+
+/// The path of the parent that a request names.
+fn parent<'a>(state: &'a State, request: &Request) -> Result<&'a [String], Failure> {
+    let id = request.member("ParentId").and_then(Value::as_str);
+    let mut all = std::iter::once(&[][..]).chain(unit_paths(state));
+    all.find(|path| Some(&*unit_id(path)) == id).ok_or_else(|| {
+        let message = "We can't find a root or OU with the ParentId that you specified.";
+        Failure::new(400, "ParentNotFoundException", message)
+    })
+}
+
+fn units(state: &State, request: &Request) -> Result<Reply, Failure> {
+    let parent = parent(state, request)?;
+    let management = state.organization.management;
+    let paths = unit_paths(state).into_iter();
+    let children = paths.filter(|path| path.len() == parent.len() + 1 && path.starts_with(parent));
+    let units = children.map(|path| {
+        let id = unit_id(path);
+        json!({
+            "Id": id,
+            "Arn": format!("arn:aws:organizations::{management}:ou/o-simulated0/{id}"),
+            "Name": path.last(),
+        })
+    });
+    page(state, request, "OrganizationalUnits", units.collect())
+}
+
+fn accounts_of_unit(state: &State, request: &Request) -> Result<Reply, Failure> {
+    let parent = parent(state, request)?;
+    let members = state.accounts.values().filter(|it| it.in_organization);
+    let members = members.filter(|account| account.units == parent);
+    let members = members.map(|account| describe_account(state, account));
+    page(state, request, "Accounts", members.collect())
+}
+
+/// A page of entries. Its token is the number of entries before it.
+fn page(state: &State, request: &Request, name: &str, all: Vec<Value>) -> Result<Reply, Failure> {
+    let from = match request.member("NextToken").and_then(Value::as_str) {
+        None => 0,
+        Some(text) => text.parse::<usize>().map_err(|_| {
+            let message = "You specified an invalid value.";
+            Failure::new(400, "InvalidInputException", message)
+        })?,
+    };
+    let size = state.organization.page_size.max(1);
+    let count = all.len();
+    let entries: Vec<_> = all.into_iter().skip(from).take(size).collect();
+    let mut answer = json!({ name: entries });
+    if from + size < count {
+        answer["NextToken"] = json!((from + size).to_string());
+    }
+    Ok(Reply::Json(answer))
 }
 
 /// Where a page begins.

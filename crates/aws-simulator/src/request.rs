@@ -17,6 +17,7 @@ pub(crate) struct Request {
     pub(crate) version: Option<String>,
     pub(crate) access_key: Option<String>,
     pub(crate) token: Option<String>,
+    pub(crate) user_agent: Option<String>,
     params: HashMap<String, String>,
     json: Value,
 }
@@ -27,6 +28,7 @@ impl Request {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let mut request = Self {
             token: header("x-amz-security-token").map(str::to_owned),
+            user_agent: header("user-agent").map(str::to_owned),
             ..Self::default()
         };
         if let Some(scope) = header("authorization").and_then(credential) {
@@ -38,7 +40,11 @@ impl Request {
             let name = target.rsplit('.').next().unwrap_or(target);
             name.clone_into(&mut request.name);
             request.json = serde_json::from_slice(body).unwrap_or_default();
-            request.service = Some(Service::Organizations);
+            request.service = Some(if target.starts_with("AmazonSQS.") {
+                Service::Sqs
+            } else {
+                Service::Organizations
+            });
         } else {
             request.params = form_urlencoded::parse(body).into_owned().collect();
             request.name = request.params.remove("Action").unwrap_or_default();
@@ -66,6 +72,21 @@ impl Request {
     /// A parameter of the query protocol.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str)
+    }
+
+    /// The parameters of the query protocol as CloudTrail writes them; null when there are none.
+    pub(crate) fn parameters(&self) -> Value {
+        if self.params.is_empty() {
+            return Value::Null;
+        }
+        let members = self.params.iter().map(|(name, value)| {
+            let mut name = name.clone();
+            if let Some(first) = name.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            (name, Value::String(value.clone()))
+        });
+        Value::Object(members.collect())
     }
 
     /// A member of the JSON body.

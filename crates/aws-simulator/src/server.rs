@@ -26,12 +26,13 @@ use crate::world::{Delivery, World};
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// AWS accepts no larger request of these services.
-const LARGEST_REQUEST: usize = 1 << 20;
+const LARGEST_REQUEST: usize = 2 << 20;
 
 /// A simulated AWS that listens. Dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
+    world: World,
     listening: JoinHandle<()>,
 }
 
@@ -53,8 +54,12 @@ impl Simulator {
                 format!("{address} is not on loopback: the simulator checks no credentials");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let listening = tokio::spawn(listen(listener, world, clock));
-        Ok(Self { address, listening })
+        let listening = tokio::spawn(listen(listener, world.clone(), clock));
+        Ok(Self {
+            address,
+            world,
+            listening,
+        })
     }
 
     /// Where it listens.
@@ -67,6 +72,12 @@ impl Simulator {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The URL of a queue of the hub, whether there is one of that name or not.
+    #[must_use]
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.url(), self.world.hub())
     }
 }
 
@@ -119,11 +130,16 @@ async fn answer(
     let content = Limited::new(content, LARGEST_REQUEST).collect().await;
     let content = content.map_err(|_| Refused)?.to_bytes();
     let request = Request::read(&head.headers, &content);
-    let outcome = world.respond(&request, clock());
+    let mut outcome = world.respond(&request, clock());
     match outcome.delivery {
         Delivery::Refuse => return Err(Refused),
         Delivery::Never => match std::future::pending::<Infallible>().await {},
         Delivery::Whole | Delivery::Torn | Delivery::OneByteASecond => {}
+    }
+    if let Some(waiting) = outcome.waiting.take()
+        && let Some(messages) = world.receive(&waiting.receive).await
+    {
+        outcome.replace(messages, &waiting.faults);
     }
     if !outcome.delay.is_zero() {
         tokio::time::sleep(outcome.delay).await;
@@ -134,6 +150,9 @@ async fn answer(
         .header(CONTENT_LENGTH, wire.body.len())
         .header(CONTENT_TYPE, wire.content_type)
         .header("x-amzn-requestid", wire.request_id);
+    if let Some(error) = wire.query_error {
+        response = response.header("x-amzn-query-error", error);
+    }
     if let Some(date) = outcome.date {
         response = response.header(DATE, calendar::http(date));
     }

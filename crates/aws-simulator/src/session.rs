@@ -103,15 +103,18 @@ impl Caller {
 struct Session {
     key: String,
     caller: Caller,
+    began: i64,
     expires: i64,
 }
 
 /// The `<Credentials>` of a new session.
-pub(crate) fn credentials(caller: Caller, expires: i64) -> String {
+pub(crate) fn credentials(caller: Caller, began: i64, seconds: i64) -> String {
     let key = unique_id(KEY_PREFIX);
+    let expires = began + seconds;
     let session = Session {
         key: key.clone(),
         caller,
+        began,
         expires,
     };
     // A struct of texts and numbers always serializes.
@@ -158,6 +161,12 @@ pub(crate) fn identify(
         Err(Failure::invalid_token())
     };
     (Some(account), result)
+}
+
+/// When the session began that a request is made in, if it is made in one.
+pub(crate) fn began(request: &Request) -> Option<i64> {
+    let key = request.access_key.as_deref()?;
+    session(key, request.token.as_deref()).map(|session| session.began)
 }
 
 /// The session in a token, if it has that key.

@@ -128,7 +128,7 @@ fn assume_role(state: &State, context: &Context) -> Result<Reply, Failure> {
         "<AssumedRoleUser><AssumedRoleId>{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>{}",
         escape(&assumed.user_id()),
         escape(&assumed.arn()),
-        credentials(assumed, context.now + seconds),
+        credentials(assumed, context.now, seconds),
     )))
 }
 
@@ -171,5 +171,5 @@ fn assume_root(state: &State, context: &Context) -> Result<Reply, Failure> {
         account: account.id(),
         principal: Principal::Root(policy),
     };
-    Ok(Reply::Xml(credentials(assumed, context.now + seconds)))
+    Ok(Reply::Xml(credentials(assumed, context.now, seconds)))
 }

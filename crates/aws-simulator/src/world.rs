@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
+use serde_json::Value;
+
 use crate::answer::{Failure, Reply, Wire};
 use crate::calls::{Call, Calls};
 use crate::context::Context;
@@ -15,9 +18,12 @@ use crate::generate;
 use crate::id::AccountId;
 use crate::model::{Account, Organization, State};
 use crate::operation::{Operation, Service};
+use crate::queue::{Messages, QueueCounts, QueueSettings, Receive};
 use crate::request::Request;
 use crate::session::{self, Principal};
-use crate::{iam, organizations, sts};
+use crate::sqs::Queues;
+use crate::trail::{self, Trail, TrailCounts};
+use crate::{event, iam, organizations, recorded, sqs, sts};
 
 /// A simulated AWS. Clones are handles of the same one.
 ///
@@ -31,6 +37,9 @@ struct Inner {
     faults: Vec<Fault>,
     calls: Calls,
     requests: u64,
+    request_ids: Rng,
+    queues: Queues,
+    delivery: trail::Delivery,
 }
 
 impl World {
@@ -48,6 +57,9 @@ impl World {
             faults: Vec::new(),
             calls: Calls::default(),
             requests: 0,
+            request_ids: Rng::new(),
+            queues: Queues::new(),
+            delivery: trail::Delivery::default(),
         })))
     }
 
@@ -165,6 +177,136 @@ impl World {
         self.lock().calls.most_at_once(account)
     }
 
+    /// Creates an empty queue of the hub, or replaces the one of that name.
+    pub fn create_queue(&self, name: impl Into<String>, settings: QueueSettings) -> Queue {
+        let name = name.into();
+        let messages = Messages::new(settings);
+        self.lock().queues.insert(name.clone(), messages);
+        self.queue(name)
+    }
+
+    /// A queue of the hub.
+    ///
+    /// # Panics
+    ///
+    /// When there is no queue of that name, here or in its methods.
+    #[must_use]
+    pub fn queue(&self, name: impl Into<String>) -> Queue {
+        let queue = Queue {
+            world: self.clone(),
+            name: name.into(),
+        };
+        queue.with(|_| ());
+        queue
+    }
+
+    /// Deletes a queue with its messages, if there is one of that name.
+    pub fn delete_queue(&self, name: &str) {
+        if let Some(queue) = self.lock().queues.remove(name) {
+            queue.arrivals.notify_waiters();
+        }
+    }
+
+    /// Begins the delivery of events, or changes how they are delivered from now on. Accounts whose
+    /// delivery was stopped stay so.
+    ///
+    /// # Panics
+    ///
+    /// When one of its queues does not exist.
+    pub fn trail(&self, trail: Trail) {
+        let mut inner = self.lock();
+        for name in trail.queues() {
+            let exists = inner.queues.contains_key(name);
+            assert!(exists, "the simulated AWS has no queue {name:?}");
+        }
+        inner.delivery.start(trail);
+    }
+
+    /// Ends the delivery of the events of all accounts.
+    pub fn end_trail(&self) {
+        self.lock().delivery.end();
+    }
+
+    /// What became of the events so far.
+    #[must_use]
+    pub fn trail_counts(&self) -> TrailCounts {
+        self.lock().delivery.counts()
+    }
+
+    /// Ends the delivery of an account's events without an event that says so.
+    pub fn cut_delivery(&self, account: AccountId) {
+        self.lock().delivery.stopped(account).all = true;
+    }
+
+    /// Restarts the delivery of an account's events, whatever ended it.
+    pub fn restart_delivery(&self, account: AccountId) {
+        self.lock().delivery.restart(account);
+    }
+
+    pub(crate) fn delivery(&self, change: impl FnOnce(&mut trail::Delivery)) {
+        change(&mut self.lock().delivery);
+    }
+
+    /// A new request id.
+    pub(crate) fn request_id(&self) -> String {
+        event::uuid(&mut self.lock().request_ids)
+    }
+
+    /// Changes an account, and delivers the event of it if there is one.
+    pub(crate) fn act<R>(
+        &self,
+        id: AccountId,
+        act: impl FnOnce(&mut Account) -> (R, Option<event::Event>),
+    ) -> R {
+        let mut inner = self.lock();
+        let Some(account) = inner.state.accounts.get_mut(&id) else {
+            panic!("the simulated AWS has no account {id}");
+        };
+        let (result, event) = account.change(act);
+        if let Some(event) = event {
+            let Inner {
+                delivery, queues, ..
+            } = &mut *inner;
+            let matches = delivery.matches(id, &event.subject());
+            if matches > 0 {
+                delivery.send(&event, matches, queues);
+            }
+        }
+        result
+    }
+
+    /// The messages for a waiting `ReceiveMessage` as soon as there are any; `None` when none came in time.
+    pub(crate) async fn receive(&self, waiting: &Receive) -> Option<Value> {
+        loop {
+            let arrivals = {
+                let inner = self.lock();
+                inner.queues.get(&waiting.queue)?.arrivals.clone()
+            };
+            let arrival = arrivals.notified();
+            tokio::pin!(arrival);
+            // Before it is checked for messages, or one that comes in between would be missed.
+            arrival.as_mut().enable();
+            let now = Instant::now();
+            let (received, due) = {
+                let mut inner = self.lock();
+                let queue = inner.queues.get_mut(&waiting.queue)?;
+                let received = queue.receive(waiting.most, waiting.visibility, now);
+                (received, queue.next_due())
+            };
+            if !received.is_empty() {
+                return Some(sqs::messages(&received, waiting.with_receive_count));
+            }
+            if now >= waiting.until {
+                return None;
+            }
+            let wake = due.map_or(waiting.until, |due| due.min(waiting.until));
+            tokio::select! {
+                () = arrival => {}
+                () = tokio::time::sleep_until(wake.into()) => {}
+            }
+        }
+    }
+
     /// Answers a request. `now` is the simulator's time.
     pub(crate) fn respond(&self, request: &Request, now: i64) -> Outcome {
         let mut inner = self.lock();
@@ -174,27 +316,45 @@ impl World {
         let operation = request.operation();
         let faults = fault::of_request(&mut inner.faults, account, operation);
         inner.requests += 1;
-        let request_id = format!("00000000-0000-4000-8000-{:012x}", inner.requests);
+        let request_id = event::uuid(&mut inner.request_ids);
         let lag = lag(&faults, inner.requests);
 
         let refusal = faults.iter().find(|fault| fault.refuses());
-        let result = match (refusal, caller, operation) {
+        let result = match (refusal, &caller, operation) {
             (Some(fault), ..) => Err(Failure::of_fault(*fault, service, &request.name)),
-            (None, Err(failure), _) => Err(failure),
+            (None, Err(failure), _) => Err(failure.clone()),
             (None, Ok(_), None) => Err(Failure::unknown_operation(&request.name, service)),
             (None, Ok(caller), Some(operation)) => {
                 let context = Context {
-                    caller: &caller,
+                    caller,
                     operation,
                     request,
                     now,
                     lag,
                     faults: &faults,
                 };
-                dispatch(&mut inner.state, &context)
+                dispatch(&mut inner, &context)
             }
         };
+        if let (Ok(caller), Some(operation)) = (&caller, operation) {
+            let call = recorded::ApiCall {
+                caller,
+                operation,
+                request,
+                failure: result.as_ref().err(),
+                request_id: &request_id,
+                now,
+            };
+            inner.record(&call);
+        }
         let error = result.as_ref().err().map(|failure| failure.code);
+        let waiting = match &result {
+            Ok(Reply::Wait(receive)) => Some(Waiting {
+                receive: receive.clone(),
+                faults: faults.clone(),
+            }),
+            _ => None,
+        };
         let about = account
             .and_then(|id| inner.state.accounts.get(&id))
             .zip(operation);
@@ -209,6 +369,7 @@ impl World {
             date: Some(now),
             delay: Duration::ZERO,
             delivery: Delivery::Whole,
+            waiting,
             in_flight: account.map(|account| InFlight {
                 world: self.clone(),
                 account,
@@ -231,6 +392,68 @@ impl World {
     }
 }
 
+impl Inner {
+    /// Delivers the event of a call, if a rule matches it.
+    fn record(&mut self, call: &recorded::ApiCall) {
+        // The event itself is made only if it is sent, so that all other calls cost nothing.
+        let matches = self.delivery.matches(call.caller.account, &call.subject());
+        if matches > 0 && call.is_recorded() {
+            self.delivery.send(&call.event(), matches, &mut self.queues);
+        }
+    }
+}
+
+/// A queue of the hub. Clones are handles of the same one.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    world: World,
+    name: String,
+}
+
+impl Queue {
+    fn with<R>(&self, act: impl FnOnce(&mut Messages) -> R) -> R {
+        let mut inner = self.world.lock();
+        let Some(queue) = inner.queues.get_mut(&self.name) else {
+            panic!("the simulated AWS has no queue {:?}", self.name);
+        };
+        act(queue)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Puts a message in, whatever it says.
+    pub fn send(&self, body: impl Into<Arc<str>>) {
+        self.with(|queue| queue.send(body.into(), None));
+    }
+
+    /// Puts messages in, all at one time.
+    pub fn send_all<T: Into<Arc<str>>>(&self, bodies: impl IntoIterator<Item = T>) {
+        // Outside of the lock, since the iterator may call the world.
+        let bodies: Vec<Arc<str>> = bodies.into_iter().map(Into::into).collect();
+        self.with(|queue| {
+            for body in bodies {
+                queue.send(body, None);
+            }
+        });
+    }
+
+    /// How many messages are where.
+    #[must_use]
+    pub fn counts(&self) -> QueueCounts {
+        self.with(|queue| queue.counts(Instant::now()))
+    }
+
+    /// The messages that have arrived and are not deleted, oldest first.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<String> {
+        self.with(|queue| queue.bodies(Instant::now()))
+    }
+}
+
 /// How old the root user is that the answer to that request shows.
 fn lag(faults: &[FaultKind], requests: u64) -> Duration {
     let lags = faults.iter().filter_map(|fault| match fault {
@@ -241,8 +464,9 @@ fn lag(faults: &[FaultKind], requests: u64) -> Duration {
     lags.max().unwrap_or_default()
 }
 
-fn dispatch(state: &mut State, context: &Context) -> Result<Reply, Failure> {
+fn dispatch(inner: &mut Inner, context: &Context) -> Result<Reply, Failure> {
     let (caller, operation) = (context.caller, context.operation);
+    let state = &mut inner.state;
     let Some(account) = state.accounts.get_mut(&caller.account) else {
         return Err(Failure::invalid_token());
     };
@@ -270,6 +494,7 @@ fn dispatch(state: &mut State, context: &Context) -> Result<Reply, Failure> {
         Service::Iam => iam::answer(account, context),
         Service::Sts => sts::answer(state, context),
         Service::Organizations => organizations::answer(state, context),
+        Service::Sqs => sqs::answer(&mut inner.queues, state.hub, context),
     }
 }
 
@@ -290,16 +515,43 @@ pub(crate) struct Outcome {
     pub(crate) date: Option<i64>,
     pub(crate) delay: Duration,
     pub(crate) delivery: Delivery,
+    pub(crate) waiting: Option<Waiting>,
     pub(crate) in_flight: Option<InFlight>,
 }
 
+/// A `ReceiveMessage` that has no message yet.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) receive: Receive,
+    /// The faults that its answer will have.
+    pub(crate) faults: Vec<FaultKind>,
+}
+
 impl Outcome {
-    /// Applies the faults that concern the answer.
-    fn spoil(&mut self, faults: &[FaultKind]) {
+    /// Answers with messages that came in time.
+    pub(crate) fn replace(&mut self, messages: Value, faults: &[FaultKind]) {
+        let id = self.wire.request_id.clone();
+        let operation = Some(Operation::ReceiveMessage);
+        self.wire = Wire::of(Ok(Reply::Json(messages)), Service::Sqs, operation, id);
+        self.spoil_content(faults);
+    }
+
+    /// Applies the faults that concern the content of the answer.
+    fn spoil_content(&mut self, faults: &[FaultKind]) {
         for fault in faults {
             match fault {
                 FaultKind::TruncatedXml => self.wire.truncate(),
                 FaultKind::EndsBefore(text) => self.wire.end_before(text),
+                _ => {}
+            }
+        }
+    }
+
+    /// Applies the faults that concern the answer.
+    fn spoil(&mut self, faults: &[FaultKind]) {
+        self.spoil_content(faults);
+        for fault in faults {
+            match fault {
                 FaultKind::Torn => self.delivery = Delivery::Torn,
                 FaultKind::OneByteASecond => self.delivery = Delivery::OneByteASecond,
                 FaultKind::Refuse => self.delivery = Delivery::Refuse,

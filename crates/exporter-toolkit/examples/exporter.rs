@@ -29,7 +29,7 @@ impl Scrapes {
 }
 
 impl Exporter for Scrapes {
-    fn write_metrics(&self, out: &mut MetricsWriter<'_>) -> fmt::Result {
+    fn write_metrics(&self, out: &mut MetricsWriter) -> fmt::Result {
         self.count.inc();
         text::encode(out, &self.registry)
     }

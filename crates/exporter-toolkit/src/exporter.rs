@@ -16,12 +16,13 @@ pub trait Exporter: Send + Sync + 'static {
     ///
     /// It may block: it runs on a thread of its own, never twice at the same time. The server turns
     /// the text into the format and encoding that the client accepts. Write neither exemplars nor
-    /// timestamps: the older text format has no exemplars, and other timestamps.
+    /// timestamps: the older text format has no exemplars, and other timestamps. Samples that seldom
+    /// change can be packed once and written with [`MetricsWriter::write_packed`].
     ///
     /// # Errors
     ///
     /// Those of `out`. The client gets status 500 and no half of an answer.
-    fn write_metrics(&self, out: &mut MetricsWriter<'_>) -> fmt::Result;
+    fn write_metrics(&self, out: &mut MetricsWriter) -> fmt::Result;
 
     /// A number that differs once written metrics must not be served again.
     ///
@@ -53,6 +54,13 @@ pub trait Exporter: Send + Sync + 'static {
     /// answer.
     fn page(&self, path: &str, query: &str) -> Option<Page> {
         let _ = (path, query);
+        None
+    }
+
+    /// The answer to a path at which there is nothing, with status 404; a line of text by default. It is
+    /// counted as `other`.
+    fn not_found(&self, path: &str) -> Option<Page> {
+        let _ = path;
         None
     }
 

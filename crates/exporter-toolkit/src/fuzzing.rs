@@ -7,8 +7,9 @@ use std::sync::Arc;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
 
+use crate::body::Encoding;
 use crate::format::Format;
-use crate::negotiate::{self, Encoding};
+use crate::negotiate;
 use crate::web_config::Rules;
 
 /// Whether a web configuration file with these bytes can be used, where each file that it names

@@ -7,6 +7,7 @@
 
 mod accept;
 mod address;
+mod body;
 mod cache;
 mod connection;
 mod exporter;
@@ -28,6 +29,7 @@ mod site;
 mod web_config;
 
 pub use address::{ListenAddress, ListenAddressError};
+pub use body::{PackedLines, Packer};
 pub use exporter::{Exporter, Page};
 pub use format::{Format, MetricsWriter};
 pub use healthcheck::{Health, HealthError, HealthUrl, HealthUrlError, healthcheck};

@@ -3,48 +3,11 @@
 //! Never refuses: a scraper that accepts nothing of ours gets the text format, which every scraper
 //! reads, and plain bytes.
 
-use std::io;
-
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
+use crate::body::Encoding;
 use crate::format::Format;
-
-/// How a body is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Encoding {
-    /// Not at all.
-    Identity,
-    /// As one gzip member.
-    Gzip,
-}
-
-impl Encoding {
-    /// Lets `write` write, and compresses that. `size` is a guess at the size in bytes.
-    ///
-    /// # Errors
-    ///
-    /// Those of `write`.
-    pub fn encode(
-        self,
-        size: usize,
-        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-    ) -> io::Result<Bytes> {
-        let mut bytes = Vec::with_capacity(size + size / 16);
-        match self {
-            Self::Identity => write(&mut bytes)?,
-            Self::Gzip => {
-                let mut gzip = GzEncoder::new(&mut bytes, Compression::fast());
-                write(&mut gzip)?;
-                gzip.finish()?;
-            }
-        }
-        Ok(bytes.into())
-    }
-}
 
 /// The format to answer in.
 ///

@@ -16,11 +16,13 @@ use hyper::{HeaderMap, Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::body::EncodedBody;
+use crate::body::Encoding;
 use crate::cache::Cache;
 use crate::exporter::{Exporter, Page};
 use crate::format::Format;
 use crate::listener::{Audience, Endpoint};
-use crate::negotiate::{self, Encoding};
+use crate::negotiate;
 use crate::origin;
 use crate::reload::Reloads;
 use crate::reply::Reply;
@@ -224,7 +226,10 @@ impl Site {
                 )
                 .with(RETRY_AFTER, "1"),
             },
-            Route::Nothing => Reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
+            Route::Nothing => match self.exporter.not_found(request.uri().path()) {
+                Some(page) => self.page(page, request).await,
+                None => Reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
+            },
         }
     }
 
@@ -232,9 +237,8 @@ impl Site {
         let (format, encoding) = (negotiate::format(headers), negotiate::encoding(headers));
         let exporter = Arc::clone(&self.exporter);
         let make = move |size| {
-            let write =
-                |out: &mut dyn io::Write| format.write(out, |out| exporter.write_metrics(out));
-            let body = encoding.encode(size, write)?;
+            let body = EncodedBody::new(encoding, size);
+            let body = format.write(body, |out| exporter.write_metrics(out))?;
             let reply = Reply::new(StatusCode::OK, format.content_type(), body)
                 .with(VARY, "Accept, Accept-Encoding");
             Ok(encoded(reply, encoding).0)
@@ -246,9 +250,11 @@ impl Site {
     async fn page<B>(&self, page: Page, request: &Request<B>) -> Reply {
         let encoding = negotiate::encoding(request.headers());
         let make = move |_| {
-            let (head, body) = (page.render)()?.into_parts();
-            let body = encoding.encode(body.len(), |out| out.write_all(&body))?;
-            let reply = Reply::of(Response::from_parts(head, body)).with(VARY, "Accept-Encoding");
+            let (head, plain) = (page.render)()?.into_parts();
+            let mut body = EncodedBody::new(encoding, plain.len());
+            body.write(&plain)?;
+            let response = Response::from_parts(head, body.finish());
+            let reply = Reply::of(response).with(VARY, "Accept-Encoding");
             Ok(encoded(reply, encoding).0)
         };
         let key = (request.uri().to_string(), encoding);
@@ -364,7 +370,7 @@ mod tests {
     }
 
     impl Exporter for Doubtful {
-        fn write_metrics(&self, out: &mut MetricsWriter<'_>) -> fmt::Result {
+        fn write_metrics(&self, out: &mut MetricsWriter) -> fmt::Result {
             out.write_str("# EOF\n")
         }
 

@@ -81,7 +81,7 @@ impl History {
     /// Adds an answer. One that was requested before the newest one changes nothing.
     pub(crate) fn take(&mut self, value: Counts, asked: Moment, date: Timestamp, limits: &Limits) {
         let gap = limits.gap();
-        let silence = MAX_LAG + 4 * gap;
+        let silence = limits.silence();
         match self.0.last_mut() {
             Some(run) if asked < run.last => {}
             Some(run) if run.value == value && asked.since(run.last) <= silence => {

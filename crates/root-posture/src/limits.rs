@@ -14,6 +14,8 @@ pub const FIRST_REPORT_WAIT: Duration = Duration::from_secs(2 * 60);
 pub struct Limits {
     /// `refresh.interval`: how often a live source is polled.
     pub interval: Duration,
+    /// How often they are polled now: less often where events of the account are verified to arrive.
+    pub in_force: Duration,
     /// `refresh.max_staleness`: the greatest age of the evidence behind a fine value.
     pub max_staleness: Duration,
     /// `refresh.max_live_staleness`: how long a fine value outlives the last answer of a live source,
@@ -30,6 +32,11 @@ impl Limits {
     /// How long a report is held at most: a safety net, since a source in use answers or fails long
     /// before.
     pub(crate) fn hold(&self) -> Duration {
-        self.interval * 4
+        self.in_force * 4
+    }
+
+    /// The silence that ends a run of equal answers.
+    pub(crate) fn silence(&self) -> Duration {
+        MAX_LAG + self.in_force * 2
     }
 }

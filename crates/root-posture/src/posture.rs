@@ -69,6 +69,25 @@ impl Posture {
         self.values() == other.values()
     }
 
+    /// Whether the root user has no MFA at `now` and may have a password to sign in with.
+    #[must_use]
+    pub fn lacks_mfa(&self, now: Moment) -> bool {
+        let value = |metric: Option<Metric>| metric?.at(now);
+        value(self.mfa_enabled) == Some(0) && value(self.password_enabled) != Some(0)
+    }
+
+    /// Whether it is known at `now` that there is no root access key, and nothing else alarms or can
+    /// change with time alone.
+    #[must_use]
+    pub fn is_calm(&self, now: Moment) -> bool {
+        let value = |metric: Option<Metric>| metric?.at(now);
+        value(self.keys_active) == Some(0)
+            && value(self.keys_present) == Some(0)
+            && value(self.certificates_active).unwrap_or_default() == 0
+            && !self.lacks_mfa(now)
+            && self.review_at.is_none()
+    }
+
     /// How many keys and certificates there are, and whether MFA is off.
     fn alarms(&self) -> [u8; 4] {
         let [active, present, certificates, mfa, _] = self.values();

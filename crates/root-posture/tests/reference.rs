@@ -85,6 +85,7 @@ fn header(text: &str) -> (Limits, SourcesInUse) {
     let seconds = |text: &str| Duration::from_secs_f64(text.parse().unwrap());
     let limits = Limits {
         interval: seconds(fields[0]),
+        in_force: seconds(fields[0]),
         max_staleness: seconds(fields[1]),
         max_live_staleness: seconds(fields[2]),
     };

@@ -19,6 +19,8 @@ Examples:
   aws-root-exporter check --report reports/111122223333.csv --report reports/444455556666.csv
   aws iam get-credential-report | aws-root-exporter check --report - --max-age 4h
   aws-root-exporter check --fail-on active,unknown
+  aws-root-exporter check --format ocsf --only-findings >> findings.jsonl
+  aws-root-exporter check --format junit > root-users.xml
   aws-root-exporter check --format json | jq -r '.accounts[] | select(.root.access_keys_active != 0).account'";
 
 pub(super) const POLICY: &str = "\
@@ -46,7 +48,8 @@ pub(super) const PRINT: &str = "\
 Examples:
   aws-root-exporter print config > config.toml
   aws-root-exporter print rules > /etc/prometheus/rules/aws-root-exporter.rules.yml
-  aws-root-exporter print rules --runbook-url https://wiki.example.com/runbooks";
+  aws-root-exporter print rules --runbook-url https://wiki.example.com/runbooks
+  aws-root-exporter print runbook AWSRootAccessKeyActive";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

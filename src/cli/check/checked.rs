@@ -7,6 +7,7 @@ use super::saved::{Made, Opened, Saved};
 use crate::account::{Access, Partition};
 use crate::advice::keys::Count;
 use crate::advice::{Finding, Findings};
+use crate::advice::{accepted, words};
 use crate::cli::args::CheckFinding;
 use crate::cli::wire;
 use crate::clock::Clock;
@@ -43,6 +44,8 @@ pub(in crate::cli) struct CheckedAccount {
     is_too_old: bool,
     /// The moment at which its values are read.
     pub(super) moment: Moment,
+    /// The same on the calendar.
+    pub(super) now: Timestamp,
 }
 
 /// A root access key, as far as it is known.
@@ -53,6 +56,11 @@ pub(super) struct Key<'a> {
 }
 
 impl Checked {
+    /// Whether the configuration accepts every key there is, and there is one.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Account(account) if account.is_accepted())
+    }
+
     /// What is wrong, the worst first.
     pub fn findings(&self) -> Vec<CheckFinding> {
         match self {
@@ -64,12 +72,13 @@ impl Checked {
 
 impl CheckedAccount {
     /// An account that has just been polled.
-    pub fn live(view: AccountView, moment: Moment) -> Self {
+    pub fn live(view: AccountView, clock: &Clock) -> Self {
         Self {
             view,
             saved: None,
             is_too_old: false,
-            moment,
+            moment: clock.moment(),
+            now: clock.now(),
         }
     }
 
@@ -89,6 +98,7 @@ impl CheckedAccount {
         let Opened { report, made } = saved.open(Partition::of_region(&config.aws.region), now)?;
         let limits = Limits {
             interval: config.refresh.interval,
+            in_force: config.refresh.interval,
             max_staleness: max_age,
             max_live_staleness: max_age,
         };
@@ -115,12 +125,6 @@ impl CheckedAccount {
         let mut onset = Onset::default();
         onset.follow(&posture);
         let view = AccountView {
-            account: Arc::new(wire::account(
-                config,
-                report.account,
-                report.partition.home_region(),
-                Some(Access::Caller),
-            )),
             posture,
             onset,
             report: Some(Arc::new(ReportView {
@@ -130,14 +134,20 @@ impl CheckedAccount {
                 detail: UserDetail::Off,
                 root: report.root,
             })),
-            listed: None,
-            sources: vec![source],
+            sources: [source].into(),
+            ..AccountView::unknown(Arc::new(wire::account(
+                config,
+                report.account,
+                report.partition.home_region(),
+                Some(Access::Caller),
+            )))
         };
         Ok(Self {
             view,
             saved: Some((saved.file.clone(), made)),
             is_too_old: now.since(date) > max_age,
             moment,
+            now,
         })
     }
 
@@ -150,13 +160,29 @@ impl CheckedAccount {
         Count::of(&self.view, self.moment)
     }
 
+    /// How many active keys the configuration accepts.
+    pub fn accepted(&self) -> u8 {
+        accepted::count(&self.view, self.moment, self.now)
+    }
+
+    /// Whether there are keys, and the configuration accepts each of them. An old report does not show
+    /// whether there is another one now.
+    pub fn is_accepted(&self) -> bool {
+        let Count {
+            active, present, ..
+        } = self.keys();
+        let accepted = Some(self.accepted());
+        accepted > Some(0) && active == accepted && present == accepted && !self.is_too_old
+    }
+
     /// What is wrong, the worst first.
     pub fn findings(&self) -> Vec<CheckFinding> {
-        let findings = Findings::of(&self.view, self.moment);
+        let findings = Findings::of(&self.view, self.moment, self.now);
         let active = findings.has(Finding::KeyActive);
         let present = active || findings.has(Finding::KeyInactive);
         let is_none = match (self.keys().active, self.keys().present) {
             (Some(0), Some(0)) => true,
+            (Some(_), Some(_)) => self.is_accepted(),
             (None, None) => self.has_no_root_credentials() && !self.is_too_old,
             _ => false,
         };
@@ -178,7 +204,9 @@ impl CheckedAccount {
 
     /// The root access keys: those that a source lists, and those created since.
     pub(super) fn each_key(&self) -> Vec<Key<'_>> {
-        let Count { active, present } = self.keys();
+        let Count {
+            active, present, ..
+        } = self.keys();
         let active = usize::from(active.unwrap_or(0));
         let present = usize::from(present.unwrap_or(0)).max(active);
         if present == 0 {
@@ -199,6 +227,12 @@ impl CheckedAccount {
             listed: None,
         }));
         keys
+    }
+
+    /// What the exceptions of the account say, in lines.
+    pub fn exceptions(&self) -> impl Iterator<Item = String> {
+        let sentences = accepted::sentences(&self.view, self.moment, self.now);
+        sentences.into_iter().map(|it| words::line(&it))
     }
 
     /// Each source that fails, and why.

@@ -8,7 +8,7 @@ use root_posture::KeyDetail;
 use root_posture::report::Slot;
 
 const HEADER: &str = "account,name,verdict,\
-    root_access_keys_active,root_access_keys_present,root_mfa_enabled,\
+    root_access_keys_active,root_access_keys_present,root_access_keys_accepted,root_mfa_enabled,\
     key_1_id,key_1_active,key_1_last_rotated,\
     key_1_last_used,key_1_last_used_region,key_1_last_used_service,\
     key_2_id,key_2_active,key_2_last_rotated,\
@@ -25,7 +25,11 @@ pub(super) fn print(checked: &[Checked]) -> String {
     let header: Vec<_> = HEADER.split(',').map(str::to_owned).collect();
     write(&header);
     for checked in checked {
-        let verdict = verdict(&checked.findings());
+        let verdict = if checked.is_accepted() {
+            "accepted"
+        } else {
+            verdict(&checked.findings())
+        };
         match checked {
             Checked::Account(checked) => write(&account(checked, verdict)),
             Checked::Unread { what, why, .. } => {
@@ -59,6 +63,7 @@ fn account(checked: &CheckedAccount, verdict: &str) -> Vec<String> {
         verdict.to_owned(),
         text(checked.keys().active),
         text(checked.keys().present),
+        text(Some(checked.accepted()).filter(|keys| *keys > 0)),
         text(checked.value(view.posture.mfa_enabled)),
     ];
     let keys = checked.each_key();

@@ -1,4 +1,4 @@
-//! `check --format json`: the objects of `/api/v1/accounts`.
+//! `check --format json`: the accounts as `/api/v1/accounts/{id}` has them.
 
 use serde_json::{Value, json};
 
@@ -38,11 +38,11 @@ pub(super) fn print(checked: &[Checked]) -> String {
 }
 
 fn account(checked: &CheckedAccount) -> Value {
-    let mut account = account_json(&checked.view, checked.moment);
+    let mut account = account_json(&checked.view, checked.moment, checked.now);
     if let Some((_, Made::Between { .. })) = checked.saved {
         // A CSV does not say when it was made.
         account["observed"] = Value::Null;
-        account["root"]["access_keys_active_since"] = Value::Null;
+        account["root"]["first_seen"] = Value::Null;
         account["report"]["generated"] = Value::Null;
         account["sources"]["credential_report"]["last_success"] = Value::Null;
     }

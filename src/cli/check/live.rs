@@ -9,14 +9,24 @@ use crate::cli::accounts::for_each;
 use crate::cli::wire;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::discovery;
+use crate::discovery::{self, Found};
 use crate::schedule;
+use tracing::warn;
 
 /// Polls all accounts that are configured or found. A list of accounts that cannot be read is an
 /// entry of its own.
 pub(super) async fn accounts(config: &Config, clock: &Clock) -> Vec<Checked> {
     let aws = wire::aws(config, clock, None, None).await;
-    let (list, failure) = discovery::once(config, &aws, clock).await;
+    let Found {
+        list,
+        failure,
+        units_failure,
+    } = discovery::once(config, &aws, clock).await;
+    if let Some(failure) = units_failure {
+        // Nothing that is checked depends on them.
+        warn!(reason = %failure.reason, error = failure.message,
+            "the organizational units cannot be read");
+    }
     let mut checked = Vec::new();
     if let Some(failure) = failure {
         let (what, why) = if config.organization.enabled {
@@ -38,10 +48,9 @@ pub(super) async fn accounts(config: &Config, clock: &Clock) -> Vec<Checked> {
         schedule::once(aws.clone(), clock.clone(), account, settings)
     })
     .await;
-    let moment = clock.moment();
     let accounts = views
         .into_iter()
-        .map(|view| CheckedAccount::live(view, moment));
+        .map(|view| CheckedAccount::live(view, clock));
     checked.extend(accounts.map(|account| Checked::Account(Box::new(account))));
     checked
 }
@@ -55,5 +64,5 @@ pub(in crate::cli) async fn account(
 ) -> CheckedAccount {
     let settings = schedule::settings_once(&wire::schedule(config));
     let view = schedule::once(aws.clone(), clock.clone(), Arc::new(account), settings).await;
-    CheckedAccount::live(view, clock.moment())
+    CheckedAccount::live(view, clock)
 }

@@ -5,9 +5,12 @@
 //! judgement is 3, never 1.
 
 mod checked;
+mod control;
 mod csv;
 mod json;
+mod junit;
 mod live;
+mod ocsf;
 mod saved;
 mod text;
 
@@ -77,6 +80,8 @@ fn report(arguments: &CheckArgs, mut checked: Vec<Checked>, clock: &Clock) -> Ex
         CheckFormat::Table => text::print(&checked, &summary, clock.now()),
         CheckFormat::Json => json::print(&checked),
         CheckFormat::Csv => csv::print(&checked),
+        CheckFormat::Ocsf => ocsf::print(&checked, arguments.only_findings, clock.now()),
+        CheckFormat::Junit => junit::print(&checked, clock.now()),
     };
     if arguments.format != CheckFormat::Table {
         for checked in &checked {

@@ -40,12 +40,16 @@ pub(super) fn summary(checked: &[Checked]) -> String {
         checked.iter().filter(has).count()
     };
     let (present, unknown) = (count(CheckFinding::Present), count(CheckFinding::Unknown));
+    let accepted = checked.iter().filter(|it| it.is_accepted()).count();
     let mut text = format!(
         "{}: {present} with root access keys, {} without",
         words::accounts(checked.len()),
-        checked.len() - present - unknown,
+        checked.len() - present - unknown - accepted,
     );
     // Writing to a string cannot fail.
+    if accepted > 0 {
+        let _ = write!(text, ", {accepted} with accepted keys only");
+    }
     if unknown > 0 {
         let _ = write!(text, ", {unknown} unknown");
     }
@@ -103,8 +107,13 @@ fn row(checked: &Checked, now: Timestamp) -> Row<5> {
 /// How many keys there are, then a line for each, then what limits the evidence.
 pub(in crate::cli) fn key_lines(checked: &CheckedAccount, now: Timestamp) -> Vec<String> {
     let findings = checked.findings();
-    let count = if findings.contains(&CheckFinding::Present) {
-        checked.keys().to_string()
+    let count = if checked.is_accepted() {
+        format!("{}, accepted", checked.keys())
+    } else if findings.contains(&CheckFinding::Present) {
+        match checked.accepted() {
+            0 => checked.keys().to_string(),
+            accepted => format!("{}; {accepted} accepted", checked.keys()),
+        }
     } else if findings.contains(&CheckFinding::Unknown) {
         "unknown".to_owned()
     } else {
@@ -114,6 +123,7 @@ pub(in crate::cli) fn key_lines(checked: &CheckedAccount, now: Timestamp) -> Vec
     let keys = keys.iter().map(key);
     std::iter::once(count)
         .chain(keys)
+        .chain(checked.exceptions())
         .chain(notes(checked, now))
         .collect()
 }
@@ -121,7 +131,11 @@ pub(in crate::cli) fn key_lines(checked: &CheckedAccount, now: Timestamp) -> Vec
 /// Which key, since when, and when and where it was last used.
 fn key(key: &Key<'_>) -> String {
     let Some(listed) = &key.listed else {
-        let state = if key.active { "active" } else { "inactive" };
+        let state = if key.active {
+            "assumed active"
+        } else {
+            "inactive"
+        };
         return format!("a key  {state}, created since the last credential report");
     };
     let name = match listed.id {

@@ -1,7 +1,7 @@
 //! The exporter's permissions. Nothing else in the program lists them.
 //!
 //! `deploy/aws` grants the same with CloudFormation; a test compares the two. Sources: Service
-//! Authorization Reference (IAM, STS, Organizations); IAM User Guide, "Centrally manage root access
+//! Authorization Reference (IAM, STS, Organizations, SQS); IAM User Guide, "Centrally manage root access
 //! for member accounts" and "AWS global condition context keys" (aws:ResourceAccount).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::document::{allow, document, fits, only_if};
 use crate::account::{Access, Account, AccountId, Partition, Secret};
-use crate::config::Config;
+use crate::config::{Config, Detail};
 
 /// Placeholders for the exporter's own role. IAM refuses them, so that a policy in which they were not
 /// replaced trusts no role.
@@ -109,6 +109,7 @@ impl<'a> Grants<'a> {
             self.enter_member_roles(),
             self.open_audit_sessions(),
             self.find_accounts(),
+            self.read_events(),
         ];
         statements.extend(others.into_iter().flatten());
         (!statements.is_empty()).then(|| document(&statements))
@@ -300,8 +301,30 @@ impl<'a> Grants<'a> {
             if !organization.tag_labels.is_empty() {
                 actions.push("organizations:ListTagsForResource");
             }
+            if organization.details.contains(&Detail::Ou) {
+                actions.extend([
+                    "organizations:ListAccountsForParent",
+                    "organizations:ListOrganizationalUnitsForParent",
+                    "organizations:ListRoots",
+                ]);
+            }
             allow("FindAccounts", actions, "*")
         })
+    }
+
+    /// The events of this process: its own queue and no other.
+    fn read_events(&self) -> Option<Value> {
+        let queue = self.config.events.queue.as_ref()?;
+        let region = queue.region.as_deref().unwrap_or(&self.config.aws.region);
+        let partition = Partition::of_region(region);
+        let (account, name) = (queue.account, &queue.name);
+        let actions = [
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ];
+        let queue = format!("arn:{partition}:sqs:{region}:{account}:{name}");
+        Some(allow("ReadEvents", actions, queue))
     }
 
     fn task_policy(&self, name: &str) -> String {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::grants::Grants;
 use super::template;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Detail, Overrides};
 
 fn config(text: &str) -> Config {
     let folder = tempfile::tempdir().unwrap();
@@ -136,6 +136,49 @@ fn an_organization_gets_the_permissions_that_its_access_needs() {
     config.organization.tag_labels = vec!["team".to_owned()];
     let hub = Grants::new(&config, None, None).hub().unwrap();
     assert!(actions(&hub).contains("organizations:ListTagsForResource"));
+    for (detail, needs_more) in [(Detail::Email, false), (Detail::Ou, true)] {
+        config.organization.details = [detail].into();
+        let hub = Grants::new(&config, None, None).hub().unwrap();
+        for action in [
+            "organizations:ListAccountsForParent",
+            "organizations:ListOrganizationalUnitsForParent",
+            "organizations:ListRoots",
+        ] {
+            assert_eq!(actions(&hub).contains(action), needs_more, "{action}");
+        }
+    }
+}
+
+#[test]
+fn events_are_read_from_the_queue_of_this_shard_alone() {
+    for (region, host, arn) in [
+        (
+            "eu-west-1",
+            "sqs.us-east-1.amazonaws.com",
+            "arn:aws:sqs:us-east-1:111122223333:events-2-b",
+        ),
+        (
+            "us-gov-west-1",
+            "127.0.0.1:4566",
+            "arn:aws-us-gov:sqs:us-gov-west-1:111122223333:events-2-b",
+        ),
+    ] {
+        let config = config(&format!(
+            "[aws]\nregion = \"{region}\"\n[shard]\nindex = 2\ntotal = 3\n\
+             [events]\nqueue_url = \"https://{host}/111122223333/events-{{shard}}-b\"\n"
+        ));
+        let hub = Grants::new(&config, None, None).hub().unwrap();
+        let statement = hub["Statement"].as_array().unwrap().last().unwrap();
+        assert_eq!(statement["Resource"], arn);
+        assert_eq!(
+            actions(statement),
+            set([
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage"
+            ])
+        );
+    }
 }
 
 #[test]

@@ -65,14 +65,7 @@ pub(super) fn next_steps(
         );
         for key in valid.iter().filter(|key| key.key.active) {
             for region in regions(account, key) {
-                let _ = writeln!(
-                    text,
-                    "  aws cloudtrail lookup-events --region {region} --max-results 50 \
-                     --lookup-attributes AttributeKey=AccessKeyId,AttributeValue={} \
-                     --query 'Events[].[EventTime,EventName,EventSource,CloudTrailEvent]' \
-                     --output text",
-                    key.key.id
-                );
+                let _ = writeln!(text, "  {}", procedure::calls_of(&key.key.id, region));
             }
         }
         text.push_str(

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Access, Account};
+use crate::account::{Access, Account, Exception};
+use crate::activity::{Activities, Activity, RootEvent, SignIn};
 use crate::failure::{Failure, Reason};
 use exporter_toolkit::Format;
 
-use crate::metrics::{Options, write};
+use crate::metrics::{Options, Renderer};
 use crate::views::{
-    AccountCounts, AccountView, CallKey, Exporter, ExporterView, LastAttempt, Left, LeftReason,
-    ReportView, Snapshot, SourceView, UserDetail,
+    AccountCounts, AccountView, CallKey, EventStats, Exporter, ExporterView, LastAttempt, Left,
+    LeftReason, MessageKind, PushView, ReportView, Snapshot, SourceView, UserDetail,
 };
 use root_posture::Source;
 use root_posture::report::{KeySlot, RootRow, UserCounts, UserRow};
@@ -29,21 +30,16 @@ pub fn at(seconds: i64) -> Timestamp {
 
 /// An account of which nothing is known yet.
 pub fn account(id: &str, name: &str) -> AccountView {
-    AccountView {
-        account: Arc::new(Account {
-            id: id.parse().unwrap(),
-            name: name.to_owned(),
-            region: "us-east-1".to_owned(),
-            access: Some(Access::Caller),
-            root_session: false,
-            labels: Arc::default(),
-        }),
-        posture: Posture::default(),
-        report: None,
-        onset: root_posture::Onset::default(),
-        listed: None,
-        sources: Vec::new(),
-    }
+    AccountView::unknown(Arc::new(Account {
+        id: id.parse().unwrap(),
+        name: name.to_owned(),
+        region: "us-east-1".to_owned(),
+        access: Some(Access::Caller),
+        root_session: false,
+        labels: Arc::default(),
+        exceptions: Arc::default(),
+        details: Arc::default(),
+    }))
 }
 
 pub fn labelled(id: &str, labels: &[(&str, &str)]) -> AccountView {
@@ -149,9 +145,26 @@ pub fn rich_account(id: &str) -> AccountView {
                 ..RootRow::default()
             }))
         })),
-        sources: vec![source],
-        ..labelled(id, &[("team", "payments")])
+        sources: [source].into(),
+        activities: Arc::new(activities()),
+        push: PushView {
+            up: Some(true),
+            tampered: Some(at(1_700_000_004)),
+            interval: Duration::from_secs(900),
+        },
+        ..excepted(labelled(id, &[("team", "payments")]))
     }
+}
+
+/// An account whose first key an exception accepts.
+pub fn excepted(mut view: AccountView) -> AccountView {
+    Arc::make_mut(&mut view.account).exceptions = [Exception {
+        key: "AKIAIOSFODNN7EXAMPLE".parse().unwrap(),
+        reason: "the old backup".to_owned(),
+        until: time::Date::MAX,
+    }]
+    .into();
+    view
 }
 
 /// A snapshot with something in every family.
@@ -186,6 +199,14 @@ pub fn rich() -> Snapshot {
             excluded: 2,
             inactive: 3,
         });
+        let mut events = EventStats {
+            up: Some(true),
+            messages: [(MessageKind::Root, 1), (MessageKind::Echo, 2)].into(),
+            ..EventStats::default()
+        };
+        events.arrived(Duration::from_millis(1_500));
+        events.arrived(Duration::from_secs(12));
+        view.events = Some(events);
     });
     let left = Left {
         reason: LeftReason::Closed,
@@ -210,9 +231,37 @@ pub fn everything() -> Options {
 }
 
 pub fn rendered(snapshot: &Snapshot, options: &Options, format: Format) -> String {
-    let mut out = Vec::new();
-    format
-        .write(&mut out, |out| write(snapshot, options, out))
-        .unwrap();
-    String::from_utf8(out).unwrap()
+    rendered_by(&mut Renderer::default(), snapshot, options, format)
+}
+
+/// Written by a renderer that has shown others before.
+pub fn rendered_by(
+    renderer: &mut Renderer,
+    snapshot: &Snapshot,
+    options: &Options,
+    format: Format,
+) -> String {
+    let text = format.render(|out| renderer.write(snapshot.clone(), options, out));
+    String::from_utf8(text.unwrap().into()).unwrap()
+}
+
+/// One activity of root.
+fn activities() -> Activities {
+    let mut activities = Activities::default();
+    activities.add(Activity {
+        id: "1f0a".to_owned(),
+        at: at(1_700_000_005),
+        event: RootEvent::CreateAccessKey,
+        name: "CreateAccessKey".to_owned(),
+        service: "iam.amazonaws.com".to_owned(),
+        region: "us-east-1".to_owned(),
+        address: "198.51.100.7".to_owned(),
+        client: "signin.amazonaws.com".to_owned(),
+        by: SignIn::Console,
+        mfa: Some(true),
+        key: Some("AKIAIOSFODNN7EXAMPLE".to_owned()),
+        user: None,
+        error: None,
+    });
+    activities
 }

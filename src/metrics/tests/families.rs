@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::{
-    MOMENT, account, at, everything, fine, labelled, metric, rendered, report, rich, rich_account,
-    snapshot, user_counts,
+    MOMENT, account, at, everything, excepted, fine, labelled, metric, rendered, report, rich,
+    rich_account, snapshot, user_counts,
 };
 use exporter_toolkit::Format;
 
+use crate::account::Details;
 use crate::metrics::Options;
 use crate::views::{AccountView, CallKey, Exporter, ReportView, Snapshot, SourceView, UserDetail};
 use root_posture::Moment;
@@ -35,7 +36,7 @@ fn with_report(report: ReportView) -> Snapshot {
 }
 
 #[test]
-fn of_an_account_of_which_nothing_is_known_only_its_name_is_exposed() {
+fn of_an_account_of_which_nothing_is_known_only_its_name_and_interval_are_exposed() {
     let text = rendered(
         &snapshot(vec![account("000000000001", "")]),
         &everything(),
@@ -47,7 +48,10 @@ fn of_an_account_of_which_nothing_is_known_only_its_name_is_exposed() {
         .collect();
     assert_eq!(
         of_it,
-        [r#"aws_account_info{account="000000000001",account_name="",partition="aws"} 1"#]
+        [
+            r#"aws_account_info{account="000000000001",account_name="",partition="aws"} 1"#,
+            r#"aws_account_poll_interval_seconds{account="000000000001"} 0.0"#,
+        ]
     );
 }
 
@@ -86,6 +90,44 @@ fn each_value_has_its_own_family() {
             password.to_string()
         );
     }
+}
+
+#[test]
+fn accepted_keys_are_exported_where_an_exception_is_in_force_and_the_number_of_keys_is_known() {
+    let accepted = |view| series(&snapshot(vec![view]), "aws_root_access_keys_accepted");
+    let one = |mut view: AccountView| {
+        view.posture.keys_active = Some(metric(1, Source::CredentialReport));
+        view.posture.keys_present = Some(metric(1, Source::CredentialReport));
+        view
+    };
+    let listed = |mut view: AccountView| {
+        let mut root = RootRow::default();
+        root.access_keys[0].active = true;
+        view.report = Some(Arc::new(report(Some(root))));
+        view.posture.keys_by = Some(Source::CredentialReport);
+        view
+    };
+    let line = |value| format!("aws_root_access_keys_accepted{{account=\"000000000001\"}} {value}");
+    let account = || account("000000000001", "");
+    assert!(accepted(listed(one(account()))).is_empty(), "no exception");
+    assert!(accepted(excepted(account())).is_empty(), "unknown");
+    assert_eq!(accepted(excepted(one(account()))), [line(0)], "uncounted");
+    assert_eq!(accepted(listed(excepted(one(account())))), [line(1)]);
+    let mut ended = listed(excepted(one(account())));
+    let exceptions = &mut Arc::make_mut(&mut ended.account).exceptions;
+    Arc::make_mut(exceptions)[0].until = time::Date::MIN;
+    assert!(accepted(ended).is_empty(), "it has ended");
+}
+
+#[test]
+fn the_details_of_an_organization_are_in_no_metric() {
+    let mut view = rich_account("000000000001");
+    Arc::make_mut(&mut view.account).details = Arc::new(Details {
+        email: Some("aws@example.com".to_owned()),
+        ou: Some("Root/Workloads".to_owned()),
+    });
+    let text = rendered(&snapshot(vec![view]), &everything(), Format::Text);
+    assert!(!text.contains("@example.com") && !text.contains("Workloads"));
 }
 
 #[test]
@@ -230,7 +272,7 @@ fn every_account_has_the_same_labels_whoever_has_them() {
 #[test]
 fn a_source_is_up_or_down_only_once_it_was_tried() {
     let mut untried = account("000000000001", "");
-    untried.sources = vec![SourceView::new(Source::AccountSummary)];
+    untried.sources = [SourceView::new(Source::AccountSummary)].into();
     let untried = snapshot(vec![untried]);
     assert!(series(&untried, "aws_account_up").is_empty());
     assert!(series(&untried, "aws_account_last_success_timestamp_seconds").is_empty());

@@ -1,15 +1,14 @@
-//! The bytes: exact texts of both formats, escaping, streaming.
+//! The bytes: exact texts of both formats, escaping.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use exporter_toolkit::Format;
 use proptest::prelude::*;
 
-use super::build::{account, everything, metric, rendered, rich, rich_account, snapshot};
+use super::build::{account, everything, metric, rendered, rich, snapshot};
 use super::parse::parse;
-use crate::metrics::{Options, write};
+use crate::metrics::Options;
 use crate::views::{AccountView, Snapshot};
 use root_posture::Source;
 
@@ -137,67 +136,6 @@ fn a_hostile_name_stays_inside_its_label() {
         ));
         let read = parse(&text, format);
         assert_eq!(read["aws_account_info"].samples[0].1["account_name"], name);
-    }
-}
-
-/// Writes down how large the pieces were, and fails after some.
-struct Pieces {
-    sizes: Vec<usize>,
-    most: usize,
-}
-
-impl io::Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.sizes.len() == self.most {
-            return Err(io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the scraper left",
-            ));
-        }
-        self.sizes.push(bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        panic!("unexpected flush");
-    }
-}
-
-fn large() -> Snapshot {
-    snapshot(
-        (0..500)
-            .map(|id| rich_account(&format!("{id:012}")))
-            .collect(),
-    )
-}
-
-#[test]
-fn a_large_text_goes_out_in_pieces() {
-    let mut out = Pieces {
-        sizes: Vec::new(),
-        most: usize::MAX,
-    };
-    let large = large();
-    Format::Text
-        .write(&mut out, |out| write(&large, &everything(), out))
-        .unwrap();
-    assert!(out.sizes.iter().sum::<usize>() > 1_000_000);
-    assert!(out.sizes.iter().all(|size| *size <= 64 * 1024));
-}
-
-#[test]
-fn the_failure_of_the_stream_is_returned_and_ends_the_rendering() {
-    for format in [Format::OpenMetrics, Format::Text] {
-        let mut out = Pieces {
-            sizes: Vec::new(),
-            most: 2,
-        };
-        let large = large();
-        let failure = format
-            .write(&mut out, |out| write(&large, &everything(), out))
-            .unwrap_err();
-        assert_eq!(failure.kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(out.sizes.len(), 2);
     }
 }
 

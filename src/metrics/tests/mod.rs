@@ -7,3 +7,4 @@ mod catalogue;
 mod families;
 mod formats;
 mod parse;
+mod renderer;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -354,4 +355,60 @@ async fn without_a_disk_everything_is_published_at_once() {
     assert!(views.get(id(1)).is_some());
     gate.remove(id(1));
     assert!(views.get(id(1)).is_none());
+}
+
+#[tokio::test]
+async fn what_was_published_is_flushed_within_a_quarter_of_a_second() {
+    let mut bench = Bench::new().await;
+    assert!(bounded(bench.gate.flushed()).await);
+    bench.publish(1, 0);
+    bench.commit().await;
+    bench.answer(Ok(())).await;
+    // By itself it would be committed after a second.
+    bench.publish(2, 0);
+    let gate = bench.gate.clone();
+    let mut flushed = pin!(gate.flushed());
+    assert!(!has_ended(flushed.as_mut()).await);
+    bench.hand.advance(Duration::from_millis(250));
+    let changes = bench.commit().await;
+    assert!(changes.accounts.contains_key(&id(2)));
+    assert!(!has_ended(flushed.as_mut()).await, "the commit runs");
+    bench.answer(Ok(())).await;
+    assert!(bounded(flushed).await);
+}
+
+#[tokio::test]
+async fn a_hung_disk_delays_the_flush_by_two_seconds_at_most() {
+    let mut bench = Bench::new().await;
+    bench.publish(1, 0);
+    bench.commit().await;
+    let gate = bench.gate.clone();
+    let mut flushed = pin!(gate.flushed());
+    assert!(!has_ended(flushed.as_mut()).await);
+    bench.hand.advance(Duration::from_secs(2));
+    assert!(!bounded(flushed).await, "nothing is on disk");
+}
+
+/// Whether a future has ended, after one poll of it.
+async fn has_ended<T>(future: impl Future<Output = T>) -> bool {
+    tokio::select! {
+        biased;
+        _ = future => true,
+        () = std::future::ready(()) => false,
+    }
+}
+
+#[tokio::test]
+async fn what_root_did_is_committed_within_a_second_though_no_value_changes() {
+    let mut bench = Bench::new().await;
+    bench.publish(1, 0);
+    bench.hand.advance(Duration::from_secs(1));
+    bench.commit().await;
+    bench.answer(Ok(())).await;
+    let mut view = view(1, 0);
+    view.push.tampered = Some(bench.clock.now());
+    bench.gate.publish(saved(&bench.clock, 0), view);
+    bench.hand.advance(Duration::from_secs(1));
+    let changes = bench.commit().await;
+    assert!(changes.accounts.contains_key(&id(1)));
 }

@@ -23,6 +23,7 @@ use crate::views::{AccountView, ReportView, UserDetail};
 
 const LIMITS: Limits = Limits {
     interval: Duration::from_secs(60),
+    in_force: Duration::from_secs(60),
     max_staleness: Duration::from_secs(36_000),
     max_live_staleness: Duration::from_secs(1_800),
 };
@@ -58,6 +59,9 @@ fn saved(clock: &Clock, keys: u8) -> SavedAccount {
         listed: None,
         report_due: Some(clock.moment() + Duration::from_secs(3600)),
         last_success: BTreeMap::from([(Source::AccountSummary, clock.now())]),
+        activities: Arc::default(),
+        push_was_up: false,
+        push_tampered: None,
     }
 }
 
@@ -73,14 +77,6 @@ fn report(users: usize) -> Arc<ReportView> {
 
 fn view(number: u64, keys: u8) -> AccountView {
     AccountView {
-        account: Arc::new(Account {
-            id: id(number),
-            name: String::new(),
-            region: "us-east-1".to_owned(),
-            access: Some(Access::Caller),
-            root_session: false,
-            labels: Arc::default(),
-        }),
         posture: Posture {
             keys_active: Some(Metric {
                 value: keys,
@@ -90,10 +86,16 @@ fn view(number: u64, keys: u8) -> AccountView {
             }),
             ..Posture::default()
         },
-        onset: Onset::default(),
-        report: None,
-        listed: None,
-        sources: Vec::new(),
+        ..AccountView::unknown(Arc::new(Account {
+            id: id(number),
+            name: String::new(),
+            region: "us-east-1".to_owned(),
+            access: Some(Access::Caller),
+            root_session: false,
+            labels: Arc::default(),
+            exceptions: Arc::default(),
+            details: Arc::default(),
+        }))
     }
 }
 

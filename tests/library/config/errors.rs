@@ -146,7 +146,7 @@ fn an_unknown_key_is_refused_with_the_most_similar_one() {
     refuses(
         "[refesh]\ninterval = \"60s\"",
         "config.toml: refesh: unknown key; did you mean \"refresh\"? (known: web, log, reload, \
-         shard, sources, refresh, state, aws, organization, users, accounts)",
+         shard, sources, refresh, events, state, aws, organization, users, accounts, exceptions)",
     );
     refuses(
         "[refresh]\nintervall = \"60s\"",

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod errors;
+mod exceptions;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -120,6 +121,11 @@ fn the_shipped_file_in_full_shows_defaults_and_examples() {
     assert_eq!(
         *production.labels,
         BTreeMap::from([("team".to_owned(), "payments".to_owned())])
+    );
+    assert_eq!(production.exceptions.len(), 1);
+    assert_eq!(
+        config.exceptions[&production.id][..],
+        production.exceptions[..]
     );
     assert_eq!(legacy.access, Some(Access::Profile("legacy".to_owned())));
     assert_eq!(legacy.region, "us-gov-west-1");

@@ -305,6 +305,7 @@ fn the_path_of_another_page_is_refused_for_the_metrics() {
         "/api/v1",
         "/accounts",
         "/accounts/1",
+        "/runbooks",
     ] {
         refuses(
             &format!("web.telemetry_path = {path:?}"),

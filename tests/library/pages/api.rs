@@ -21,7 +21,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test]
-async fn the_list_has_every_account_by_id() {
+async fn the_list_has_the_worst_account_first_with_a_verdict_and_counts() {
     let answer = server().await.get(LIST).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -43,12 +43,82 @@ async fn the_list_has_every_account_by_id() {
         json!(figures),
         json!([
             ["000000000012", STRANGE, 1],
-            ["111122223333", "fine", 0],
             ["444455556666", null, null],
+            ["111122223333", "fine", 0],
         ])
     );
     assert_eq!(list["accounts"][0]["observed"], "2027-01-15T08:00:00Z");
-    assert!(list["accounts"][2]["observed"].is_null());
+    assert!(list["accounts"][1]["observed"].is_null());
+    assert_eq!(list["time"], "2027-01-15T08:00:00Z");
+    assert_eq!(list["verdict"]["level"], "critical");
+    let text = list["verdict"]["text"].as_str().unwrap();
+    assert!(text.contains("1 account"), "{text}");
+    let counts = &list["counts"];
+    for (name, count) in [
+        ("accounts", 3),
+        ("active", 1),
+        ("no_mfa", 0),
+        ("unknown", 1),
+        ("fine", 1),
+        ("accepted", 0),
+    ] {
+        assert_eq!(counts[name], count, "{name} {counts}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_filtered_sorted_and_paged_as_the_overview() {
+    let accounts = (1..=250).map(|number| account(&format!("{number:012}"), ""));
+    let pay = with_keys(account("111122223333", "pay"), 1);
+    let server = Server::start(accounts.chain([pay])).await;
+    let list = async |query: &str| {
+        let list = json(&server.get(&format!("{LIST}{query}")).await);
+        assert_eq!(list["counts"]["accounts"], 251, "whatever the query");
+        list
+    };
+    let first = list("?sort=id").await;
+    assert_eq!(
+        (&first["found"], &first["page"], &first["pages"]),
+        (&json!(251), &json!(1), &json!(3))
+    );
+    assert_eq!(first["accounts"].as_array().unwrap().len(), 100);
+    assert_eq!(first["accounts"][0]["account"], "000000000001");
+    let third = list("?sort=id&page=3").await;
+    assert_eq!(third["page"], 3);
+    assert_eq!(third["accounts"].as_array().unwrap().len(), 51);
+    assert_eq!(third["accounts"][50]["account"], "111122223333");
+    for query in ["?state=active", "?q=pay", "?q=1111"] {
+        let one = list(query).await;
+        assert_eq!(one["found"], 1, "{query}");
+        assert_eq!(one["accounts"][0]["account"], "111122223333");
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_understood_is_refused() {
+    let server = server().await;
+    for (query, error) in [
+        (
+            "state=nonsense",
+            "state=\"nonsense\" is not known; known are active, ",
+        ),
+        ("sort=colour", "sort=\"colour\" is not known; known are "),
+        ("order=up", "order=\"up\" is not known; known are reverse"),
+        (
+            "page=0",
+            "page=\"0\" is not known; known are whole numbers from 1",
+        ),
+        (
+            "filter=active",
+            "unknown parameter \"filter\"; known are q, ",
+        ),
+    ] {
+        let answer = server.get(&format!("{LIST}?{query}")).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let why = json(&answer)["error"].as_str().unwrap().to_owned();
+        assert!(why.starts_with(error), "{why}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ async fn a_page_may_load_and_run_nothing() {
         ("/", 200),
         ("/accounts/000000000012", 200),
         ("/accounts/999999999999", 404),
+        ("/runbooks", 200),
+        ("/runbooks/AWSRootAccessKeyActive", 200),
+        ("/runbooks/none", 404),
     ] {
         let page = server.get(path).await;
         assert_eq!(page.status, status, "{path}");
@@ -23,6 +26,14 @@ async fn a_page_may_load_and_run_nothing() {
     }
     let overview = server.get("/").await;
     assert!(overview.text().contains(r#"<a href="./metrics">"#));
+}
+
+#[tokio::test]
+async fn the_runbooks_are_found_with_a_slash_too() {
+    let server = Server::start([]).await;
+    let page = server.get("/runbooks/").await;
+    assert_eq!(page.status, 308);
+    assert_eq!(page.header("location"), Some("../runbooks"));
 }
 
 #[tokio::test]

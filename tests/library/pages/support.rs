@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_root_exporter::account::{Access, Account};
+use aws_root_exporter::activity::{Activities, Activity, RootEvent, SignIn};
 use aws_root_exporter::clock::{Clock, Hand, Moment, Timestamp};
 use aws_root_exporter::metrics;
 use aws_root_exporter::site::Site;
@@ -20,7 +21,7 @@ use test_support::http::{self, Response};
 pub const NOW: Timestamp = Timestamp::from_unix(1_800_000_000);
 
 pub struct Server {
-    address: SocketAddr,
+    pub address: SocketAddr,
     pub store: Arc<Views>,
     pub hand: Hand,
 }
@@ -83,21 +84,16 @@ pub fn json(answer: &Response) -> serde_json::Value {
 
 /// An account of which nothing is known.
 pub fn account(id: &str, name: &str) -> AccountView {
-    AccountView {
-        account: Arc::new(Account {
-            id: id.parse().unwrap(),
-            name: name.to_owned(),
-            region: "us-east-1".to_owned(),
-            access: Some(Access::Caller),
-            root_session: false,
-            labels: Arc::default(),
-        }),
-        posture: Posture::default(),
-        report: None,
-        onset: root_posture::Onset::default(),
-        listed: None,
-        sources: Vec::new(),
-    }
+    AccountView::unknown(Arc::new(Account {
+        id: id.parse().unwrap(),
+        name: name.to_owned(),
+        region: "us-east-1".to_owned(),
+        access: Some(Access::Caller),
+        root_session: false,
+        labels: Arc::default(),
+        exceptions: Arc::default(),
+        details: Arc::default(),
+    }))
 }
 
 /// The same account with so many active keys, by a summary of now. A zero is believed for a
@@ -117,4 +113,46 @@ pub fn with_keys(view: AccountView, keys: u8) -> AccountView {
         },
         ..view
     }
+}
+
+/// The id of the key that [`created`] is about.
+pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// Root creates a key on the console, with MFA, so many seconds before [`NOW`].
+pub fn created(ago: i64) -> Activity {
+    Activity {
+        id: format!("0b68c53f-66cf-4b01-a0c5-{ago:012}"),
+        at: Timestamp::from_unix(NOW.unix() - ago),
+        event: RootEvent::CreateAccessKey,
+        name: "CreateAccessKey".to_owned(),
+        service: "iam.amazonaws.com".to_owned(),
+        region: "us-east-1".to_owned(),
+        address: "198.51.100.7".to_owned(),
+        client: "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0".to_owned(),
+        by: SignIn::Console,
+        mfa: Some(true),
+        key: Some(KEY.to_owned()),
+        user: None,
+        error: None,
+    }
+}
+
+/// The same account, after root did this.
+pub fn after(view: AccountView, activities: impl IntoIterator<Item = Activity>) -> AccountView {
+    let mut kept = Activities::clone(&view.activities);
+    for activity in activities {
+        kept.add(activity);
+    }
+    AccountView {
+        activities: Arc::new(kept),
+        ..view
+    }
+}
+
+/// An account with an active key, which a summary shows first now and did not a minute ago.
+pub fn with_new_key(id: &str, name: &str) -> AccountView {
+    let mut view = with_keys(account(id, name), 1);
+    view.onset.seen = Some(NOW);
+    view.onset.none_at = Some(NOW.minus(Duration::from_secs(60)));
+    view
 }

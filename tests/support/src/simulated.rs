@@ -69,7 +69,7 @@ pub struct Simulated {
     /// Its address.
     pub url: String,
     // Dropped in this order: the simulator's task needs the runtime.
-    _simulator: Simulator,
+    simulator: Simulator,
     _runtime: Runtime,
 }
 
@@ -95,9 +95,14 @@ impl Simulated {
         Self {
             world,
             url: simulator.url(),
-            _simulator: simulator,
+            simulator,
             _runtime: runtime,
         }
+    }
+
+    /// The URL of a queue of the management account, whether there is one of that name or not.
+    pub fn queue_url(&self, name: &str) -> String {
+        self.simulator.queue_url(name)
     }
 
     /// The variables that lead the binary here.

@@ -13,6 +13,9 @@ use super::script;
 /// The account that a caller without a role has in moto.
 pub const CALLER_ACCOUNT: &str = "123456789012";
 
+/// The access key of the scripts of this suite.
+const SCRIPT_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
 /// moto's server as a child process; `moto_server.py` says its options.
 pub struct Moto {
     process: Process,
@@ -44,6 +47,14 @@ impl Moto {
             "--guarded",
             &to_json(&roles),
         ])
+    }
+
+    /// moto that checks each signature and each permission of a caller with this policy, and has queues
+    /// with these messages in the caller's account.
+    pub fn with_caller(policy: &str, queues: &[(&str, &[&str])]) -> Self {
+        let queues = to_json(queues);
+        let queues = ["--queues", &queues];
+        Self::start(&[&["--guarded", "{}", "--caller-policy", policy], &queues[..]].concat())
     }
 
     fn start(arguments: &[&str]) -> Self {
@@ -109,13 +120,31 @@ impl Moto {
         entered
     }
 
+    /// The ids of the requests of an operation of IAM that were answered in an account, in order, as the
+    /// answers' headers have them.
+    pub fn request_ids(&self, account: &str, operation: &str) -> Vec<String> {
+        let answers = self.said("answer ").into_iter();
+        let answers = answers.filter(|answer| answer[0] == account && answer[1] == operation);
+        answers.map(|mut answer| answer.remove(2)).collect()
+    }
+
+    /// The operations of SQS that others than the scripts of this suite have called, in order.
+    pub fn queue_operations(&self) -> Vec<String> {
+        let calls = self.said("queue ").into_iter();
+        let calls = calls.filter(|call| call[0] != SCRIPT_KEY);
+        calls.map(|mut call| call.remove(1)).collect()
+    }
+
     fn calls(&self) -> Vec<Vec<String>> {
-        self.process
-            .lines()
-            .iter()
-            .filter_map(|line| line.strip_prefix("call "))
-            .map(|call| call.split(' ').map(str::to_owned).collect())
-            .collect()
+        self.said("call ")
+    }
+
+    /// The words of the lines of output that begin so.
+    fn said(&self, beginning: &str) -> Vec<Vec<String>> {
+        let lines = self.process.lines();
+        let lines = lines.iter().filter_map(|line| line.strip_prefix(beginning));
+        let words = lines.map(|line| line.split(' ').map(str::to_owned).collect());
+        words.collect()
     }
 }
 

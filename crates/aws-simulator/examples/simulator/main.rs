@@ -6,10 +6,19 @@
 //! ```
 //!
 //! It prints its URL in one line, for `AWS_ENDPOINT_URL`, and the ids of its accounts in the next; any
-//! access key is the management account's. It reads commands from its standard input, one a line:
-//! `faults on` begins random faults and changes, `faults off` ends them, `create-key ID` and
-//! `delete-keys ID` change the root user of an account and print when it is done. It ends with its
-//! standard input, so that it does not outlive what started it.
+//! access key is the management account's. With `--queue NAME` there is a queue that gets the events of
+//! CloudTrail, and its URL is the third line, for `events.queue_url`; more queues have a line each.
+//!
+//! It reads commands from its standard input, one a line:
+//!
+//! - `faults on` begins random faults and changes, `faults off` ends them,
+//! - `create-key ID` and `delete-keys ID` change the root user of an account,
+//! - `tamper ID` stops the trail of an account, with its event; `cut ID` ends the delivery of its events
+//!   without one, and `restart ID` restarts it,
+//! - `events` prints how many events were matched, lost and sent twice, and what is in the queues.
+//!
+//! All but the first print when they are done. It ends with its standard input, so that it does not outlive
+//! what started it.
 
 mod random;
 
@@ -18,7 +27,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_simulator::{AccountId, Simulator, World};
+use aws_simulator::{AccountId, Actor, QueueSettings, Simulator, Tampering, Trail, World};
 use clap::Parser;
 use random::{random_change, random_fault};
 use tokio::sync::mpsc;
@@ -41,26 +50,84 @@ struct Arguments {
     /// The seed of the accounts, the faults and the changes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Give no root user keys, and each one MFA.
+    #[arg(long)]
+    without_findings: bool,
     /// Begin with random faults and changes.
     #[arg(long)]
     faults: bool,
+    /// Send the events of CloudTrail to a queue of that name; can be given more than once.
+    #[arg(long = "queue", value_name = "NAME")]
+    queues: Vec<String>,
+    /// The least delay of an event, in seconds.
+    #[arg(long, default_value_t = 1.0, value_parser = seconds, value_name = "SECONDS")]
+    event_delay_min: f64,
+    /// The largest delay of an event, in seconds.
+    #[arg(long, default_value_t = 5.0, value_parser = seconds, value_name = "SECONDS")]
+    event_delay_max: f64,
+    /// The share of the events that is lost, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = share, value_name = "SHARE")]
+    event_loss: f64,
+    /// The share of the messages that comes twice, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = share, value_name = "SHARE")]
+    event_duplication: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (0.0..=86_400.0).contains(number));
+    number.ok_or_else(|| "not a number from 0 to 86400".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "not a number from 0 to 1".to_owned())
+}
+
+impl Arguments {
+    /// Creates the queues, and begins the delivery of events to them if there are any.
+    fn begin_delivery(&self, world: &World) {
+        for name in &self.queues {
+            world.create_queue(name, QueueSettings::default());
+        }
+        let mut queues = self.queues.iter();
+        let Some(first) = queues.next() else { return };
+        let least = Duration::from_secs_f64(self.event_delay_min);
+        let most = Duration::from_secs_f64(self.event_delay_max.max(self.event_delay_min));
+        let trail = queues.fold(Trail::to(first), Trail::and_to);
+        let trail = trail
+            .delayed(least..=most)
+            .losing(self.event_loss)
+            .duplicating(self.event_duplication)
+            .seeded(self.seed);
+        world.trail(trail);
+    }
 }
 
 enum Command {
     Faults(bool),
     CreateKey(AccountId),
     DeleteKeys(AccountId),
+    Tamper(AccountId),
+    Cut(AccountId),
+    Restart(AccountId),
+    Events,
 }
 
 impl Command {
     fn parse(line: &str, world: &World) -> Option<Self> {
-        let (name, argument) = line.split_once(' ')?;
+        let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
         let id = || argument.parse().ok().filter(|id| world.ids().contains(id));
         match (name, argument) {
             ("faults", "on") => Some(Self::Faults(true)),
             ("faults", "off") => Some(Self::Faults(false)),
             ("create-key", _) => id().map(Self::CreateKey),
             ("delete-keys", _) => id().map(Self::DeleteKeys),
+            ("tamper", _) => id().map(Self::Tamper),
+            ("cut", _) => id().map(Self::Cut),
+            ("restart", _) => id().map(Self::Restart),
+            ("events", "") => Some(Self::Events),
             _ => None,
         }
     }
@@ -82,8 +149,15 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let world = World::generate(arguments.accounts, arguments.seed, now());
     for id in world.ids() {
-        world.edit(id, |account| account.store_report(now() - REPORT_AGE));
+        world.edit(id, |account| {
+            if arguments.without_findings {
+                account.root.keys = [None, None];
+                account.root.mfa = true;
+            }
+            account.store_report(now() - REPORT_AGE);
+        });
     }
+    arguments.begin_delivery(&world);
     let simulator = match Simulator::start(world.clone(), "127.0.0.1:0", Arc::new(now)).await {
         Ok(simulator) => simulator,
         Err(error) => {
@@ -94,6 +168,9 @@ async fn main() -> ExitCode {
     println!("{}", simulator.url());
     let ids: Vec<_> = world.ids().iter().map(ToString::to_string).collect();
     println!("{}", ids.join(" "));
+    for name in &arguments.queues {
+        println!("{}", simulator.queue_url(name));
+    }
     let (sender, commands) = mpsc::unbounded_channel();
     let of_commands = world.clone();
     std::thread::spawn(move || {
@@ -101,7 +178,7 @@ async fn main() -> ExitCode {
             let Some(command) = Command::parse(line.trim(), &of_commands) else {
                 eprintln!(
                     "unknown command {line:?}; there are: faults on, faults off, create-key ID, \
-                     delete-keys ID"
+                     delete-keys ID, tamper ID, cut ID, restart ID, events"
                 );
                 continue;
             };
@@ -112,6 +189,26 @@ async fn main() -> ExitCode {
     });
     run(&world, &arguments, commands).await;
     ExitCode::SUCCESS
+}
+
+/// Who changes root users here, an address of RFC 5737.
+fn somebody() -> Actor {
+    Actor::console("203.0.113.9").with_mfa()
+}
+
+fn print_events(world: &World, queues: &[String]) {
+    let counts = world.trail_counts();
+    let (matched, lost, duplicated) = (counts.matched, counts.lost, counts.duplicated);
+    print!("done events matched={matched} lost={lost} duplicated={duplicated}");
+    for name in queues {
+        let counts = world.queue(name).counts();
+        let (visible, in_flight) = (counts.visible, counts.in_flight);
+        let (delayed, deleted) = (counts.delayed, counts.deleted);
+        print!(
+            " {name}: visible={visible} in_flight={in_flight} delayed={delayed} deleted={deleted}"
+        );
+    }
+    println!();
 }
 
 /// Follows commands and injects faults until the standard input ends.
@@ -130,13 +227,32 @@ async fn run(world: &World, arguments: &Arguments, mut commands: mpsc::Unbounded
                     world.clear_faults();
                 }
                 Some(Command::CreateKey(id)) => {
-                    world.edit(id, |account| account.root.create_key(now()));
+                    if world.root(id, somebody(), now()).create_key().is_none() {
+                        eprintln!("account {id} has two root keys already");
+                    }
                     println!("done create-key {id}");
                 }
                 Some(Command::DeleteKeys(id)) => {
-                    world.edit(id, |account| account.root.delete_keys());
+                    let root = world.root(id, somebody(), now());
+                    for key in world.edit(id, |account| account.root.keys.clone()).iter().flatten() {
+                        // It may be gone by now: the program under test can delete keys.
+                        let _ = root.delete_key(&key.id);
+                    }
                     println!("done delete-keys {id}");
                 }
+                Some(Command::Tamper(id)) => {
+                    world.tamper(id, "admin", &somebody(), &Tampering::StopLogging, now());
+                    println!("done tamper {id}");
+                }
+                Some(Command::Cut(id)) => {
+                    world.cut_delivery(id);
+                    println!("done cut {id}");
+                }
+                Some(Command::Restart(id)) => {
+                    world.restart_delivery(id);
+                    println!("done restart {id}");
+                }
+                Some(Command::Events) => print_events(world, &arguments.queues),
                 None => return,
             },
             () = tokio::time::sleep(PACE), if faults => {

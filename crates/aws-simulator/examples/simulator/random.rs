@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
-use aws_simulator::{AccountId, Fault, FaultKind, Operation, User};
+use aws_simulator::{AccountId, Fault, FaultKind, Operation, Service, User};
 use fastrand::Rng;
 
 /// Any fault, of one of these accounts or now and then of all, in one operation or in all, for a few
 /// requests or until it is cleared.
+///
+/// No operation of SQS is chosen by itself, but a fault in all operations concerns those too.
 ///
 /// What would be no fault but another truth is left out: only an account that is entered can claim to be
 /// another one, never the caller's own.
@@ -28,6 +30,7 @@ pub fn random_fault(rng: &mut Rng, accounts: &[AccountId]) -> Fault {
     let lags = matches!(kind, FaultKind::Lag(_) | FaultKind::StaleReplica(_));
     if rng.bool() {
         let operations = Operation::ALL.iter().copied();
+        let operations = operations.filter(|one| one.service() != Service::Sqs);
         let operations: Vec<_> = operations.filter(|one| !lags || kind.fits(*one)).collect();
         fault = fault.on(operations[rng.usize(0..operations.len())]);
     }

@@ -22,6 +22,8 @@ pub struct Account {
     pub state: Option<AccountState>,
     /// Organizations' `Status`, retired since September 2026; `None` leaves it out.
     pub status: Option<AccountState>,
+    /// The names of its organizational units below the root; none for an account in the root itself.
+    pub units: Vec<String>,
     /// Its tags in the organization.
     pub tags: BTreeMap<String, String>,
     /// When it was created.
@@ -56,6 +58,7 @@ impl Account {
             in_organization: true,
             state: Some(AccountState::Active),
             status: Some(AccountState::Active),
+            units: Vec::new(),
             tags: BTreeMap::new(),
             created,
             root,

@@ -181,6 +181,26 @@ impl Bench {
         self.exchange(&head, &body.to_string()).await
     }
 
+    /// Calls an operation of SQS as the hub.
+    pub async fn sqs(&self, operation: &str, body: Value) -> Answer {
+        self.sqs_as(&outside(), operation, body).await
+    }
+
+    /// Calls an operation of SQS.
+    pub async fn sqs_as(&self, credentials: &Credentials, operation: &str, body: Value) -> Answer {
+        let head = format!(
+            "{}X-Amz-Target: AmazonSQS.{operation}\r\n",
+            head(credentials, "sqs")
+        );
+        self.exchange(&head, &body.to_string()).await
+    }
+
+    /// Calls an operation of IAM or STS with that user agent; `body` is the query.
+    pub async fn with_agent(&self, credentials: &Credentials, agent: &str, body: &str) -> Answer {
+        let head = format!("{}User-Agent: {agent}\r\n", head(credentials, "iam"));
+        self.exchange(&head, body).await
+    }
+
     /// A session of the member's open role.
     pub async fn role_session(&self) -> Credentials {
         let role = [

@@ -6,8 +6,10 @@
 )]
 
 mod client;
+mod events;
 mod faults;
 mod iam;
 mod organizations;
 mod sdk;
+mod sqs;
 mod sts;

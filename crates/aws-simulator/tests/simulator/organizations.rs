@@ -161,3 +161,55 @@ async fn a_list_can_be_endless() {
         body = json!({"NextToken": page["NextToken"].as_str().unwrap()});
     }
 }
+
+#[tokio::test]
+async fn the_tree_of_units_leads_to_every_account() {
+    let bench = Bench::start().await;
+    bench.world.organization(|it| it.page_size = 1);
+    for (number, units) in [(42, &["Workloads", "Production"][..]), (43, &["Workloads"])] {
+        let id = format!("{number:012}").parse().unwrap();
+        let mut account = aws_simulator::Account::new(id, format!("unit-{number}"), 1_700_000_000);
+        account.units = units.iter().map(|unit| (*unit).to_owned()).collect();
+        bench.world.add(account);
+    }
+    let roots = bench.organizations("ListRoots", json!({})).await.json();
+    let mut parents = vec![(roots["Roots"][0].clone(), String::new())];
+    let mut found = Vec::new();
+    while let Some((parent, path)) = parents.pop() {
+        let path = format!("{path}/{}", parent["Name"].as_str().unwrap());
+        for (operation, member) in [
+            ("ListOrganizationalUnitsForParent", "OrganizationalUnits"),
+            ("ListAccountsForParent", "Accounts"),
+        ] {
+            let mut body = json!({"ParentId": parent["Id"]});
+            loop {
+                let page = bench.organizations(operation, body.clone()).await.json();
+                for entry in page[member].as_array().unwrap() {
+                    if member == "Accounts" {
+                        found.push((entry["Name"].as_str().unwrap().to_owned(), path.clone()));
+                    } else {
+                        parents.push((entry.clone(), path.clone()));
+                    }
+                }
+                match &page["NextToken"] {
+                    Value::Null => break,
+                    token => body["NextToken"] = token.clone(),
+                }
+            }
+        }
+    }
+    for (name, path) in [
+        ("unit-42", "/Root/Workloads/Production"),
+        ("unit-43", "/Root/Workloads"),
+    ] {
+        assert!(
+            found.contains(&(name.to_owned(), path.to_owned())),
+            "{found:?}"
+        );
+    }
+    assert!(found.iter().any(|(_, path)| path == "/Root"), "{found:?}");
+    let nobody = bench
+        .organizations("ListAccountsForParent", json!({"ParentId": "ou-none"}))
+        .await;
+    assert_eq!(nobody.json()["__type"], "ParentNotFoundException");
+}

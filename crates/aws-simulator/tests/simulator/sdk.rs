@@ -7,10 +7,11 @@ use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sdk_iam::operation::generate_credential_report::GenerateCredentialReportError;
 use aws_sdk_iam::operation::get_credential_report::GetCredentialReportError;
 use aws_sdk_iam::types::{ReportStateType, SummaryKeyType};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
 use aws_sdk_sts::types::PolicyDescriptorType;
 
 use crate::client::{Bench, NOW, hub, member};
-use aws_simulator::{Fault, FaultKind, Ready};
+use aws_simulator::{Fault, FaultKind, QueueSettings, Ready};
 
 fn outside() -> Credentials {
     Credentials::new("AKIAOUTSIDE000000000", "secret", None, None, "test")
@@ -201,4 +202,81 @@ async fn the_sdk_refuses_a_spoilt_answer() {
         assert!(answer.is_err(), "{kind:?}: {answer:?}");
     }
     assert!(iam.get_credential_report().send().await.is_ok());
+}
+
+fn sqs(bench: &Bench) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::from_conf(
+        aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(bench.simulator.url())
+            .credentials_provider(outside())
+            .retry_config(RetryConfig::disabled())
+            .build(),
+    )
+}
+
+#[tokio::test]
+async fn the_sdk_receives_and_deletes_messages() {
+    let bench = Bench::start().await;
+    let queue = bench.world.create_queue("events", QueueSettings::default());
+    let url = bench.simulator.queue_url("events");
+    queue.send("hello");
+    let sqs = sqs(&bench);
+    let receive = async |wait| {
+        let receive = sqs
+            .receive_message()
+            .queue_url(&url)
+            .wait_time_seconds(wait);
+        receive.max_number_of_messages(10).send().await.unwrap()
+    };
+    let received = receive(20).await;
+    let [message] = received.messages() else {
+        panic!("{received:?}")
+    };
+    assert_eq!(message.body(), Some("hello"));
+    let entry = DeleteMessageBatchRequestEntry::builder()
+        .id("0")
+        .receipt_handle(message.receipt_handle().unwrap())
+        .build()
+        .unwrap();
+    let delete = sqs.delete_message_batch().queue_url(&url).entries(entry);
+    let deleted = delete.send().await.unwrap();
+    assert_eq!((deleted.successful().len(), deleted.failed().len()), (1, 0));
+    assert!(receive(0).await.messages().is_empty());
+    assert_eq!(queue.counts().deleted, 1);
+    let attributes = sqs
+        .get_queue_attributes()
+        .queue_url(&url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        attributes.attributes().unwrap()[&QueueAttributeName::QueueArn],
+        "arn:aws:sqs:us-east-1:999000000001:events"
+    );
+}
+
+#[tokio::test]
+async fn the_sdk_knows_the_errors_of_a_queue() {
+    let bench = Bench::start().await;
+    bench.world.create_queue("events", QueueSettings::default());
+    let sqs = sqs(&bench);
+    let receive = async |name| {
+        let receive = sqs.receive_message();
+        let receive = receive.queue_url(bench.simulator.queue_url(name));
+        receive.send().await.unwrap_err().into_service_error()
+    };
+    let missing = receive("missing").await;
+    assert!(missing.is_queue_does_not_exist(), "{missing:?}");
+    for (kind, code) in [
+        (FaultKind::Throttling, "RequestThrottled"),
+        (FaultKind::AccessDenied, "AccessDenied"),
+        (FaultKind::ExpiredToken, "ExpiredToken"),
+        (FaultKind::InvalidToken, "InvalidClientTokenId"),
+    ] {
+        bench.world.fault(Fault::new(kind).times(1));
+        assert_eq!(receive("events").await.code(), Some(code));
+    }
 }

@@ -39,7 +39,7 @@ impl TestExporter {
 }
 
 impl Exporter for TestExporter {
-    fn write_metrics(&self, out: &mut MetricsWriter<'_>) -> fmt::Result {
+    fn write_metrics(&self, out: &mut MetricsWriter) -> fmt::Result {
         writeln!(out, "# HELP test_line A line.\n# TYPE test_line gauge")?;
         let team = "payments".repeat(20);
         for line in 0..=self.lines {

@@ -79,9 +79,35 @@ impl UserCounts {
     pub fn credentials_unused_for(&self, days: u32, now: Timestamp) -> u32 {
         at_or_before(&self.last_uses, days, now)
     }
+
+    /// When [`Self::keys_older_than`] is next another number than at `now`; `None` for never.
+    #[must_use]
+    pub fn next_old_key(&self, days: u32, now: Timestamp) -> Option<Timestamp> {
+        next(&self.key_rotations, days, now)
+    }
+
+    /// When [`Self::credentials_unused_for`] is next another number than at `now`; `None` for never.
+    #[must_use]
+    pub fn next_unused_credential(&self, days: u32, now: Timestamp) -> Option<Timestamp> {
+        next(&self.last_uses, days, now)
+    }
 }
 
 fn at_or_before(times: &[Timestamp], days: u32, now: Timestamp) -> u32 {
-    let limit = now.minus(Duration::from_secs(u64::from(days) * 86_400));
-    u32::try_from(times.partition_point(|time| *time <= limit)).unwrap_or(u32::MAX)
+    u32::try_from(place(times, days, now)).unwrap_or(u32::MAX)
+}
+
+fn next(times: &[Timestamp], days: u32, now: Timestamp) -> Option<Timestamp> {
+    let time = times.get(place(times, days, now))?;
+    Some(time.plus(age(days)))
+}
+
+/// How many of the times are at least that many days before `now`.
+fn place(times: &[Timestamp], days: u32, now: Timestamp) -> usize {
+    let limit = now.minus(age(days));
+    times.partition_point(|time| *time <= limit)
+}
+
+fn age(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
 }

@@ -109,6 +109,7 @@ impl World {
             setup: setup.clone(),
             limits: Limits {
                 interval: Duration::from_secs(setup.interval),
+                in_force: Duration::from_secs(setup.interval),
                 max_staleness: Duration::from_secs(10 * 3600),
                 max_live_staleness: Duration::from_secs(30 * 60),
             },

@@ -11,6 +11,7 @@ use crate::restart::restarted;
 
 pub const LIMITS: Limits = Limits {
     interval: Duration::from_secs(60),
+    in_force: Duration::from_secs(60),
     max_staleness: Duration::from_secs(10 * 3600),
     max_live_staleness: Duration::from_secs(30 * 60),
 };
