@@ -2,11 +2,15 @@
 //!
 //! Only a process that this file started is ever signalled or killed.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{PATIENCE, eventually};
 
@@ -26,7 +30,14 @@ struct Transcript {
 #[derive(Default)]
 struct Written {
     lines: Vec<String>,
-    open_streams: u8,
+    /// Standard output and standard error, while they are open.
+    streams: [Option<Stream>; 2],
+}
+
+struct Stream {
+    pipe: File,
+    /// The beginning of its next line.
+    rest: Vec<u8>,
 }
 
 impl Process {
@@ -45,9 +56,13 @@ impl Process {
                 _ => panic!("{name} could not be started: {error}"),
             });
         let transcript = Arc::new(Transcript::default());
-        transcript.written.lock().unwrap().open_streams = 2;
-        transcribe(child.stdout.take().unwrap(), &transcript);
-        transcribe(child.stderr.take().unwrap(), &transcript);
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        for (stream, pipe) in [OwnedFd::from(stdout), OwnedFd::from(stderr)]
+            .into_iter()
+            .enumerate()
+        {
+            transcribe(stream, File::from(pipe), &transcript);
+        }
         Self {
             name,
             child,
@@ -66,7 +81,7 @@ impl Process {
             }
             read = written.lines.len();
             let left = deadline.saturating_duration_since(Instant::now());
-            let ended = written.open_streams == 0;
+            let ended = !written.is_open();
             // A poisoned mutex would hide the output that explains the failure.
             if ended || left.is_zero() {
                 drop(written);
@@ -82,9 +97,10 @@ impl Process {
         }
     }
 
-    /// All lines so far, of both streams.
+    /// All lines that it has written before this call, on both streams: what it logs before it answers a
+    /// request is among the lines after the answer.
     pub fn lines(&self) -> Vec<String> {
-        self.transcript.written.lock().unwrap().lines.clone()
+        self.transcript.written.lock().unwrap().lines_now()
     }
 
     /// Its process id.
@@ -118,8 +134,8 @@ impl Process {
             status.ok_or_else(|| format!("{} is still running", self.name))
         });
         eventually(PATIENCE, || {
-            let open = self.transcript.written.lock().unwrap().open_streams;
-            (open == 0)
+            let is_open = self.transcript.written.lock().unwrap().is_open();
+            (!is_open)
                 .then_some(())
                 .ok_or_else(|| format!("the output of {} is still open", self.name))
         });
@@ -142,16 +158,93 @@ impl Drop for Process {
     }
 }
 
-fn transcribe(stream: impl Read + Send + 'static, transcript: &Arc<Transcript>) {
-    let transcript = Arc::clone(transcript);
-    thread::spawn(move || {
-        for line in BufReader::new(stream).split(b'\n') {
-            let Ok(line) = line else { break };
-            let line = String::from_utf8_lossy(&line).into_owned();
-            transcript.written.lock().unwrap().lines.push(line);
-            transcript.changed.notify_all();
+impl Written {
+    fn is_open(&self) -> bool {
+        self.streams.iter().any(Option::is_some)
+    }
+
+    fn lines_now(&mut self) -> Vec<String> {
+        self.read(0);
+        self.read(1);
+        self.lines.clone()
+    }
+
+    /// Reads what a stream's pipe holds, without waiting for more.
+    fn read(&mut self, stream: usize) {
+        let Some(Stream { pipe, rest }) = &mut self.streams[stream] else {
+            return;
+        };
+        if !is_readable(pipe, Some(&Timespec::default())) {
+            return;
         }
-        transcript.written.lock().unwrap().open_streams -= 1;
-        transcript.changed.notify_all();
+        let mut bytes = vec![0; PIPE_SIZE];
+        let count = pipe.read(&mut bytes).unwrap_or(0);
+        rest.extend_from_slice(&bytes[..count]);
+        let is_over = count == 0;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            self.lines
+                .push(String::from_utf8_lossy(&line[..end]).into_owned());
+        }
+        if is_over {
+            if !rest.is_empty() {
+                self.lines.push(String::from_utf8_lossy(rest).into_owned());
+            }
+            self.streams[stream] = None;
+        }
+    }
+}
+
+/// How much a pipe of Linux holds, in bytes (pipe(7)).
+const PIPE_SIZE: usize = 1 << 16;
+
+/// Waits until a pipe can be read or is closed, or the time is over. Returns whether the former.
+fn is_readable(pipe: &File, wait: Option<&Timespec>) -> bool {
+    let mut polled = [PollFd::new(pipe, PollFlags::IN)];
+    poll(&mut polled, wait).is_ok_and(|ready| ready > 0)
+}
+
+/// Reads a stream as it is written. The thread waits without the lock and reads with it, so that
+/// [`Process::lines`] can read before it.
+fn transcribe(stream: usize, pipe: File, transcript: &Arc<Transcript>) {
+    let transcript = Arc::clone(transcript);
+    let watched = pipe.try_clone().expect("a second descriptor of a pipe");
+    let rest = Vec::new();
+    transcript.written.lock().unwrap().streams[stream] = Some(Stream { pipe, rest });
+    thread::spawn(move || {
+        loop {
+            is_readable(&watched, None);
+            let mut written = transcript.written.lock().unwrap();
+            written.read(stream);
+            let is_open = written.streams[stream].is_some();
+            drop(written);
+            transcript.changed.notify_all();
+            if !is_open {
+                return;
+            }
+        }
     });
+}
+
+#[test]
+fn what_is_written_before_the_call_is_among_the_lines() {
+    use std::io::Write;
+
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let stream = Stream {
+        pipe: File::from(OwnedFd::from(reader)),
+        rest: Vec::new(),
+    };
+    let mut written = Written {
+        lines: Vec::new(),
+        streams: [None, Some(stream)],
+    };
+    assert!(written.lines_now().is_empty());
+    writer.write_all(b"one\ntwo\nthr").unwrap();
+    assert_eq!(written.lines_now(), ["one", "two"]);
+    writer.write_all(b"ee\nfour").unwrap();
+    assert_eq!(written.lines_now(), ["one", "two", "three"]);
+    drop(writer);
+    assert_eq!(written.lines_now(), ["one", "two", "three", "four"]);
+    assert!(!written.is_open());
 }
