@@ -77,7 +77,7 @@ archive "$dist/$NAME-$VERSION-image.tar" "$work/image" .
 
 say "packing the chart"
 # The archive has the times of the files.
-cp -rL "deploy/helm/$NAME" "$work/chart"
+cp -r "deploy/helm/$NAME" "$work/chart"
 find "$work/chart" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 .venv/bin/python -c 'import sys, helm_python; helm_python.package(sys.argv[1], destination=sys.argv[2])' \
     "$work/chart" "$dist" 2>/dev/null

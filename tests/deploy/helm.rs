@@ -559,7 +559,7 @@ fn the_notes_say_what_to_do_next() {
     }
 }
 
-/// The archive has the shipped rules and dashboard, not links to them, and renders the same.
+/// The archive has the shipped rules and dashboard, and renders the same.
 #[test]
 fn the_archive_is_the_chart() {
     let folder = TempDir::new().expect("a temporary folder");

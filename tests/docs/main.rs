@@ -6,6 +6,7 @@
 
 mod arrows;
 mod circles;
+mod copies;
 mod links;
 mod markdown;
 mod names;
