@@ -10,12 +10,16 @@ use aws_root_exporter::failure::{Failure, Reason};
 use aws_root_exporter::views::{AccountView, EventStats, PushView, SourceView};
 use root_posture::{Metric, Source};
 use test_support::repository;
+use tokio::sync::Mutex;
 
 #[allow(dead_code, reason = "the tests of the library use the rest")]
 #[path = "../library/pages/support.rs"]
 mod served;
 
 use served::{NOW, Server, account, after, created, with_keys, with_new_key};
+
+/// One browser at a time: three would starve the daemons of the other tests on a small machine.
+static BROWSER: Mutex<()> = Mutex::const_new(());
 
 /// Runs a file of tests over the pages of a server.
 async fn run(file: &'static str, server: &Server) {
@@ -24,6 +28,7 @@ async fn run(file: &'static str, server: &Server) {
         folder.join("node_modules").is_dir(),
         "tests/browser/node_modules is missing: run `make test`, which installs it"
     );
+    let _browser = BROWSER.lock().await;
     let url = format!("http://{}/", server.address);
     let node = move || {
         Command::new("node")
