@@ -102,6 +102,26 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// What root does on the console with MFA, for tests.
+    #[cfg(test)]
+    pub(crate) fn example(event: RootEvent, at: Timestamp) -> Self {
+        Self {
+            id: "1f0a".to_owned(),
+            at,
+            event,
+            name: event.as_str().to_owned(),
+            service: "iam.amazonaws.com".to_owned(),
+            region: "us-east-1".to_owned(),
+            address: "198.51.100.7".to_owned(),
+            client: "aws-cli/2.17.1".to_owned(),
+            by: SignIn::Console,
+            mfa: Some(true),
+            key: None,
+            user: None,
+            error: None,
+        }
+    }
+
     /// The access key of the session with temporary credentials in which it was done.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
@@ -191,18 +211,7 @@ mod tests {
     fn activity(id: u32, at: i64, event: RootEvent) -> Activity {
         Activity {
             id: id.to_string(),
-            at: Timestamp::from_unix(at),
-            event,
-            name: String::new(),
-            service: String::new(),
-            region: String::new(),
-            address: String::new(),
-            client: String::new(),
-            by: SignIn::Unknown,
-            mfa: None,
-            key: None,
-            user: None,
-            error: None,
+            ..Activity::example(event, Timestamp::from_unix(at))
         }
     }
 

@@ -276,24 +276,16 @@ mod tests {
 
     #[test]
     fn without_ids_an_event_of_another_key_ends_the_acceptance() {
-        use crate::activity::{Activities, Activity, RootEvent, SignIn};
+        use crate::activity::{Activities, Activity, RootEvent};
 
         let created = |key: &str, after: u64| {
             let mut view = reported(account(1, 1), [true, false]);
             Arc::<Activities>::make_mut(&mut view.activities).add(Activity {
-                id: key.to_owned(),
-                at: NOW.plus(Duration::from_secs(after)),
-                event: RootEvent::CreateAccessKey,
-                name: "CreateAccessKey".to_owned(),
-                service: String::new(),
-                region: String::new(),
-                address: String::new(),
-                client: String::new(),
-                by: SignIn::Console,
-                mfa: None,
                 key: Some(key.to_owned()),
-                user: None,
-                error: None,
+                ..Activity::example(
+                    RootEvent::CreateAccessKey,
+                    NOW.plus(Duration::from_secs(after)),
+                )
             });
             accepted(&view)
         };

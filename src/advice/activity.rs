@@ -97,19 +97,8 @@ mod tests {
 
     fn activity(event: RootEvent) -> Activity {
         Activity {
-            id: String::new(),
-            at: Timestamp::from_unix(1_800_000_000),
-            event,
-            name: event.as_str().to_owned(),
-            service: "iam.amazonaws.com".to_owned(),
-            region: "us-east-1".to_owned(),
-            address: "198.51.100.7".to_owned(),
-            client: "aws-cli/2.17.1".to_owned(),
-            by: SignIn::Console,
-            mfa: Some(true),
             key: Some(ONE.to_owned()),
-            user: None,
-            error: None,
+            ..Activity::example(event, Timestamp::from_unix(1_800_000_000))
         }
     }
 

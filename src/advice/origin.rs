@@ -288,18 +288,8 @@ mod tests {
     fn activity(event: RootEvent, seconds: i64, key: &str) -> Activity {
         Activity {
             id: format!("{}-{key}-{seconds}", event.as_str()),
-            at: at(seconds),
-            event,
-            name: event.as_str().to_owned(),
-            service: "iam.amazonaws.com".to_owned(),
-            region: "us-east-1".to_owned(),
-            address: "198.51.100.7".to_owned(),
-            client: "aws-cli/2.17.1".to_owned(),
-            by: SignIn::Console,
-            mfa: Some(true),
             key: Some(key.to_owned()),
-            user: None,
-            error: None,
+            ..Activity::example(event, at(seconds))
         }
     }
 

@@ -284,28 +284,15 @@ fn the_runbook_of_an_alert_is_where_its_rule_says() {
 
 #[test]
 fn the_alerts_of_push_are_those_of_the_rules() {
-    use crate::activity::{Activities, Activity, RootEvent, SignIn};
+    use crate::activity::{Activities, Activity, RootEvent};
 
     const HOUR: i64 = 3600;
     let now = Timestamp::from_unix(1_800_000_000);
     let ago = |seconds| Timestamp::from_unix(now.unix() - seconds);
     let alerts_of = |event, seconds| {
         let mut view = view("us-east-1", None);
-        Arc::<Activities>::make_mut(&mut view.activities).add(Activity {
-            id: String::new(),
-            at: ago(seconds),
-            event,
-            name: String::new(),
-            service: String::new(),
-            region: String::new(),
-            address: String::new(),
-            client: String::new(),
-            by: SignIn::Unknown,
-            mfa: None,
-            key: None,
-            user: None,
-            error: None,
-        });
+        Arc::<Activities>::make_mut(&mut view.activities)
+            .add(Activity::example(event, ago(seconds)));
         alerts(&view, Findings::default(), now)
     };
     let (created, other) = (RootEvent::CreateAccessKey, RootEvent::Other);

@@ -4,11 +4,11 @@
 //! documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use serde_json::{Value, json};
 
 use test_support::program::yaml;
+use test_support::recorded::{self, NOT_SENT};
 use test_support::repository;
 
 use super::cloudformation::Stack;
@@ -91,30 +91,6 @@ const ECHO: [&str; 10] = [
     "rule-remove-targets",
 ];
 
-/// Events that stay in the account.
-const NEITHER: [&str; 20] = [
-    "custom-source-create-access-key",
-    "ec2-instance-state-change",
-    "exporter-get-credential-report",
-    "role-assume-root",
-    "role-get-account-summary",
-    "role-put-role-policy",
-    "role-s3-get-object",
-    "root-session-get-access-key-last-used",
-    "root-session-get-login-profile",
-    "root-session-list-access-keys",
-    "root-session-list-mfa-devices",
-    "root-session-list-signing-certificates",
-    "rule-list-rules",
-    "rule-put-rule-other",
-    "rule-remove-targets-other",
-    "service-rotate-key",
-    "trail-describe-trails",
-    "trail-start-logging",
-    "user-console-login",
-    "user-create-access-key",
-];
-
 fn template(path: &str) -> Value {
     yaml([repository(path)]).remove(0)
 }
@@ -130,15 +106,9 @@ fn hub(queues: &str) -> Stack {
 
 /// The recorded events, by the name of the file.
 fn events() -> BTreeMap<String, Value> {
-    fs::read_dir(repository("tests/deploy/events"))
-        .unwrap()
-        .map(|file| {
-            let path = file.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let event = serde_json::from_slice(&fs::read(path).unwrap());
-            (name, event.unwrap())
-        })
-        .collect()
+    let event = |name: &String| serde_json::from_str(&recorded::text(name)).unwrap();
+    let names = recorded::names().into_iter();
+    names.map(|name| (name.clone(), event(&name))).collect()
 }
 
 fn is_root(event: &Value) -> bool {
@@ -159,8 +129,8 @@ fn each_event_is_sent_by_the_rules_that_want_it() {
     };
     assert_eq!(names("RootRule"), set(&ROOT));
     assert_eq!(names("EchoRule"), set(&ECHO));
-    let known: BTreeSet<String> = events().into_keys().collect();
-    let listed = [&ROOT[..], &ECHO[..], &NEITHER[..]].concat();
+    let known = recorded::names();
+    let listed = [&ROOT[..], &ECHO[..], &NOT_SENT[..]].concat();
     assert_eq!(known, set(&listed), "each file is in one of the lists");
 }
 

@@ -6,7 +6,6 @@
 //! one that is monitored and the exporter's, and both buses are in it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -16,6 +15,7 @@ use tempfile::NamedTempFile;
 
 use test_support::daemon::{ANY_PORT, Daemon, Launch};
 use test_support::program::{succeed, venv, yaml};
+use test_support::recorded::{self, NOT_SENT};
 use test_support::simulated::{credentials, now};
 use test_support::{PATIENCE, eventually, listen, repository};
 
@@ -51,30 +51,6 @@ queue_url = \"https://sqs.us-east-1.amazonaws.com/123456789012/aws-root-exporter
 
 /// How soon an account is polled after an event; a busy machine gets most of it.
 const SOON: Duration = Duration::from_secs(10);
-
-/// Events that no rule sends on.
-const NOT_SENT: [&str; 20] = [
-    "custom-source-create-access-key",
-    "ec2-instance-state-change",
-    "exporter-get-credential-report",
-    "role-assume-root",
-    "role-get-account-summary",
-    "role-put-role-policy",
-    "role-s3-get-object",
-    "root-session-get-access-key-last-used",
-    "root-session-get-login-profile",
-    "root-session-list-access-keys",
-    "root-session-list-mfa-devices",
-    "root-session-list-signing-certificates",
-    "rule-list-rules",
-    "rule-put-rule-other",
-    "rule-remove-targets-other",
-    "service-rotate-key",
-    "trail-describe-trails",
-    "trail-start-logging",
-    "user-console-login",
-    "user-create-access-key",
-];
 
 /// moto with a user root of these keys, and with the path of its events: the default bus, the rules of
 /// an account, the exporter's bus, its rule, and a queue.
@@ -136,10 +112,7 @@ fn expect_empty(moto: &Moto) -> Result<(), String> {
 
 /// A recorded event, in the caller's account.
 fn recorded(name: &str) -> Value {
-    let path = repository("tests/deploy/events")
-        .join(name)
-        .with_extension("json");
-    let text = fs::read_to_string(path).unwrap();
+    let text = recorded::text(name);
     let text = ["111122223333", "444455556666"]
         .iter()
         .fold(text, |text, account| text.replace(account, CALLER_ACCOUNT));
@@ -184,13 +157,7 @@ fn wait_for(daemon: &Daemon, kind: &str, count: f64) {
 #[test]
 fn moto_sends_the_events_that_the_patterns_are_meant_for() {
     let moto = start();
-    let folder = fs::read_dir(repository("tests/deploy/events")).unwrap();
-    let names: BTreeSet<String> = folder
-        .map(|file| {
-            let path = file.unwrap().path();
-            path.file_stem().unwrap().to_str().unwrap().to_owned()
-        })
-        .collect();
+    let names = recorded::names();
     let events: Vec<Value> = names.iter().map(|name| happening(name, now())).collect();
 
     put(&moto, &events);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{Access, Account, Exception};
-use crate::activity::{Activities, Activity, RootEvent, SignIn};
+use crate::activity::{Activities, Activity, RootEvent};
 use crate::failure::{Failure, Reason};
 use exporter_toolkit::Format;
 
@@ -249,19 +249,8 @@ pub fn rendered_by(
 fn activities() -> Activities {
     let mut activities = Activities::default();
     activities.add(Activity {
-        id: "1f0a".to_owned(),
-        at: at(1_700_000_005),
-        event: RootEvent::CreateAccessKey,
-        name: "CreateAccessKey".to_owned(),
-        service: "iam.amazonaws.com".to_owned(),
-        region: "us-east-1".to_owned(),
-        address: "198.51.100.7".to_owned(),
-        client: "signin.amazonaws.com".to_owned(),
-        by: SignIn::Console,
-        mfa: Some(true),
         key: Some("AKIAIOSFODNN7EXAMPLE".to_owned()),
-        user: None,
-        error: None,
+        ..Activity::example(RootEvent::CreateAccessKey, at(1_700_000_005))
     });
     activities
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::activity::{Activity, RootEvent, SignIn};
+use crate::activity::{Activity, RootEvent};
 use crate::schedule::notices::{FromQueue, Notice};
 use crate::schedule::push::PushSettings;
 use crate::views::{EventStats, MessageKind};
@@ -41,18 +41,7 @@ fn activity(account: u64, event_id: &str, event: RootEvent) -> Notice {
     Notice {
         activity: Some(Activity {
             id: event_id.to_owned(),
-            at: START,
-            event,
-            name: event.as_str().to_owned(),
-            service: "iam.amazonaws.com".to_owned(),
-            region: "us-east-1".to_owned(),
-            address: "198.51.100.7".to_owned(),
-            client: "console".to_owned(),
-            by: SignIn::Console,
-            mfa: Some(true),
-            key: None,
-            user: None,
-            error: None,
+            ..Activity::example(event, START)
         }),
         ..nothing(id(account))
     }

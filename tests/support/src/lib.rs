@@ -18,6 +18,7 @@ pub mod http;
 pub mod process;
 pub mod program;
 pub mod prometheus;
+pub mod recorded;
 pub mod run;
 pub mod server;
 pub mod simulated;
