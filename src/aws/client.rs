@@ -19,6 +19,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::credentials::Sources;
 use super::current_call::FromCurrentCall;
+use super::polled_call::PolledCall;
 use super::slot::{SessionKind, Slot};
 use crate::account::AccountId;
 use crate::clock::Clock;
@@ -75,6 +76,7 @@ impl fmt::Debug for Aws {
 /// One client for each service of a Region.
 pub(super) struct Clients {
     pub iam: aws_sdk_iam::Client,
+    pub summary: PolledCall,
     pub sts: aws_sdk_sts::Client,
     pub organizations: aws_sdk_organizations::Client,
     pub sqs: aws_sdk_sqs::Client,
@@ -144,8 +146,10 @@ impl Aws {
         });
         let mut sqs = aws_sdk_sqs::config::Builder::from(&config).interceptor(FromCurrentCall);
         sqs.set_timeout_config(timeouts);
+        let iam = aws_sdk_iam::Client::from_conf(iam.build());
         let clients = Arc::new(Clients {
-            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            summary: PolledCall::new(iam.clone(), self.0.clock.clone()),
+            iam,
             sts: aws_sdk_sts::Client::from_conf(sts.build()),
             organizations: aws_sdk_organizations::Client::from_conf(organizations.build()),
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),

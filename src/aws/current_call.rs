@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -71,13 +72,20 @@ impl ProvideCredentials for FromCurrentCall {
     where
         Self: 'a,
     {
-        let credentials = CURRENT.try_with(|current| current.credentials.clone());
-        future::ProvideCredentials::ready(
-            credentials.map_err(|_| {
-                CredentialsError::not_loaded("a call outside of `current_call::with`")
-            }),
-        )
+        future::ProvideCredentials::ready(credentials().map_err(CredentialsError::not_loaded))
     }
+}
+
+/// The credentials of the current call.
+pub(super) fn credentials() -> Result<Credentials, BoxError> {
+    Ok(CURRENT.try_with(|current| current.credentials.clone())?)
+}
+
+/// The date of its answer.
+pub(super) fn date() -> Option<Timestamp> {
+    CURRENT
+        .try_with(|current| current.response.get().date)
+        .ok()?
 }
 
 #[dyn_dispatch_hint]
@@ -92,18 +100,8 @@ impl Intercept for FromCurrentCall {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let headers = context.response().headers();
-        let request_id = headers
-            .get("x-amzn-requestid")
-            .map(|id| RequestId::of(id.as_bytes()));
-        let date = headers.get("date");
-        let date = date
-            .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
-            .map(|date| Timestamp::from_unix(date.secs()));
-        note(|facts| {
-            facts.date = date;
-            facts.request_id = request_id;
-        })
+        note_headers(context.response());
+        Ok(())
     }
 
     fn read_after_deserialization(
@@ -112,19 +110,40 @@ impl Intercept for FromCurrentCall {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // The body is in memory by now: none of the answers is a stream.
-        let body = context.response().body().bytes().unwrap_or_default();
-        note(|facts| facts.is_cut_off = is_cut_off(body))
+        note_body(context.response());
+        Ok(())
     }
 }
 
-fn note(change: impl FnOnce(&mut ResponseFacts)) -> Result<(), BoxError> {
-    CURRENT.try_with(|current| {
+/// Notes what the headers of the answer say.
+pub(super) fn note_headers(response: &HttpResponse) {
+    let headers = response.headers();
+    let request_id = headers
+        .get("x-amzn-requestid")
+        .map(|id| RequestId::of(id.as_bytes()));
+    let date = headers.get("date");
+    let date = date
+        .and_then(|text| DateTime::from_str(text, Format::HttpDate).ok())
+        .map(|date| Timestamp::from_unix(date.secs()));
+    note(|facts| {
+        facts.date = date;
+        facts.request_id = request_id;
+    });
+}
+
+/// Notes whether its body is whole. It is in memory: none of the answers is a stream.
+pub(super) fn note_body(response: &HttpResponse) {
+    let body = response.body().bytes().unwrap_or_default();
+    note(|facts| facts.is_cut_off = is_cut_off(body));
+}
+
+fn note(change: impl FnOnce(&mut ResponseFacts)) {
+    // Outside of `with` there are no credentials either, so no call comes this far.
+    let _ = CURRENT.try_with(|current| {
         let mut facts = current.response.get();
         change(&mut facts);
         current.response.set(facts);
-    })?;
-    Ok(())
+    });
 }
 
 /// Whether a body is XML whose last tag does not close its first element. JSON is left to the SDK,

@@ -17,6 +17,7 @@ pub mod delete;
 mod hint;
 mod operation;
 mod organization;
+mod polled_call;
 mod questions;
 pub mod queue;
 mod request_id;

@@ -102,7 +102,7 @@ impl Aws {
         kind: SessionKind,
     ) -> Result<Answer<Summary>, Failure> {
         let signer = Signer::Account(account, kind);
-        let request = |aws: &Clients| aws.iam.get_account_summary().send();
+        let request = |aws: &Clients| aws.summary.clone().send();
         let answer = self.ask(signer, GET_SUMMARY, request, Sent::finish);
         Ok(answer.await?.map(|output| {
             let entry = |key: SummaryKeyType| -> Option<u8> {

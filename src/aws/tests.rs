@@ -26,10 +26,10 @@ struct Bench {
     hand: Hand,
 }
 
-async fn aws_at(endpoint_url: String, clock: Clock) -> Aws {
+async fn aws_at(endpoint_url: String, timeout: Duration, clock: Clock) -> Aws {
     let settings = Settings {
         caller: crate::config::Aws::default(),
-        timeout: TIMEOUT,
+        timeout,
         stand_in: Some(endpoint_url),
     };
     Aws::new(&settings, None, clock).await
@@ -45,6 +45,10 @@ fn member() -> aws_simulator::AccountId {
 
 impl Bench {
     async fn start() -> Self {
+        Self::with_timeout(TIMEOUT).await
+    }
+
+    async fn with_timeout(timeout: Duration) -> Self {
         let world = World::new(aws_simulator::Account::new(hub(), "management", 0));
         world.add(aws_simulator::Account::new(member(), "member", 0).with_role("audit", None));
         let (clock, hand) = Clock::manual(Timestamp::from_unix(1_789_132_492));
@@ -53,7 +57,7 @@ impl Bench {
         let simulator = Simulator::start(world.clone(), "127.0.0.1:0", now)
             .await
             .unwrap();
-        let aws = aws_at(simulator.url(), clock).await;
+        let aws = aws_at(simulator.url(), timeout, clock).await;
         Self {
             world,
             _simulator: simulator,
@@ -264,4 +268,45 @@ async fn the_features_are_those_that_iam_lists() {
     assert_eq!(features().await, Err(Reason::AccessDenied));
     bench.world.organization(|it| it.enabled = false);
     assert_eq!(features().await, Err(Reason::Unsupported));
+}
+
+#[tokio::test]
+async fn a_later_summary_fails_as_the_first_does() {
+    use FaultKind as K;
+    let kinds = [
+        K::Throttling,
+        K::LimitExceeded,
+        K::ServiceFailure,
+        K::Unavailable,
+        K::Torn,
+        K::Refuse,
+        K::NeverAnswer,
+        K::OneByteASecond,
+        K::AccessDenied,
+        K::ExpiredToken,
+        K::InvalidToken,
+        K::TruncatedXml,
+        K::EndsBefore("</SummaryMap>"),
+        K::UnknownOperation,
+        K::DateSkew(3600),
+        K::NoDate,
+    ];
+    for kind in kinds {
+        let mut results = Vec::new();
+        for calls_before in [0, 2] {
+            let bench = Bench::with_timeout(SECOND).await;
+            for _ in 0..calls_before {
+                bench.summary(SessionKind::Root).await.unwrap();
+            }
+            bench.world.fault(Fault::new(kind).on("GetAccountSummary"));
+            let account = account();
+            let call = bench.aws.account_summary(&account, SessionKind::Root);
+            let answer = tokio::time::timeout(BOUND, call).await.expect("in time");
+            let read = answer.map(|it| (it.value, it.skew, it.request_id.is_some()));
+            // What follows names the session's key.
+            let what = |failure: Failure| failure.message.split(';').next().map(str::to_owned);
+            results.push(read.map_err(|failure| (failure.reason, what(failure))));
+        }
+        assert_eq!(results[0], results[1], "{kind:?}");
+    }
 }

@@ -273,6 +273,39 @@ fn a_refusal_in_one_account_is_reported_and_affects_no_other() {
 }
 
 #[test]
+fn each_poll_is_signed_as_aws_asks() {
+    // The SDK makes the first call; those after it are signed by this program, with the SDK's signer.
+    let moto = Moto::guarded(
+        &[(PRODUCTION, &["active"])],
+        &[(PRODUCTION, &["iam:GetAccountSummary"])],
+    );
+    let daemon = start(&moto, "credential_report = false", &[PRODUCTION]);
+
+    let shown = daemon.scrape_until(|shown| {
+        shown.expect(ACTIVE, &[("account", PRODUCTION)], 1.0)?;
+        let operations = moto.operations(PRODUCTION);
+        let polls = operations
+            .iter()
+            .filter(|name| *name == "GetAccountSummary");
+        match polls.count() {
+            count if count >= 4 => Ok(()),
+            count => Err(format!("{count} polls")),
+        }
+    });
+
+    let source = [("account", PRODUCTION), ("source", "account_summary")];
+    shown
+        .expect(UP, &source, 1.0)
+        .expect("the last poll worked");
+    assert!(
+        shown
+            .all(FAILURES, &source)
+            .iter()
+            .all(|failed| failed.value == 0.0)
+    );
+}
+
+#[test]
 fn a_wrong_secret_is_refused_and_shows_nothing() {
     // The test above verifies signatures only if moto checks them.
     let moto = Moto::guarded(
