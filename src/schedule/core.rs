@@ -402,7 +402,7 @@ impl Core {
         let mut new = Vec::new();
         for account in &list.accounts {
             self.meta.left.remove(&account.id);
-            match self.accounts.get(&account.id) {
+            match self.accounts.get_mut(&account.id) {
                 None => new.push(Arc::clone(account)),
                 Some(known) if known.account != *account => {
                     if !known.account.is_read_like(account) {
@@ -413,7 +413,8 @@ impl Core {
                         known.adapt(account, now, settings);
                     });
                 }
-                Some(_) => {}
+                // The list lives on; the older copy need not.
+                Some(known) => known.account = Arc::clone(account),
             }
         }
         let count = new.len();

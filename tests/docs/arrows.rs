@@ -134,7 +134,9 @@ fn the_daemon_has_no_call_that_changes_anything() {
             }
             // Only this module calls the SDK; in others a method may have a name such as `remove_node`.
             if module.top() == "aws" {
-                let calls = module.calls.iter().filter(|call| changes(call, '_'));
+                // An HTTP request's own method, which sends nothing.
+                let calls = module.calls.iter().filter(|call| *call != "add_extension");
+                let calls = calls.filter(|call| changes(call, '_'));
                 found.extend(calls.map(|call| format!("calls {call}")));
                 let operations = module
                     .texts
