@@ -380,7 +380,7 @@ def steady(table, folder, accounts, seconds, short):
             lag = float(LAG.search(text)[1])
             table.add("processor in steady state", f"{share:.1%} of a core", "3 %", share <= 0.03,
                       "two Prometheus scrape it every 15 s")
-            table.add("memory in steady state", f"{memory:.0f} MiB", "90 MiB", memory <= 90, f"at most {most:.0f} MiB")
+            table.add("memory in steady state", f"{memory:.0f} MiB", "85 MiB", memory <= 85, f"at most {most:.0f} MiB")
             table.add("most overdue account", f"{lag:.1f} s", "15 s", lag <= 15)
             series = sum(not line.startswith("#") for line in text.splitlines())
             table.add("series; bytes plain, compressed",

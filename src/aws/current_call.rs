@@ -81,7 +81,7 @@ pub(super) fn credentials() -> Result<Credentials, BoxError> {
     Ok(CURRENT.try_with(|current| current.credentials.clone())?)
 }
 
-/// The date of its answer.
+/// The `Date` of the current call's answer, where it has one.
 pub(super) fn date() -> Option<Timestamp> {
     CURRENT
         .try_with(|current| current.response.get().date)
@@ -131,7 +131,7 @@ pub(super) fn note_headers(response: &HttpResponse) {
     });
 }
 
-/// Notes whether its body is whole. It is in memory: none of the answers is a stream.
+/// Notes whether the answer's body is whole. It is in memory: none of the answers is a stream.
 pub(super) fn note_body(response: &HttpResponse) {
     let body = response.body().bytes().unwrap_or_default();
     note(|facts| facts.is_cut_off = is_cut_off(body));

@@ -2,9 +2,9 @@
 //!
 //! For each call the SDK merges its configuration out of thirty parts, resolves the endpoint, writes
 //! the request and its user agent, and asks a dozen interceptors at twenty stages, though nothing
-//! but the credentials and the time differ between the calls of a client. The first call goes that
-//! way. What came of it is kept, and those after it are only signed, sent and read, each by
-//! the SDK's own part for it.
+//! but the credentials and the time differs between the calls of a client. The first call goes that
+//! way. Its request, endpoint and settings are kept; later calls are only signed, sent and read, each
+//! by the SDK's own code.
 
 #![allow(
     clippy::result_large_err,
@@ -13,7 +13,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -44,8 +44,16 @@ use hyper::header::HeaderValue;
 use super::current_call;
 use crate::clock::Clock;
 
-/// The headers that are the same for each call, and that AWS needs or CloudTrail shows.
-const COMMON: [&str; 3] = ["content-type", "content-length", "user-agent"];
+/// The headers to send again. The user agent, which CloudTrail shows, may name how the credentials of
+/// the first call were found.
+const COMMON: [&str; 2] = ["content-type", "user-agent"];
+
+/// The last second that a signature can have, at the end of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// The longest call whose answer says what AWS's time is. An answer that was read after the machine had
+/// slept would be hours off.
+const PROMPT: Duration = Duration::from_secs(60);
 
 type Sent = Result<GetAccountSummaryOutput, SdkError<GetAccountSummaryError, HttpResponse>>;
 
@@ -60,7 +68,7 @@ pub(super) struct PolledCall {
 #[derive(Debug, Default)]
 struct Kept {
     prepared: OnceLock<Prepared>,
-    /// The seconds that AWS's clock is ahead of the local one, by the newest answer.
+    /// The seconds that AWS's clock is ahead of the local one, by the answer that ended last.
     ahead: AtomicI64,
 }
 
@@ -91,15 +99,18 @@ impl PolledCall {
 
     /// Makes the call, inside of [`current_call::with`].
     pub async fn send(self) -> Sent {
-        let kept = self.kept;
+        let (kept, begun) = (self.kept, self.clock.moment());
         let sent = if let Some(prepared) = kept.prepared.get() {
             let ahead = kept.ahead.load(Ordering::Relaxed);
             prepared.send(self.clock.now().unix(), ahead).await
         } else {
             let call = self.client.get_account_summary().customize();
-            call.interceptor(Recorder(Arc::clone(&kept))).send().await
+            call.interceptor(Recorder(Arc::downgrade(&kept)))
+                .send()
+                .await
         };
-        if let Some(date) = current_call::date() {
+        let took = self.clock.moment().since(begun);
+        if let Some(date) = current_call::date().filter(|_| took < PROMPT) {
             let ahead = date.unix() - self.clock.now().unix();
             kept.ahead.store(ahead, Ordering::Relaxed);
         }
@@ -108,7 +119,7 @@ impl PolledCall {
 }
 
 impl Prepared {
-    /// What the SDK came to in a call that is about to be sent.
+    /// What the SDK worked out for a call that is about to be sent.
     fn of(
         request: &HttpRequest,
         components: &RuntimeComponents,
@@ -142,10 +153,11 @@ impl Prepared {
         })
     }
 
-    /// Makes a call `now`, in seconds of the Unix epoch by a clock that AWS's is ahead of.
+    /// Makes a call. `now` is the local time in seconds since the Unix epoch; AWS's clock is `ahead` of it.
     async fn send(&self, now: i64, ahead: i64) -> Sent {
-        let now = now + if self.corrects_clock { ahead } else { 0 };
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now.max(0).cast_unsigned());
+        let now = now.saturating_add(if self.corrects_clock { ahead } else { 0 });
+        let seconds = now.clamp(0, LAST_SECOND).cast_unsigned();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let call = async {
             let signed = current_call::credentials().and_then(|them| self.signed(&them, time));
             let request = signed.map_err(SdkError::construction_failure)?;
@@ -202,7 +214,7 @@ impl Prepared {
         if matches!(response.status().as_u16(), 500 | 502..=504)
             && let Some(connection) = connection.get()
         {
-            // The server or the load balancer behind it may be broken.
+            // The load balancer, or the server behind it, may be broken.
             connection.poison();
         }
         current_call::note_headers(&response);
@@ -240,13 +252,16 @@ impl Prepared {
 /// Source: IAM User Guide, "Create a signed AWS API request": `Credential=key/date/region/service/aws4_request`.
 fn scope(authorization: &str) -> Option<(&str, &str)> {
     let (_, credential) = authorization.split_once("Credential=")?;
-    let mut parts = credential.split('/').skip(2);
-    Some((parts.next()?, parts.next()?))
+    let (credential, _) = credential.split_once(',')?;
+    // From the end, for nothing keeps a key from having a slash.
+    let mut parts = credential.rsplit('/').skip(1);
+    let service = parts.next()?;
+    Some((parts.next()?, service))
 }
 
-/// Keeps what the SDK came to.
+/// Keeps what the SDK works out. It is itself among what is kept, hence the weak reference.
 #[derive(Debug)]
-struct Recorder(Arc<Kept>);
+struct Recorder(Weak<Kept>);
 
 #[dyn_dispatch_hint]
 impl Intercept for Recorder {
@@ -260,8 +275,10 @@ impl Intercept for Recorder {
         components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(prepared) = Prepared::of(context.request(), components, config) {
-            let _ = self.0.prepared.set(prepared);
+        if let Some(kept) = self.0.upgrade()
+            && let Some(prepared) = Prepared::of(context.request(), components, config)
+        {
+            let _ = kept.prepared.set(prepared);
         }
         Ok(())
     }

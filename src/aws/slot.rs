@@ -251,6 +251,8 @@ impl Slot {
     pub fn record_success(&self, operation: Operation) {
         let mut state = self.lock();
         if !state.working.contains(&operation) {
+            // Most sessions use one. A vector that grows by itself begins with four.
+            state.working.reserve_exact(1);
             state.working.push(operation);
         }
     }

@@ -413,7 +413,7 @@ impl Core {
                         known.adapt(account, now, settings);
                     });
                 }
-                // The list lives on; the older copy need not.
+                // The new list is kept anyway; this lets the old copy be freed.
                 Some(known) => known.account = Arc::clone(account),
             }
         }

@@ -110,8 +110,8 @@ impl Moment {
     }
 }
 
-/// The number, or the one below where it is the greatest. Without that one, an `Option` of a time is no
-/// larger than the time, and an account holds dozens.
+/// `number`; but [`i64::MAX`] becomes the number below it. Leaving that one value out makes an `Option` of
+/// a time as small as the time, and an account holds dozens.
 const fn clamped(number: i64) -> NonMaxI64 {
     match NonMaxI64::new(number) {
         Some(number) => number,

@@ -8,11 +8,19 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::aws::classify::{classify, is_hung_up};
 use crate::aws::current_call::FromCurrentCall;
+use crate::aws::operation::Operation;
 
 const SUMMARY: &str = "<GetAccountSummaryResponse><GetAccountSummaryResult><SummaryMap><entry>\
     <key>AccountAccessKeysPresent</key><value>1</value></entry></SummaryMap>\
     </GetAccountSummaryResult></GetAccountSummaryResponse>";
+
+const ERROR: &str = "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code>\
+    <Message>unknown</Message></Error></ErrorResponse>";
+
+/// In place of a status: closes the connection without an answer.
+const HANG_UP: u16 = 0;
 
 /// A request, and the number of the connection on which it came.
 #[derive(Clone, Debug)]
@@ -50,7 +58,8 @@ struct Server {
 }
 
 impl Server {
-    async fn start(answers: &'static [(u16, &'static str)]) -> Self {
+    async fn start(answers: impl Into<Arc<[(u16, &'static str)]>>) -> Self {
+        let answers = answers.into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::<Mutex<Vec<Received>>>::default();
@@ -58,7 +67,12 @@ impl Server {
         tokio::spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, connection, answers, Arc::clone(&kept)));
+                tokio::spawn(serve(
+                    stream,
+                    connection,
+                    Arc::clone(&answers),
+                    Arc::clone(&kept),
+                ));
             }
         });
         let config = aws_sdk_iam::Config::builder()
@@ -75,15 +89,13 @@ impl Server {
     }
 
     async fn call(&self) -> Sent {
-        let credentials = Credentials::new(
-            "AKIAIOSFODNN7EXAMPLE",
-            "secret",
-            Some("token".to_owned()),
-            None,
-            "test",
-        );
-        let call = current_call::with(credentials, self.call.clone().send());
+        let call = current_call::with(credentials(), self.call.clone().send());
         call.await.0
+    }
+
+    async fn call_with_the_sdk(&self) -> Sent {
+        let call = self.call.client.get_account_summary().send();
+        current_call::with(credentials(), call).await.0
     }
 
     fn received(&self) -> Vec<Received> {
@@ -91,10 +103,15 @@ impl Server {
     }
 }
 
+fn credentials() -> Credentials {
+    let token = Some("token".to_owned());
+    Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", token, None, "test")
+}
+
 async fn serve(
     stream: TcpStream,
     connection: usize,
-    answers: &[(u16, &str)],
+    answers: Arc<[(u16, &'static str)]>,
     kept: Arc<Mutex<Vec<Received>>>,
 ) {
     let mut stream = BufReader::new(stream);
@@ -106,9 +123,14 @@ async fn serve(
             kept.len() - 1
         };
         let (status, date) = answers[nth];
+        let body = match status {
+            HANG_UP => return,
+            200 => SUMMARY,
+            _ => ERROR,
+        };
         let answer = format!(
-            "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Length: {}\r\n\r\n{SUMMARY}",
-            SUMMARY.len()
+            "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         );
         stream.write_all(answer.as_bytes()).await.unwrap();
     }
@@ -141,11 +163,12 @@ async fn receive(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     Some(received)
 }
 
-const NOW: &str = "";
+/// A `Date` that cannot be read.
+const UNDATED: &str = "";
 
 #[tokio::test]
 async fn later_calls_send_what_the_first_sent_under_their_own_signature() {
-    let server = Server::start(&[(200, NOW); 3]).await;
+    let server = Server::start([(200, UNDATED); 3]).await;
     for _ in 0..3 {
         let map = server.call().await.unwrap().summary_map.unwrap();
         assert_eq!(map[&"AccountAccessKeysPresent".into()], 1);
@@ -173,7 +196,13 @@ async fn later_calls_send_what_the_first_sent_under_their_own_signature() {
 
 #[tokio::test]
 async fn a_connection_whose_server_fails_is_not_used_again() {
-    let server = Server::start(&[(200, NOW), (503, NOW), (200, NOW), (200, NOW)]).await;
+    let server = Server::start([
+        (200, UNDATED),
+        (503, UNDATED),
+        (200, UNDATED),
+        (200, UNDATED),
+    ])
+    .await;
     for _ in 0..4 {
         let _ = server.call().await;
     }
@@ -185,14 +214,50 @@ async fn a_connection_whose_server_fails_is_not_used_again() {
 async fn requests_are_signed_with_the_time_of_aws() {
     const LATER: &str = "Tue, 01 Jan 2092 00:00:00 GMT";
     const EARLIER: &str = "Mon, 01 Jan 2001 00:00:00 GMT";
-    let server = Server::start(&[(200, LATER), (200, EARLIER), (200, NOW), (200, NOW)]).await;
+    let server =
+        Server::start([(200, LATER), (200, EARLIER), (200, UNDATED), (200, UNDATED)]).await;
     for _ in 0..4 {
         server.call().await.unwrap();
     }
     let signed: Vec<_> = server.received().iter().map(Received::signed_at).collect();
     let near = |at: i64, expected: i64| (at - expected).abs() < 600;
     assert!(near(signed[1], 3_849_984_000), "{signed:?}");
-    // The last answer has no date that can be read, and corrects nothing.
     assert!(near(signed[2], 978_307_200), "{signed:?}");
+    // The third answer has no date that can be read, and corrects nothing.
     assert!(near(signed[3], 978_307_200), "{signed:?}");
+}
+
+#[tokio::test]
+async fn a_date_beyond_all_signatures_breaks_no_later_call() {
+    const LAST: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
+    const EARLIER: &str = "Mon, 01 Jan 2001 00:00:00 GMT";
+    let server = Server::start([(200, LAST), (200, EARLIER), (200, EARLIER)]).await;
+    for _ in 0..3 {
+        server.call().await.unwrap();
+    }
+}
+
+#[test]
+fn the_scope_is_read_from_the_end() {
+    let header = "AWS4-HMAC-SHA256 Credential=AKIA/WITH/SLASHES/20261130/cn-north-1/iam/aws4_request, \
+        SignedHeaders=host, Signature=0";
+    assert_eq!(scope(header), Some(("cn-north-1", "iam")));
+    assert_eq!(
+        scope("AWS4-HMAC-SHA256 Credential=AKIA, SignedHeaders=host"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn failures_after_which_a_call_is_made_again_are_those_of_the_sdk() {
+    let operation = Operation::iam("GetAccountSummary");
+    for status in [HANG_UP, 403, 408] {
+        let server = Server::start([(200, UNDATED), (status, UNDATED), (status, UNDATED)]).await;
+        server.call().await.unwrap();
+        let ours = server.call().await.unwrap_err();
+        let theirs = server.call_with_the_sdk().await.unwrap_err();
+        assert_eq!(classify(operation, &ours), classify(operation, &theirs));
+        assert_eq!(is_hung_up(&ours), status == HANG_UP);
+        assert_eq!(is_hung_up(&theirs), status == HANG_UP);
+    }
 }
