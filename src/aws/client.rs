@@ -76,6 +76,7 @@ impl fmt::Debug for Aws {
 /// One client for each service of a Region.
 pub(super) struct Clients {
     pub iam: aws_sdk_iam::Client,
+    /// iam:GetAccountSummary, with the client above.
     pub summary: PolledCall,
     pub sts: aws_sdk_sts::Client,
     pub organizations: aws_sdk_organizations::Client,

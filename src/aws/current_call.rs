@@ -78,7 +78,8 @@ impl ProvideCredentials for FromCurrentCall {
 
 /// The credentials of the current call.
 pub(super) fn credentials() -> Result<Credentials, BoxError> {
-    Ok(CURRENT.try_with(|current| current.credentials.clone())?)
+    let credentials = CURRENT.try_with(|current| current.credentials.clone());
+    credentials.map_err(|_| "a call outside of `current_call::with`".into())
 }
 
 /// The `Date` of the current call's answer, where it has one.
